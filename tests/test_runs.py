@@ -1,0 +1,149 @@
+import dataclasses
+import json
+import math
+import stat
+from pathlib import Path
+
+import pytest
+
+from yolox_attn import runs
+from yolox_attn.errors import InputError
+from yolox_attn.runs import RunRecord, append_metrics, read_metrics, read_record, write_record
+
+
+@pytest.fixture
+def record() -> RunRecord:
+    return RunRecord(
+        name="yolox_s_cam",
+        seed=1,
+        pid=7,
+        command=["train", "-f", "exps/yolox_s_cam.py"],
+        exp_file="exps/yolox_s_cam.py",
+        exp_name_arg=None,
+        overrides=["max_epoch", "3"],
+        attention={"dark3": {"block": "cam", "options": {}, "parameters": {"conv.weight": [4, 2]}}},
+        attention_init="published",
+        config={"depth": 0.33, "test_size": [640, 640], "data_dir": None},
+        batch_size=8,
+        precision="fp32",
+        memory_format="channels_last",
+        device="cpu x86_64",
+        threads=2,
+        versions={"torch": "2.9"},
+        data={"dir": "d", "classes": ["ä", "b"]},
+        pretrained=None,
+        parameters=9_000_000,
+        trainable_parameters=9_000_000,
+        gflops=26.8,
+        started="2026-01-01T00:00:00",
+        figures={"AP": 0.25, "APs": None},
+    )
+
+
+def test_a_record_comes_back_as_it_was(tmp_path: Path, record: RunRecord) -> None:
+    write_record(tmp_path / "new", record)
+    assert read_record(tmp_path / "new") == record
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["run.json"]
+
+
+def test_the_file_is_strict_json_without_nan(tmp_path: Path, record: RunRecord) -> None:
+    record.figures["AP"] = math.nan
+    record.config["sizes"] = (1.5, math.inf)
+    write_record(tmp_path, record)
+    text = (tmp_path / "run.json").read_text()
+    values = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} in {text}"))
+    assert values["figures"]["AP"] is None
+    assert values["config"]["sizes"] == [1.5, None]
+
+
+def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path, record: RunRecord) -> None:
+    (tmp_path / "plain").touch()
+    write_record(tmp_path, record)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("run.json", "plain")]
+    assert modes[0] == modes[1]
+
+
+def test_a_failing_write_leaves_the_old_file(
+    tmp_path: Path, record: RunRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_record(tmp_path, record)
+
+    def full_disk(_: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(runs.os, "fsync", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        write_record(tmp_path, dataclasses.replace(record, epoch=9))
+    assert read_record(tmp_path) == record
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_what_cannot_be_said_in_json_is_refused(tmp_path: Path, record: RunRecord) -> None:
+    record.config["model"] = object()
+    with pytest.raises(TypeError):
+        write_record(tmp_path, record)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_folder_and_a_folder_without_a_record(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing: no such folder"):
+        read_record(tmp_path / "nothing")
+    with pytest.raises(InputError, match=r"not a run folder, it has no run\.json"):
+        read_record(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"schema": 1, "name"', "cannot be read as JSON"),
+        ("[1, 2]", "schema None; this version reads schema 1"),
+        ('{"schema": 2}', "schema 2; this version reads schema 1"),
+        ('{"schema": 1, "name": "a"}', "attention is missing"),
+    ],
+)
+def test_broken_records_are_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        read_record(tmp_path)
+    assert "run.json" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("figures", None, "figures is None"),
+        ("batch_size", "8", "batch_size is '8'"),
+        ("colour", "red", "unknown field colour"),
+    ],
+)
+def test_a_wrong_field_is_named(
+    tmp_path: Path, record: RunRecord, field: str, value: object, message: str
+) -> None:
+    values = {**dataclasses.asdict(record), field: value}
+    (tmp_path / "run.json").write_text(json.dumps(values))
+    with pytest.raises(InputError, match=message):
+        read_record(tmp_path)
+
+
+def test_a_whole_number_stands_for_a_float(tmp_path: Path, record: RunRecord) -> None:
+    values = {**dataclasses.asdict(record), "gflops": 27, "seconds": 0}
+    (tmp_path / "run.json").write_text(json.dumps(values))
+    assert read_record(tmp_path).gflops == 27
+
+
+def test_metrics_keep_one_row_an_epoch(tmp_path: Path) -> None:
+    assert read_metrics(tmp_path) == []
+    for epoch in (1, 2, 3):
+        append_metrics(tmp_path, {"epoch": epoch, "loss": 1.0 / epoch})
+    append_metrics(tmp_path, {"epoch": 2, "loss": math.nan})  # resumed after epoch 1
+    assert read_metrics(tmp_path) == [{"epoch": 1, "loss": 1.0}, {"epoch": 2, "loss": None}]
+
+
+@pytest.mark.parametrize("line", ['{"epoch": 2, "lo', "[2]", '{"loss": 2}'])
+def test_a_broken_metrics_line_is_named(tmp_path: Path, line: str) -> None:
+    append_metrics(tmp_path, {"epoch": 1})
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write(line)
+    with pytest.raises(InputError, match=r"metrics\.jsonl, line 2"):
+        read_metrics(tmp_path)

@@ -1,0 +1,183 @@
+"""What a run leaves behind in words and numbers: run.json and metrics.jsonl, nothing else."""
+
+import dataclasses
+import json
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from yolox_attn.errors import InputError
+
+RECORD_NAME = "run.json"
+METRICS_NAME = "metrics.jsonl"
+SCHEMA = 1
+
+
+@dataclass(kw_only=True)
+class RunRecord:
+    """One training run, complete enough to rebuild its model and to judge its comparisons.
+
+    Args:
+        name: the experiment's name; runs of one name and several seeds are one variant.
+        exp_file, exp_name_arg, overrides: what -f, -n and the trailing `key value` pairs said.
+        attention: level -> {"block", "options", "parameters": {name: shape}}; empty for none.
+        config: every public attribute of the Exp, as JSON.
+        data: dir, train_ann, val_ann, train_sha256, val_sha256, classes, train_images, val_images.
+        pretrained: {"file", "sha256"} of the checkpoint that training started from.
+        gflops: 1e9 FLOPs (2 a multiply-add) of one image at test_size, inference;
+            gflops_training: the same for the form that is trained.
+        seconds: wall time so far; images_per_second: of training; peak_memory: bytes.
+        epoch: how many epochs are finished.
+        figures: the 12 COCO figures of the latest checkpoint as fractions, None where undefined.
+        class_ap: the same checkpoint's AP of each class.
+        best_ap: the highest AP of any epoch, None before the first evaluation.
+    """
+
+    schema: int = SCHEMA
+    name: str
+    seed: int | None
+    state: str = "running"  # then "finished" or "failed"
+    error: str | None = None
+    pid: int
+    command: list[str]
+    exp_file: str | None
+    exp_name_arg: str | None
+    overrides: list[str]
+    attention: dict[str, Any]
+    attention_init: str
+    config: dict[str, Any]
+    batch_size: int
+    precision: str
+    memory_format: str
+    device: str
+    threads: int
+    versions: dict[str, Any]
+    data: dict[str, Any]
+    pretrained: dict[str, Any] | None
+    parameters: int
+    trainable_parameters: int
+    gflops: float
+    gflops_training: float | None = None
+    started: str
+    ended: str | None = None
+    seconds: float = 0.0
+    images_per_second: float | None = None
+    peak_memory: int | None = None
+    epoch: int = 0
+    figures: dict[str, float | None] = field(default_factory=dict)
+    class_ap: dict[str, float | None] = field(default_factory=dict)
+    best_ap: float | None = None
+
+
+def write_record(folder: Path, record: RunRecord) -> None:
+    """Write `record` to run.json: a reader sees the old file or the new one, never half of one."""
+    text = json.dumps(finite(dataclasses.asdict(record)), indent=2, allow_nan=False)
+    write_text(folder / RECORD_NAME, text + "\n")
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Return the record in `folder`.
+
+    Raises:
+        InputError: no such folder, no run.json in it, or one that this version cannot read.
+    """
+    path = folder / RECORD_NAME
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    if not path.is_file():
+        raise InputError(f"{folder}: not a run folder, it has no {RECORD_NAME}")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
+    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+        found = values.get("schema") if isinstance(values, dict) else None
+        raise InputError(f"{path}: schema {found!r}; this version reads schema {SCHEMA}")
+    if faults := _faults(values):
+        raise InputError(f"{path}: not a run record: {'; '.join(faults)}")
+    return RunRecord(**values)
+
+
+def append_metrics(folder: Path, row: dict[str, Any]) -> None:
+    """Add one epoch's numbers to metrics.jsonl; `row["epoch"]` says which.
+
+    A resumed run may repeat epochs: rows of this epoch and of later ones are replaced.
+    """
+    kept = [old for old in read_metrics(folder) if old["epoch"] < row["epoch"]]
+    lines = [json.dumps(finite(each), allow_nan=False) + "\n" for each in [*kept, row]]
+    write_text(folder / METRICS_NAME, "".join(lines))
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Return metrics.jsonl as one dict an epoch, in order; empty before the first epoch's end.
+
+    Raises:
+        InputError: a line is not a JSON object with a whole number under "epoch".
+    """
+    path = folder / METRICS_NAME
+    if not path.exists():
+        return []
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"{path}, line {number}: not JSON: {error}") from error
+        if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+            raise InputError(f"{path}, line {number}: not one epoch's metrics: {line[:60]}")
+        rows.append(row)
+    return rows
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text` in one step, through a file beside it; makes the folder if need be.
+
+    The file gets the permissions that any new file gets, not a private temporary one's.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def finite(value: Any) -> Any:
+    """Return `value` with None for every nan and infinity, which JSON cannot say."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(each) for each in value]
+    return value
+
+
+def _faults(values: dict[str, Any]) -> list[str]:
+    """Say what keeps `values` from being a RunRecord: fields missing, unknown or mistyped."""
+    fields = {each.name: each for each in dataclasses.fields(RunRecord)}
+    required = {
+        name
+        for name, each in fields.items()
+        if each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+    }
+    faults = [f"{name} is missing" for name in sorted(required - values.keys())]
+    faults += [f"unknown field {name}" for name in sorted(values.keys() - fields.keys())]
+    for name, hint in get_type_hints(RunRecord).items():
+        if name in values and not isinstance(values[name], _types(hint)):
+            faults.append(f"{name} is {values[name]!r}")
+    return faults
+
+
+def _types(hint: Any) -> tuple[type, ...]:
+    """Return the classes whose instances JSON may give for the annotation `hint`."""
+    options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    types = {get_origin(option) or option for option in options}
+    return tuple(types | {int}) if float in types else tuple(types)
