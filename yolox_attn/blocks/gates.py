@@ -1,0 +1,58 @@
+"""What the blocks share: checks of their options, the reduced width, and the input's layout."""
+
+import torch
+from torch import Tensor
+
+
+def require_counts(block: str, **counts: object) -> None:
+    """Refuse what is not a whole number of at least 1.
+
+    Raises:
+        ValueError: names the block, the argument and its value.
+    """
+    for argument, value in counts.items():
+        if type(value) is not int or value < 1:
+            raise ValueError(
+                f"{block}: {argument} must be a whole number of at least 1, got {value!r}"
+            )
+
+
+def require_odd(block: str, **sizes: object) -> None:
+    """Refuse kernel sizes that have no middle: their padding cannot keep the map's size.
+
+    Raises:
+        ValueError: names the block, the argument and its value.
+    """
+    require_counts(block, **sizes)
+    for argument, value in sizes.items():
+        if type(value) is int and value % 2 == 0:
+            raise ValueError(f"{block}: {argument} must be odd, got {value}")
+
+
+def require_flags(block: str, **flags: object) -> None:
+    """Refuse what is neither True nor False: the text "False" counts as true in Python.
+
+    Raises:
+        ValueError: names the block, the argument and its value.
+    """
+    for argument, value in flags.items():
+        if type(value) is not bool:
+            raise ValueError(f"{block}: {argument} must be True or False, got {value!r}")
+
+
+def reduced_width(channels: int, reduction: int) -> int:
+    """Return channels / reduction, rounded down, but never 0 (a gate without inputs is constant)."""
+    return max(1, channels // reduction)
+
+
+def match_input(y: Tensor, x: Tensor) -> Tensor:
+    """Return `y` in the dtype and the memory format of the block's input `x`.
+
+    A map that reads as both formats (one channel, or one pixel) stays both, whichever is taken.
+    """
+    y = y.to(x.dtype)
+    if x.is_contiguous():
+        return y.contiguous()
+    if x.is_contiguous(memory_format=torch.channels_last):
+        return y.contiguous(memory_format=torch.channels_last)
+    return y
