@@ -1,0 +1,144 @@
+"""One pass of a detector over a loader: detections in the pixels of the original images.
+
+What the evaluators share. It asks nothing of the device but that the model is on it.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+from yolox.utils import gather, is_main_process, postprocess
+
+from yolox_attn.device import autocast, synchronize
+from yolox_attn.errors import InputError
+from yolox_attn.evaluators.rules import Rules, model_device
+
+
+@dataclass
+class Timing:
+    """Seconds on the clock; the first batch of several is left out, as it warms up."""
+
+    images: int = 0
+    forward: float = 0.0
+    nms: float = 0.0
+
+    def add(self, images: int, forward: float, nms: float) -> None:
+        self.images += images
+        self.forward += forward
+        self.nms += nms
+
+    def as_dict(self) -> dict[str, float]:
+        """Return milliseconds an image, and the number of images they were taken over."""
+        scale = 1000 / max(self.images, 1)
+        return {
+            "forward_ms": self.forward * scale,
+            "nms_ms": self.nms * scale,
+            "images": self.images,
+        }
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Put the model in eval mode; give every module its own mode back, also after an error."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def keep_best(outputs: Tensor, rules: Rules) -> list[Tensor]:
+    """Apply the host's threshold and NMS to decoded outputs, which stay as they are.
+
+    Shape: (N, anchors, 5 + classes), boxes as centre and size -> N times (n, 7): x1, y1, x2, y2,
+    objectness, class probability, class.
+
+    Raises:
+        RuntimeError: the network's outputs, or what is kept of them, are not finite.
+    """
+    if outputs.isnan().any():
+        raise RuntimeError("non-finite outputs: the network computes nan on these images")
+    outputs = outputs.float()
+    if outputs.shape[1] == 1:  # the host fails on exactly one anchor: add one that is never kept
+        never = torch.ones_like(outputs)
+        never[..., 4] = -1
+        outputs = torch.cat((outputs, never), dim=1)
+    # the host writes corners into what it is given, hence the clone
+    found = postprocess(outputs.clone(), rules.num_classes, rules.confidence, rules.nms_iou)
+    kept = [outputs.new_zeros((0, 7)) if rows is None else rows for rows in found]
+    if not all(rows.isfinite().all() for rows in kept):
+        raise RuntimeError("non-finite outputs: the network predicts infinite boxes")
+    return kept
+
+
+def to_original(rows: Tensor, image_size: tuple[int, int], height: int, width: int) -> Tensor:
+    """Return the rows on the CPU, boxes in pixels of the image before it was resized."""
+    rows = rows.cpu()
+    scale = min(image_size[0] / float(height), image_size[1] / float(width))
+    return torch.cat((rows[:, :4] / scale, rows[:, 4:]), dim=1)
+
+
+def predict(
+    model: nn.Module, loader: Iterable[Any], rules: Rules
+) -> tuple[dict[int, Tensor], Timing]:
+    """Run the model over the host's loader: rows of `keep_best` for every image id."""
+    device = model_device(model)
+    found: dict[int, Tensor] = {}
+    timing = first = Timing()
+    progress = tqdm(
+        loader,
+        desc="evaluating",
+        unit="batch",
+        leave=False,
+        mininterval=1.0,
+        disable=None if is_main_process() else True,  # None: off where stderr is no terminal
+    )
+    with evaluation_mode(model), torch.no_grad():
+        for images, _, (heights, widths), ids in progress:
+            kept, seconds = run_batch(model, images.to(device, torch.float32), rules)
+            if timing is first and timing.images:
+                timing = Timing()
+            timing.add(len(kept), *seconds)
+            for rows, height, width, image_id in zip(kept, heights, widths, ids, strict=True):
+                found[int(image_id)] = to_original(rows, rules.image_size, int(height), int(width))
+    if not found:
+        raise InputError("the evaluation set has no images")
+    return found, timing
+
+
+def run_batch(
+    model: nn.Module, images: Tensor, rules: Rules
+) -> tuple[list[Tensor], tuple[float, float]]:
+    """Return a batch's rows, and the seconds that the network and that NMS took."""
+    synchronize(images.device)
+    start = time.perf_counter()
+    with autocast(images.device, rules.precision):
+        outputs = model(images)
+    if rules.decoder is not None:
+        outputs = rules.decoder(outputs, dtype=outputs.type())
+    synchronize(images.device)
+    middle = time.perf_counter()
+    kept = keep_best(outputs, rules)
+    synchronize(images.device)
+    return kept, (middle - start, time.perf_counter() - middle)
+
+
+def collect(found: dict[int, Tensor], timing: Timing) -> tuple[dict[int, Tensor], Timing]:
+    """Bring every rank's images to rank 0, each once: the host's sampler repeats some to pad.
+
+    The other ranks get nothing.
+    """
+    parts: list[tuple[dict[int, Tensor], Timing]] = gather((found, timing), dst=0)
+    images: dict[int, Tensor] = {}
+    total = Timing()
+    for rows, clock in parts:
+        images = rows | images  # the first rank that saw an image keeps it
+        total.add(clock.images, clock.forward, clock.nms)
+    return images, total
