@@ -1,0 +1,8 @@
+"""Train an experiment: `python tools/train.py -f exps/yolox_s_cam.py`."""
+
+import sys
+
+from yolox_attn.cli import run
+
+if __name__ == "__main__":
+    sys.exit(run("train"))
