@@ -1,0 +1,225 @@
+import gc
+import json
+import pickle
+import struct
+import zlib
+from collections import namedtuple
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+from pycocotools.cocoeval import COCOeval
+from yolox.data import COCODataset, TrainTransform, ValTransform
+
+from yolox_attn.data.coco_dataset import CocoDetection
+from yolox_attn.errors import InputError
+
+SIZE = (60, 80)  # twice the images of `folder`
+
+
+def dataset(folder, cls=CocoDetection, **options):
+    return cls(str(folder), img_size=SIZE, **options)
+
+
+def boxes(folder):
+    return dataset(folder).load_anno(0)[:, :4].tolist()
+
+
+def test_equals_the_host_on_sound_data(folder):
+    ours, theirs = dataset(folder), dataset(folder, COCODataset)
+    assert len(ours) == len(theirs) == 2
+    for index in range(2):
+        for mine, other in zip(ours.pull_item(index), theirs.pull_item(index), strict=True):
+            np.testing.assert_array_equal(mine, other)
+    assert ours.load_anno(0).tolist() == [[10, 10, 50, 30, 1]]  # category 7 is the second by id
+
+
+@pytest.mark.parametrize("preproc", [TrainTransform(max_labels=5), ValTransform()])
+def test_items_have_the_host_s_shapes(folder, preproc):
+    image, labels, size, index = dataset(folder, preproc=preproc)[1]
+    assert image.shape == (3, *SIZE)
+    assert labels.shape[1] == 5
+    assert (size, index.tolist()) == ((30, 40), [2])
+
+
+def test_class_names_follow_the_ids(folder):
+    assert dataset(folder)._classes == ("three", "seven")
+
+
+@pytest.mark.parametrize(
+    ("box", "kept"),
+    [
+        ([-10, 0, 20, 20], [[0, 0, 20, 40]]),  # the host keeps the width of 20: [0, 0, 40, 40]
+        ([30, 20, 20, 20], [[60, 40, 80, 60]]),
+        ([5, 5, 0, 10], []),
+        ([5, 5, 10, -1], []),
+        ([50, 5, 10, 10], []),
+        ([-20, 5, 10, 10], []),
+    ],
+)
+def test_boxes_are_clipped_at_both_corners(spoil, box, kept):
+    assert boxes(spoil(lambda c: c["annotations"][0].update(bbox=box))) == kept
+
+
+def test_area_and_iscrowd_are_filled_in(spoil):
+    def strip(content):
+        for entry in content["annotations"]:
+            del entry["area"], entry["iscrowd"]
+
+    found = dataset(spoil(strip))
+    assert found.load_anno(0).shape == (1, 5)
+    assert {(e["area"], e["iscrowd"]) for e in found.coco.dataset["annotations"]} == {(200, 0)}
+
+
+def test_real_box_of_area_zero_is_kept(spoil):
+    found = dataset(spoil(lambda c: c["annotations"][0].update(area=0)))
+    assert found.load_anno(0).shape == (1, 5)
+    assert found.coco.anns[1]["area"] == 200
+
+
+def test_given_area_and_box_stay_for_the_evaluation(spoil):
+    found = dataset(spoil(lambda c: c["annotations"][0].update(area=77, bbox=[-10, 0, 20, 20])))
+    assert found.coco.anns[1]["area"] == 77
+    assert found.coco.anns[1]["bbox"] == [-10, 0, 20, 20]
+
+
+def test_crowds_are_not_trained_on(spoil):
+    assert boxes(spoil(lambda c: c["annotations"][0].update(iscrowd=1))) == []
+
+
+def test_image_without_objects(spoil):
+    assert dataset(spoil(lambda c: c["annotations"].pop(0))).load_anno(0).shape == (0, 5)
+
+
+def test_annotation_id_zero_counts_as_a_match(spoil):
+    """COCOeval takes a match with annotation 0 for no match; perfect detections must give 1."""
+    found = dataset(spoil(lambda c: [e.update(id=e["id"] - 1) for e in c["annotations"]]))
+    detections = [
+        {**{k: e[k] for k in ("image_id", "category_id", "bbox")}, "score": 0.9}
+        for e in found.coco.dataset["annotations"]
+    ]
+    judge = COCOeval(found.coco, found.coco.loadRes(detections), "bbox")
+    judge.evaluate()
+    judge.accumulate()
+    judge.summarize()
+    assert judge.stats[0] == pytest.approx(1)
+
+
+def test_info_is_there_for_load_res(folder):
+    assert "info" in dataset(folder).coco.dataset
+
+
+def test_is_silent(folder, capfd):
+    dataset(folder)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (lambda file: file.unlink(), "cannot read annotation file"),
+        (lambda file: file.write_text("{"), "is no valid json: line 1, column 2"),
+        (lambda file: file.write_text("[]"), "holds a json list"),
+        (lambda file: file.write_text('{"images": []}'), "lists no images"),
+        (lambda file: file.write_text("{}"), "no list of objects 'images'"),
+    ],
+)
+def test_bad_annotation_file_is_one_error_and_no_noise(folder, fault, told, capfd):
+    file = folder / "annotations" / "instances_train2017.json"
+    fault(file)
+    with pytest.raises(InputError, match=told) as caught:
+        dataset(folder)
+    assert str(file) in str(caught.value)
+    del caught
+    gc.collect()
+    assert capfd.readouterr().err == ""  # the host's __del__ fails on an unfinished object
+
+
+def test_faults_of_the_content_are_refused(spoil):
+    folder = spoil(lambda c: c["images"].append(dict(c["images"][0])))
+    with pytest.raises(InputError, match="ids of images that repeat"):
+        dataset(folder)
+
+
+def test_annotation_without_image_is_explained(spoil):
+    folder = spoil(lambda c: c["annotations"][0].pop("image_id"))  # a KeyError in pycocotools
+    with pytest.raises(InputError, match="annotations of no listed image: 1"):
+        dataset(folder)
+
+
+def test_missing_image_is_found_at_the_start(folder):
+    (folder / "train2017" / "train2.png").unlink()
+    with pytest.raises(InputError, match=r"1 of 2 images of .* are not in .*train2017: train2.png"):
+        dataset(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image"])
+def test_unreadable_image_is_named(folder, content):
+    file = folder / "train2017" / "train2.png"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=f"cannot read image {file}"):
+        dataset(folder).pull_item(1)
+
+
+def test_image_of_another_size_is_refused(spoil):
+    found = dataset(spoil(lambda c: c["images"][0].update(width=50)))
+    with pytest.raises(InputError, match=r"train1\.png is 40x30, .*\.json says 50x30"):
+        found.pull_item(0)
+
+
+def test_exif_rotation_does_not_move_the_image_under_its_boxes(spoil):
+    folder = spoil(lambda c: c["images"][0].update(file_name="turned.jpg"))
+    pixels = np.zeros((30, 40, 3), dtype=np.uint8)
+    pixels[:, 20:] = 255  # right half white
+    jpeg = cv2.imencode(".jpg", pixels)[1].tobytes()
+    tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x112, 3, 1, 6, 0, 0)  # orientation 6
+    exif = b"Exif\0\0" + tiff
+    marked = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+    (folder / "train2017" / "turned.jpg").write_bytes(marked)
+    assert cv2.imread(str(folder / "train2017" / "turned.jpg")).shape == (40, 30, 3)  # cv2 turns it
+    image = dataset(folder).load_image(0)
+    assert image.shape == (30, 40, 3)
+    assert image[:, 25:].min() > 200 > 50 > image[:, :15].max()
+
+
+def test_cache_holds_the_same_images_and_writes_no_file(folder):
+    before = sorted(folder.rglob("*"))
+    cached, plain = dataset(folder, cache=True), dataset(folder)
+    assert sorted(folder.rglob("*")) == before
+    (folder / "train2017" / "train1.png").unlink()
+    with pytest.raises(InputError):
+        plain.pull_item(0)
+    assert cached.pull_item(0)[0].shape == (60, 80, 3)
+    np.testing.assert_array_equal(cached.pull_item(1)[0], plain.pull_item(1)[0])
+    cached.pull_item(1)[0][:] = 0  # augmentation works on a copy
+    np.testing.assert_array_equal(cached.pull_item(1)[0], plain.pull_item(1)[0])
+
+
+def test_cache_follows_a_change_of_the_data(folder):
+    """The host's cache file would still give the old image."""
+    dataset(folder, cache=True)
+    white = np.full((30, 40, 3), 255, dtype=np.uint8)
+    cv2.imwrite(str(folder / "train2017" / "train1.png"), white)
+    assert dataset(folder, cache=True).pull_item(0)[0].min() == 255
+
+
+def test_cache_that_does_not_fit_is_refused(folder, monkeypatch):
+    memory = namedtuple("memory", "available")(2 * 60 * 80 * 3)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    with pytest.raises(InputError, match=r"--cache needs 0\.0 GiB for the 2 images"):
+        dataset(folder, cache=True)
+
+
+def test_can_be_sent_to_a_worker(folder):
+    copy = pickle.loads(pickle.dumps(dataset(folder)))
+    assert zlib.crc32(copy.pull_item(0)[0].tobytes()) == zlib.crc32(
+        dataset(folder).pull_item(0)[0].tobytes()
+    )
+
+
+def test_json_on_disk_is_untouched(folder):
+    file = folder / "annotations" / "instances_train2017.json"
+    before = json.loads(file.read_text())
+    dataset(folder)
+    assert json.loads(file.read_text()) == before

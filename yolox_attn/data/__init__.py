@@ -1,0 +1,1 @@
+"""Detection data: COCO folders, checked; and a set that the package draws itself."""

@@ -1,0 +1,158 @@
+"""YOLOX's COCODataset without its silent traps: wrong boxes, stale caches, lost files."""
+
+import contextlib
+import io
+import os
+from collections.abc import Callable
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+from pycocotools.coco import COCO
+from tqdm import tqdm
+from yolox.data import COCODataset
+
+from yolox_attn.data.annotations import (
+    check_annotations,
+    image_name,
+    missing_images,
+    read_annotations,
+    shortlist,
+)
+from yolox_attn.errors import InputError
+
+Labels = tuple[np.ndarray, tuple[int, int], tuple[int, int], str]
+
+
+class CocoDetection(COCODataset):  # type: ignore[misc]
+    """The host's dataset, to be used in its place: same constructor, same items.
+
+    What differs: boxes are clipped to the image at both corners and dropped where nothing is left;
+    `area` and `iscrowd` may be missing; class names follow the category ids; all files are looked
+    for at the start; EXIF rotation cannot turn an image away from its boxes; the cache lives in
+    RAM only, in one array that forked workers share.
+
+    Raises:
+        InputError: the annotations are missing or broken, images are missing, or the cache is
+            larger than the free memory.
+    """
+
+    def __init__(  # noqa: PLR0913 - the host's arguments
+        self,
+        data_dir: str | None = None,
+        json_file: str = "instances_train2017.json",
+        name: str = "train2017",
+        img_size: tuple[int, int] = (416, 416),
+        preproc: Callable[..., Any] | None = None,
+        cache: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        self.imgs: np.ndarray | None = None  # the host's __del__ wants it even if we fail here
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
+                super().__init__(data_dir, json_file, name, img_size, preproc)
+        except InputError:
+            raise
+        except (OSError, ValueError, LookupError, TypeError, AssertionError):
+            read_annotations(self._json_path())  # says what is wrong; if it cannot, the real error
+            raise
+        self._classes = tuple(c["name"] for c in self.coco.loadCats(self.class_ids))
+        self.coco.dataset.setdefault("info", {})  # some pycocotools' loadRes needs the key
+        if cache:
+            self._cache_images()
+
+    def _json_path(self) -> Path:
+        return Path(self.data_dir, "annotations", self.json_file)
+
+    def _load_coco_annotations(self) -> list[Labels]:
+        check_annotations(self.coco.dataset, self._json_path())
+        folder = Path(self.data_dir) / self.name
+        images = self.coco.dataset["images"]
+        if lost := missing_images(folder, map(image_name, images)):
+            raise InputError(
+                f"{len(lost)} of {len(images)} images of {self._json_path()} are not in {folder}:"
+                f" {shortlist(lost)}"
+            )
+        complete_annotations(self.coco.dataset["annotations"])
+        start_ids_at_one(self.coco)
+        loaded: list[Labels] = super()._load_coco_annotations()
+        return loaded
+
+    def load_anno_from_ids(self, id_: int) -> Labels:
+        """Return ((n, 5) boxes at input scale and classes, size, size at input scale, file name).
+
+        Boxes are x1, y1, x2, y2 in pixels; sizes are (height, width). Crowds are left out.
+        """
+        image = self.coco.imgs[id_]
+        height, width = image["height"], image["width"]
+        found = [entry for entry in self.coco.imgToAnns[id_] if not entry["iscrowd"]]
+        boxes = np.array([entry["bbox"] for entry in found], dtype=np.float64).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        boxes = boxes.clip(0, [width, height, width, height])
+        classes = [self.class_ids.index(entry["category_id"]) for entry in found]
+        kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        scale = min(self.img_size[0] / height, self.img_size[1] / width)
+        labels = np.column_stack([boxes * scale, classes])[kept]
+        resized = (int(height * scale), int(width * scale))
+        return labels, (height, width), resized, image_name(image)
+
+    def load_image(self, index: int) -> np.ndarray:
+        """Return the image (H, W, 3), BGR, of the size that the annotations tell.
+
+        Raises:
+            InputError: the file cannot be decoded or has another size.
+        """
+        _, size, _, file_name = self.annotations[index]
+        file = Path(self.data_dir) / self.name / file_name
+        image = _decode(file, cv2.IMREAD_COLOR)
+        if image.shape[:2] != size:  # boxes may have been drawn on the image as it is stored
+            image = _decode(file, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if image.shape[:2] != size:
+            told = f"{size[1]}x{size[0]}"
+            raise InputError(
+                f"image {file} is {image.shape[1]}x{image.shape[0]}, {self.json_file} says {told}"
+            )
+        return image
+
+    def _cache_images(self) -> None:
+        shape = (len(self.ids), *self.img_size[:2], 3)
+        needed, free = int(np.prod(shape)), psutil.virtual_memory().available
+        if needed > 0.9 * free:
+            raise InputError(
+                f"--cache needs {needed / 2**30:.1f} GiB for the {shape[0]} images of"
+                f" {self._json_path()}, {free / 2**30:.1f} GiB are free; train without it"
+            )
+        images = np.zeros(shape, dtype=np.uint8)
+        with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
+            resized = pool.imap(self.load_resized_img, range(len(self.ids)))
+            for place, image in zip(
+                images, tqdm(resized, "cache", len(images), disable=None), strict=True
+            ):
+                place[: image.shape[0], : image.shape[1]] = image
+        self.imgs = images
+
+
+def complete_annotations(annotations: list[dict[str, Any]]) -> None:
+    """Fill in, in place, what pycocotools' evaluation needs and other tools leave out."""
+    for entry in annotations:
+        entry.setdefault("iscrowd", 0)
+        if (entry.get("area") or 0) <= 0:
+            entry["area"] = entry["bbox"][2] * entry["bbox"][3]
+
+
+def start_ids_at_one(coco: COCO) -> None:
+    """Shift annotation ids that are 0 or less: COCOeval takes the id 0 for "no match"."""
+    first = min(coco.anns, default=1)
+    if first < 1:
+        for entry in coco.dataset["annotations"]:
+            entry["id"] += 1 - first
+        coco.createIndex()
+
+
+def _decode(file: Path, flags: int) -> np.ndarray:
+    image = cv2.imread(str(file), flags)
+    if image is None:
+        raise InputError(f"cannot read image {file}: it is missing, empty or no image")
+    return image

@@ -1,0 +1,150 @@
+"""A folder in COCO layout, understood and checked before anything is built on it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from yolox_attn.data.annotations import Annotations, missing_images, read_annotations, shortlist
+from yolox_attn.errors import InputError
+
+SPLIT = re.compile(r"(?<![a-z])(train|val|test)(?:ing|id|idation)?(?![a-z])")
+OTHER_TASKS = ("captions", "image_info", "panoptic", "person_keypoints", "stuff")
+
+
+@dataclass(frozen=True)
+class CocoFolder:
+    """What an experiment must know of its data; file names as YOLOX's COCODataset wants them.
+
+    `*_ann` are files inside annotations/, `*_name` image folders relative to `root`;
+    `classes` are sorted by category id, which is the order of YOLOX's class indices.
+    """
+
+    root: Path
+    train_ann: str
+    val_ann: str
+    test_ann: str | None
+    train_name: str
+    val_name: str
+    test_name: str | None
+    classes: tuple[str, ...]
+    train_images: int
+    val_images: int
+    train_sha256: str
+    val_sha256: str
+
+
+def read_coco_folder(path: Path) -> CocoFolder:
+    """Read the folder `path`: annotations/*.json and the images of a train and a val split.
+
+    A file belongs to the split that its name holds: train, val (valid) or test; so does an image
+    folder, in `path` or `path`/images. A test split is optional.
+
+    Raises:
+        InputError: any of it is missing, broken or contradictory; the message says which.
+    """
+    root = Path(path).expanduser()
+    files = _annotation_files(root)
+    train, val = (_read_split(root, files, split) for split in ("train", "val"))
+    for split in (train, val):
+        if not split.content["annotations"]:
+            raise InputError(f"{split.file} has no annotations: nothing to learn or to judge by")
+        _check_same_categories(train, split)
+    train_name, val_name = _image_folder(root, train), _image_folder(root, val)
+    if train_name is None or val_name is None:
+        lost = train if train_name is None else val
+        tried = shortlist((str(root / name) for name in _candidates(root, lost.file)), 9)
+        raise InputError(f"the images of {lost.file} ({lost.image_names[0]}) are not in {tried}")
+    test = _read_split(root, files, "test") if _pick(files, "test") else None
+    test_name = _image_folder(root, test) if test else None
+    if test and test_name:
+        _check_same_categories(train, test)
+    return CocoFolder(
+        root=root,
+        train_ann=train.file.name,
+        val_ann=val.file.name,
+        test_ann=test.file.name if test and test_name else None,
+        train_name=train_name,
+        val_name=val_name,
+        test_name=test_name,
+        classes=tuple(name for _, name in train.categories),
+        train_images=len(train.image_names),
+        val_images=len(val.image_names),
+        train_sha256=train.sha256,
+        val_sha256=val.sha256,
+    )
+
+
+def _annotation_files(root: Path) -> list[Path]:
+    if not root.is_dir():
+        raise InputError(f"no data folder {root}")
+    folder = root / "annotations"
+    if not folder.is_dir():
+        held = shortlist(sorted(entry.name for entry in root.iterdir()), 8) or "nothing"
+        raise InputError(f"no folder annotations/ in {root}; it holds: {held}")
+    return sorted(folder.glob("*.json"))
+
+
+def _split_of(name: str) -> str | None:
+    found = SPLIT.search(name.lower())
+    return found[1] if found else None
+
+
+def _pick(files: list[Path], split: str) -> Path | None:
+    """Return the one annotation file of a split; instances_* wins over other names."""
+    found = [file for file in files if _split_of(file.stem) == split]
+    found = [file for file in found if not file.name.startswith(OTHER_TASKS)]
+    found = [file for file in found if file.name.startswith("instances")] or found
+    if len(found) > 1:
+        names = shortlist((file.name for file in found), 8)
+        raise InputError(f"{found[0].parent} has more than one {split} file: {names}")
+    return found[0] if found else None
+
+
+def _read_split(root: Path, files: list[Path], split: str) -> Annotations:
+    file = _pick(files, split)
+    if file is None:
+        held = shortlist((file.name for file in files), 8) or "no json file"
+        wanted = f"instances_{split}2017.json or another name with {split!r}"
+        raise InputError(
+            f"no {split} annotations in {root / 'annotations'}: {wanted}; it holds: {held}"
+        )
+    return read_annotations(file)
+
+
+def _candidates(root: Path, file: Path) -> Iterator[str]:
+    """Yield image folders that `file` may mean, relative to `root`, the likeliest first."""
+    split = _split_of(file.stem)
+    stem = file.stem.removeprefix("instances_")
+    parents = [Path(), Path("images")]
+    yield from (str(parent / stem) for parent in parents if (root / parent / stem).is_dir())
+    for parent in parents:
+        held = sorted((root / parent).iterdir()) if (root / parent).is_dir() else []
+        for folder in held:
+            if folder.is_dir() and _split_of(folder.name) == split and folder.name != stem:
+                yield str(parent / folder.name)
+    yield from (str(parent) for parent in reversed(parents) if (root / parent).is_dir())
+
+
+def _image_folder(root: Path, split: Annotations) -> str | None:
+    """Return the folder that holds all images of a split; None if there is not one of them."""
+    names = split.image_names
+    missing = {name: missing_images(root / name, names) for name in _candidates(root, split.file)}
+    best = min(missing, key=lambda name: len(missing[name]))
+    lost = missing[best]
+    if len(lost) == len(names):
+        return None
+    if lost:
+        raise InputError(
+            f"{len(lost)} of {len(names)} images of {split.file} are not in {root / best}:"
+            f" {shortlist(lost)}"
+        )
+    return best
+
+
+def _check_same_categories(first: Annotations, second: Annotations) -> None:
+    if first.categories == second.categories:
+        return
+    differing = sorted(set(first.categories) ^ set(second.categories))
+    shown = shortlist(f"{index} {name!r}" for index, name in differing)
+    raise InputError(f"{first.file} and {second.file} list different categories: {shown}")
