@@ -41,7 +41,7 @@ def require_flags(block: str, **flags: object) -> None:
 
 
 def reduced_width(channels: int, reduction: int) -> int:
-    """Return channels / reduction, rounded down, but never 0 (a gate without inputs is constant)."""
+    """Return channels / reduction, rounded down, but never 0: a gate needs an input."""
     return max(1, channels // reduction)
 
 

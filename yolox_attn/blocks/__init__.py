@@ -1,0 +1,22 @@
+"""Attention blocks: a feature map in, a map of the same height and width out."""
+
+from yolox_attn.blocks.acmix import ACmix
+from yolox_attn.blocks.attnconv import AttnConv
+from yolox_attn.blocks.cam import CAM
+from yolox_attn.blocks.cbam import CBAM
+from yolox_attn.blocks.drconv import DRConv
+from yolox_attn.blocks.eca import ECA
+from yolox_attn.blocks.factory import ATTENTIONS, create_attention
+from yolox_attn.blocks.se import SE
+
+__all__ = [
+    "ATTENTIONS",
+    "CAM",
+    "CBAM",
+    "ECA",
+    "SE",
+    "ACmix",
+    "AttnConv",
+    "DRConv",
+    "create_attention",
+]

@@ -1,0 +1,48 @@
+"""Coordinate attention: Hou, Zhou, Feng, CVPR 2021, https://arxiv.org/abs/2103.02907."""
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.functional import mish
+
+from yolox_attn.blocks.gates import reduced_width, require_counts
+
+# A tutorial for YOLOX declares a BatchNorm `bn` and never applies it. It would get no gradient, and
+# DistributedDataParallel refuses that: it is left out, and dropped where an old checkpoint holds it.
+UNUSED = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+
+class CAM(nn.Module):
+    """Gates each pixel by its row's means times its column's means.
+
+    y(i, j) = x(i, j) * sigmoid(Fh mish(W1 a))(i) * sigmoid(Fw mish(W1 b))(j), with a the means of
+    the rows, b those of the columns. Unlike the authors' code it has neither biases nor a norm, so
+    that each position stands alone and rows and columns need no joining.
+
+    Args:
+        reduction: the paper's r; the hidden width is C / r, at least 1.
+
+    Shape: (N, C, H, W) -> (N, C, H, W).
+    """
+
+    def __init__(self, channels: int, *, reduction: int = 32) -> None:
+        super().__init__()
+        require_counts("CAM", channels=channels, reduction=reduction)
+        width = reduced_width(channels, reduction)
+        self.conv_1x1 = nn.Conv2d(channels, width, 1, bias=False)
+        self.F_h = nn.Conv2d(width, channels, 1, bias=False)
+        self.F_w = nn.Conv2d(width, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.mean(dim=3, keepdim=True)  # (N, C, H, 1)
+        columns = x.mean(dim=2, keepdim=True)  # (N, C, 1, W)
+        row_gates: Tensor = self.F_h(mish(self.conv_1x1(rows))).sigmoid()
+        column_gates: Tensor = self.F_w(mish(self.conv_1x1(columns))).sigmoid()
+        return x * row_gates.to(x.dtype) * column_gates.to(x.dtype)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        for name in UNUSED:
+            state_dict.pop(f"{prefix}bn.{name}", None)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

@@ -1,0 +1,68 @@
+"""Convolutional Block Attention: Woo, Park, Lee, Kweon, ECCV 2018, https://arxiv.org/abs/1807.06521."""
+
+import torch
+from torch import Tensor, nn
+
+from yolox_attn.blocks.gates import reduced_width, require_counts, require_odd
+
+
+class ChannelGate(nn.Module):
+    """sigmoid(M(mean) + M(max)) with M(s) = W2 relu(W1 s), over the map.
+
+    W2 is linear without a bias, so it is applied once, to the sum. `max` and not `amax`: where
+    pixels tie, the gradient goes to the first of them, as a pooling layer sends it.
+
+    Shape: (N, C, H, W) -> (N, C, 1, 1).
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, width, 1, bias=False)
+        self.fc2 = nn.Conv2d(width, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pixels = x.flatten(2)  # (N, C, H * W)
+        pooled = torch.cat((pixels.mean(dim=2), pixels.max(dim=2).values))  # (2N, C)
+        mean_part, max_part = self.fc1(pooled[:, :, None, None]).relu().chunk(2)
+        gates: Tensor = self.fc2(mean_part + max_part).sigmoid()
+        return gates
+
+
+class SpatialGate(nn.Module):
+    """Sigmoid of a convolution over the channels' mean and maximum at each pixel.
+
+    Shape: (N, C, H, W) -> (N, 1, H, W).
+    """
+
+    def __init__(self, kernel_size: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, maximum = x.mean(dim=1, keepdim=True), x.max(dim=1, keepdim=True).values
+        gates: Tensor = self.conv1(torch.cat((mean, maximum), dim=1)).sigmoid()
+        return gates
+
+
+class CBAM(nn.Module):
+    """Gates the channels, then the pixels of what the first gate let through.
+
+    Args:
+        ratio: the paper's r; the hidden width is C / r, at least 1.
+        kernel_size: of the spatial gate's convolution, any odd size.
+
+    Shape: (N, C, H, W) -> (N, C, H, W).
+    """
+
+    def __init__(self, channels: int, *, ratio: int = 8, kernel_size: int = 7) -> None:
+        super().__init__()
+        require_counts("CBAM", channels=channels, ratio=ratio)
+        require_odd("CBAM", kernel_size=kernel_size)
+        self.channelattention = ChannelGate(channels, reduced_width(channels, ratio))
+        self.spatialattention = SpatialGate(kernel_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        channel_gates: Tensor = self.channelattention(x)
+        x = x * channel_gates.to(x.dtype)
+        pixel_gates: Tensor = self.spatialattention(x)
+        return x * pixel_gates.to(x.dtype)
