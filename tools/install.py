@@ -135,7 +135,7 @@ def check_compiler() -> None:
     """Refuse before anything is downloaded when yolox's extension could not be compiled."""
     if os.name == "nt" or any(VENV.glob("lib/python*/site-packages/yolox-0.3.0.dist-info")):
         return  # yolox compiles nothing on Windows, or is built already
-    compiler = os.environ.get("CXX", "c++").split()
+    compiler = (os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++").split()
     if platform.system() == "Darwin":
         mend = "xcode-select --install"
     else:
@@ -156,7 +156,11 @@ def clean_environment() -> dict[str, str]:
     """The caller's environment less what would point Python, pip or uv to another place."""
     others = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON", "PIP_USER", "PIP_TARGET"}
     kept = {name: value for name, value in os.environ.items() if name not in others}
-    return kept | {"UV_PROJECT_ENVIRONMENT": str(VENV), "UV_PYTHON_DOWNLOADS": "never"}
+    return kept | {
+        "UV_PROJECT_ENVIRONMENT": str(VENV),
+        "UV_PYTHON_DOWNLOADS": "never",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
 
 
 def run(*command: str | Path) -> None:

@@ -44,7 +44,7 @@ def mend(*packages: str) -> str:
     """Return "mend it with: COMMAND" for this environment."""
     root = Path(__file__).resolve().parents[1]
     if (root / "tools" / "install.py").exists() and Path(sys.prefix) == root / ".venv":
-        return f"mend it with: {sys._base_executable} {root / 'tools' / 'install.py'}"
+        return f"mend it with: python3 {root / 'tools' / 'install.py'}"
     return f"mend it with: {sys.executable} -m pip install {' '.join(packages)}"
 
 
