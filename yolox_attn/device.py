@@ -1,7 +1,10 @@
 """Where tensors live, and the only file that spells "cuda"."""
 
+import os
+import platform
 from contextlib import AbstractContextManager
 
+import psutil
 import torch
 
 from yolox_attn.errors import InputError
@@ -40,9 +43,7 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def autocast(
-    device: torch.device, dtype: torch.dtype | None
-) -> AbstractContextManager[object]:
+def autocast(device: torch.device, dtype: torch.dtype | None) -> AbstractContextManager[object]:
     """Return mixed precision in `dtype` on `device`; None means full precision."""
     return torch.autocast(device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
 
@@ -62,11 +63,41 @@ def describe(device: torch.device) -> str:
     """Return the device's name for a record, as "cuda:0 NVIDIA H100" or "cpu x86_64"."""
     if device.type == "cuda":
         return f"{device} {torch.cuda.get_device_name(device)}"
-    import platform
-
     return f"{device} {platform.machine()}"
 
 
 def peak_memory(device: torch.device) -> int | None:
     """Return the most bytes torch held on a CUDA device so far, None elsewhere."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
+def use(device: torch.device) -> None:
+    """Make `device` the current CUDA device, where there is such a thing."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+
+
+def occupy(device: torch.device, share: float = 0.9) -> None:
+    """Reserve `share` of the free memory of a CUDA device for this process.
+
+    Raises:
+        InputError: the device is not CUDA.
+    """
+    if device.type != "cuda":
+        raise InputError(f"-o reserves CUDA memory, this is {device.type}; drop it")
+    free, _ = torch.cuda.mem_get_info(device)
+    del_me = torch.empty(int(free * share), dtype=torch.uint8, device=device)
+    del del_me  # stays with torch's caching allocator
+
+
+def fix_threads() -> int:
+    """Fix torch's CPU threads to OMP_NUM_THREADS, else to the physical cores, and return them.
+
+    One and two threads add in another order and differ in the last bits: the count is recorded.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    if not given.isdigit() or int(given) < 1:
+        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        given = str(min(psutil.cpu_count(logical=False) or allowed, allowed))
+    torch.set_num_threads(int(given))
+    return torch.get_num_threads()

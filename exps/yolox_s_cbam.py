@@ -1,0 +1,9 @@
+"""YOLOX-S with CBAM on dark3, dark4 and dark5; otherwise yolox_s.py."""
+
+from yolox_attn.exp import SmallExp as MyExp
+
+
+class Exp(MyExp):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = "cbam"

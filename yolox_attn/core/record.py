@@ -1,0 +1,103 @@
+"""The start of a run's record: what was configured, built and fed to it."""
+
+import datetime
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from yolox_attn import __version__, cost
+from yolox_attn.core.checkpoint import file_hash
+from yolox_attn.models import ATTENTION_PREFIX, place
+
+PACKAGES = ("torch", "torchvision", "numpy", "yolox", "pycocotools")
+
+
+def now() -> str:
+    """Return the time, with its zone, to the second."""
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def describe_config(exp: object) -> dict[str, Any]:
+    """Return every public setting of `exp` in JSON's types; a callable as "module:qualname"."""
+    hidden = {"model", "optimizer", "dataset"}
+    return {
+        key: _plain(value)
+        for key, value in sorted(vars(exp).items())
+        if not key.startswith("_") and key not in hidden
+    }
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Callable):  # type: ignore[arg-type]
+        home = value if hasattr(value, "__qualname__") else type(value)
+        return f"{home.__module__}:{home.__qualname__}"
+    return repr(value)
+
+
+def describe_attention(exp: Any, model: nn.Module) -> dict[str, Any]:
+    """Return level -> block, options and the names and shapes of the parameters really built."""
+    described = {}
+    for placement in place(exp.attention, exp.attention_options, tuple(exp.attention_levels)):
+        prefix = f"{ATTENTION_PREFIX}{placement.level}."
+        described[placement.level] = {
+            "block": placement.name,
+            "options": _plain(placement.options),
+            "parameters": {
+                name.removeprefix(prefix): list(parameter.shape)
+                for name, parameter in model.named_parameters()
+                if name.startswith(prefix)
+            },
+        }
+    return described
+
+
+def describe_data(exp: Any, train_images: int, val_images: int) -> dict[str, Any]:
+    """Return which data the run used; the hashes only where they are COCO files in data_dir."""
+    described: dict[str, Any] = {"dir": _plain(exp.data_dir), "classes": exp.num_classes}
+    described |= {"train_images": train_images, "val_images": val_images}
+    for split in ("train", "val"):
+        name = getattr(exp, f"{split}_ann")
+        path = Path(exp.data_dir or "") / "annotations" / name
+        described[f"{split}_ann"] = name
+        described[f"{split}_sha256"] = file_hash(path) if path.is_file() else None
+    return described
+
+
+def describe_versions() -> dict[str, str]:
+    """Return the versions that decide a run's numbers."""
+    versions = {"python": platform.python_version(), "yolox_attn": __version__}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "unknown"
+    return versions
+
+
+def describe_model(model: nn.Module, test_size: tuple[int, int]) -> dict[str, Any]:
+    """Return parameter counts and GFLOPs of one image at `test_size`, inference and training."""
+    parameters = list(model.parameters())
+    return {
+        "parameters": sum(p.numel() for p in parameters),
+        "trainable_parameters": sum(p.numel() for p in parameters if p.requires_grad),
+        "gflops": cost.flops(model, test_size) / 1e9,
+        "gflops_training": cost.flops(model, test_size, training=True) / 1e9,
+    }
+
+
+def describe_process() -> dict[str, Any]:
+    """Return who runs and on how many threads."""
+    return {"pid": os.getpid(), "command": list(sys.argv), "threads": torch.get_num_threads()}

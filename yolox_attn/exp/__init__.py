@@ -1,0 +1,27 @@
+"""Experiments: the base class, the published sizes, and how one is found."""
+
+from yolox_attn.exp.base import AttentionExp
+from yolox_attn.exp.loader import load_exp
+from yolox_attn.exp.overrides import apply_overrides
+from yolox_attn.exp.sizes import (
+    ExtraLargeExp,
+    LargeExp,
+    MediumExp,
+    NanoExp,
+    SmallExp,
+    TinyExp,
+)
+from yolox_attn.exp.use_data import use_data
+
+__all__ = [
+    "AttentionExp",
+    "ExtraLargeExp",
+    "LargeExp",
+    "MediumExp",
+    "NanoExp",
+    "SmallExp",
+    "TinyExp",
+    "apply_overrides",
+    "load_exp",
+    "use_data",
+]

@@ -1,0 +1,243 @@
+"""The experiment users subclass: YOLOX's Exp with attention, on any device."""
+
+import inspect
+import os
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch.distributed as dist
+from torch import nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader, Sampler, SequentialSampler
+from torch.utils.data.distributed import DistributedSampler
+from yolox.data import DataLoader as MosaicLoader
+from yolox.data import (
+    InfiniteSampler,
+    MosaicDetection,
+    TrainTransform,
+    ValTransform,
+    YoloBatchSampler,
+)
+from yolox.exp import Exp
+from yolox.models import YOLOX
+
+from yolox_attn.core.optimizer import build_sgd
+from yolox_attn.core.trainer import AttentionTrainer
+from yolox_attn.data.coco_dataset import CocoDetection
+from yolox_attn.errors import InputError
+from yolox_attn.evaluators import COCOEvaluator
+from yolox_attn.exp.overrides import apply_overrides
+from yolox_attn.models import LEVELS, AttentionPAFPN, FullPrecisionHead
+from yolox_attn.models.placement import AttentionChoice
+from yolox_attn.seed import seed_worker
+
+IN_CHANNELS = (256, 512, 1024)
+
+
+class AttentionExp(Exp):  # type: ignore[misc]
+    """YOLOX's Exp whose neck applies attention; everything else an Exp sets means what it meant.
+
+    Attributes:
+        attention: a name of `ATTENTIONS` ("none" is the baseline), a callable
+            `channels -> nn.Module`, or a mapping from level to either.
+        attention_options: options of the block (by level when `attention` is a mapping).
+        attention_levels: where a single choice goes, of dark3, dark4, dark5.
+        attention_init: "published" or "identity" (a pretrained detector starts where it was).
+        depthwise: depthwise convolutions, as in YOLOX-nano.
+        channels_last: memory format of the model; 1.3 times faster on a CPU.
+        max_labels: boxes kept of one augmented training image.
+        train_name, val_name, test_name: the image folders below data_dir.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exp_name = _file_stem(type(self))
+        self.attention: AttentionChoice = "none"
+        self.attention_options: Mapping[str, Any] = {}
+        self.attention_levels: Sequence[str] = LEVELS
+        self.attention_init = "published"
+        self.depthwise = False
+        self.channels_last = True
+        self.max_labels = 120
+        self.train_name, self.val_name, self.test_name = "train2017", "val2017", "test2017"
+        self.save_history_ckpt = False
+        self.data_num_workers = min(4, max(1, (os.cpu_count() or 1) // 2))
+
+    def merge(self, cfg_list: Sequence[Any]) -> None:
+        """Apply `key value` overrides, strictly: unknown keys and wrong types are refused."""
+        apply_overrides(self, cfg_list)
+
+    def check(self) -> None:
+        """Refuse settings that cannot work, before anything is built.
+
+        Raises:
+            InputError: a size that is no multiple of 32, or no class to detect.
+        """
+        for key in ("input_size", "test_size"):
+            size = getattr(self, key)
+            if len(size) != 2 or any(side < 32 or side % 32 for side in size):
+                raise InputError(f"{key} {tuple(size)}: height and width must be multiples of 32")
+        if self.num_classes < 1:
+            raise InputError(f"num_classes {self.num_classes}: at least 1")
+
+    def get_model(self) -> nn.Module:
+        """Return the detector, built and initialised once; called again, the same as it is now."""
+        if getattr(self, "model", None) is None:
+            neck = AttentionPAFPN(
+                self.depth,
+                self.width,
+                in_channels=IN_CHANNELS,
+                depthwise=self.depthwise,
+                act=self.act,
+                attention=self.attention,
+                attention_options=self.attention_options,
+                attention_levels=self.attention_levels,
+                attention_init=self.attention_init,
+            )
+            head = FullPrecisionHead(
+                self.num_classes,
+                self.width,
+                in_channels=list(IN_CHANNELS),
+                act=self.act,
+                depthwise=self.depthwise,
+            )
+            self.model = YOLOX(neck, head)
+            super().get_model()  # finds the model: sets BatchNorm's eps and momentum, head biases
+        model: nn.Module = self.model
+        return model
+
+    def get_optimizer(self, batch_size: int) -> Optimizer:
+        """Return the host's SGD over every trainable parameter (see `core.optimizer`)."""
+        if "optimizer" not in self.__dict__:
+            lr = self.warmup_lr if self.warmup_epochs > 0 else self.basic_lr_per_img * batch_size
+            self.optimizer = build_sgd(self.get_model(), lr, self.momentum, self.weight_decay)
+        optimizer: Optimizer = self.optimizer
+        return optimizer
+
+    def get_data_loader(
+        self,
+        batch_size: int,
+        is_distributed: bool,  # noqa: FBT001 - the host's signature
+        no_aug: bool = False,  # noqa: FBT001, FBT002
+        cache_img: bool = False,  # noqa: FBT001, FBT002
+    ) -> MosaicLoader:
+        """Return the host's endless mosaic loader over data_dir's training split."""
+        images = self._images(self.train_ann, self.train_name, self.input_size, None, cache_img)
+        self.dataset = MosaicDetection(
+            images,
+            mosaic=not no_aug,
+            img_size=self.input_size,
+            preproc=TrainTransform(self.max_labels, self.flip_prob, self.hsv_prob),
+            degrees=self.degrees,
+            translate=self.translate,
+            mosaic_scale=self.mosaic_scale,
+            mixup_scale=self.mixup_scale,
+            shear=self.shear,
+            enable_mixup=self.enable_mixup,
+            mosaic_prob=self.mosaic_prob,
+            mixup_prob=self.mixup_prob,
+        )
+        sampler = InfiniteSampler(len(self.dataset), seed=self.seed or 0)
+        batches = YoloBatchSampler(
+            sampler, _per_rank(batch_size, is_distributed), drop_last=False, mosaic=not no_aug
+        )
+        return MosaicLoader(
+            self.dataset,
+            batch_sampler=batches,
+            num_workers=self.data_num_workers,
+            worker_init_fn=seed_worker,
+        )
+
+    def get_eval_loader(
+        self,
+        batch_size: int,
+        is_distributed: bool,  # noqa: FBT001 - the host's signature
+        testdev: bool = False,  # noqa: FBT001, FBT002
+        legacy: bool = False,  # noqa: FBT001, FBT002
+    ) -> DataLoader[Any]:
+        """Return the validation (or, with `testdev`, test) images in order, resized and padded."""
+        ann, name = (self.test_ann, self.test_name) if testdev else (self.val_ann, self.val_name)
+        images = self._images(ann, name, self.test_size, ValTransform(legacy=legacy), cache=False)
+        sampler: Sampler[int] = SequentialSampler(images)
+        if is_distributed:
+            sampler = DistributedSampler(images, shuffle=False)
+        return DataLoader(
+            images,
+            batch_size=_per_rank(batch_size, is_distributed),
+            sampler=sampler,
+            num_workers=self.data_num_workers,
+            worker_init_fn=seed_worker,
+        )
+
+    def _images(
+        self,
+        ann: str,
+        name: str,
+        size: Sequence[int],
+        preproc: Any,
+        cache: bool,  # noqa: FBT001
+    ) -> CocoDetection:
+        return CocoDetection(
+            data_dir=self.data_dir,
+            json_file=ann,
+            name=name,
+            img_size=(size[0], size[1]),
+            preproc=preproc,
+            cache=cache,
+        )
+
+    def get_evaluator(
+        self,
+        batch_size: int,
+        is_distributed: bool,  # noqa: FBT001 - the host's signature
+        testdev: bool = False,  # noqa: FBT001, FBT002
+        legacy: bool = False,  # noqa: FBT001, FBT002
+    ) -> COCOEvaluator:
+        """Return the evaluator of the split; it runs where the model is."""
+        return COCOEvaluator(
+            dataloader=self.get_eval_loader(batch_size, is_distributed, testdev, legacy),
+            img_size=self.test_size,
+            confthre=self.test_conf,
+            nmsthre=self.nmsthre,
+            num_classes=self.num_classes,
+            testdev=testdev,
+        )
+
+    def get_trainer(self, args: Any) -> AttentionTrainer:
+        """Return the trainer for command line arguments `args` (the host's, or ours)."""
+        return AttentionTrainer(self, args)
+
+    def random_resize(
+        self,
+        data_loader: Any,
+        epoch: int,
+        rank: int,
+        is_distributed: bool,  # noqa: FBT001
+    ) -> tuple[int, int]:
+        """Return the next training size: a multiple of 32 in the host's range, rank 0's draw."""
+        height, width = self.input_size
+        nominal = height // 32
+        around = (nominal - self.multiscale_range, nominal + self.multiscale_range)
+        size = [0]
+        if rank == 0:
+            size[0] = random.randint(*getattr(self, "random_size", around))
+        if is_distributed:
+            dist.broadcast_object_list(size, src=0)
+        return 32 * size[0], 32 * int(size[0] * width / height)
+
+
+def _per_rank(batch_size: int, is_distributed: bool) -> int:  # noqa: FBT001
+    ranks = dist.get_world_size() if is_distributed else 1
+    if batch_size < 1 or batch_size % ranks:
+        raise InputError(f"-b {batch_size}: must be a positive multiple of the {ranks} processes")
+    return batch_size // ranks
+
+
+def _file_stem(cls: type) -> str:
+    """Return the name of the file that defines the experiment: the host leaves "yolox_base"."""
+    try:
+        return Path(inspect.getfile(cls)).stem
+    except (TypeError, OSError):  # a class typed into an interpreter has no file
+        return cls.__name__.lower()

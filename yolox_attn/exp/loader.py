@@ -1,0 +1,83 @@
+"""An experiment from a file, by its whole path, or by name."""
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from yolox_attn.blocks import ATTENTIONS
+from yolox_attn.errors import InputError
+from yolox_attn.exp.base import AttentionExp
+from yolox_attn.exp.sizes import SIZES
+
+
+def load_exp(exp_file: str | None = None, name: str | None = None) -> AttentionExp:
+    """Return a fresh experiment from an Exp file (which is run) or a name like "yolox-m-cam".
+
+    Raises:
+        InputError: neither or an unknown one is given, or the file fails: with its own error.
+    """
+    if exp_file is not None:
+        return exp_from_file(Path(exp_file))
+    if name is None:
+        raise InputError("which experiment? give -f exps/yolox_s_cam.py or -n yolox-s-cam")
+    return exp_from_name(name)
+
+
+def exp_from_name(name: str) -> AttentionExp:
+    """Return the experiment "yolox-<size>" or "yolox-<size>-<block>"; "_" reads as "-"."""
+    words = name.replace("_", "-").split("-")
+    size, block = words[1:2], words[2:3]
+    if words[0] != "yolox" or len(words) > 3 or not size or size[0] not in SIZES:
+        sizes = ", ".join(SIZES)
+        raise InputError(f"-n {name}: unknown; give yolox-SIZE or yolox-SIZE-BLOCK, SIZE: {sizes}")
+    if block and block[0] not in ATTENTIONS:
+        raise InputError(f"-n {name}: unknown block; known: {', '.join(sorted(ATTENTIONS))}")
+    exp = SIZES[size[0]]()
+    exp.attention = block[0] if block else "none"
+    exp.exp_name = "_".join(words)
+    return exp
+
+
+def exp_from_file(path: Path) -> AttentionExp:
+    """Return `Exp()` of the file; two files of one basename in two folders stay two experiments."""
+    if not path.is_file():
+        raise InputError(f"no Exp file {path}")
+    try:
+        exp = _import(path).Exp()
+    except InputError:
+        raise
+    except Exception as error:
+        place = f"{path}, line {_line(error, path)}"
+        raise InputError(f"{place}: {type(error).__name__}: {error}") from error
+    if not isinstance(exp, AttentionExp):
+        raise InputError(
+            f"{path}: Exp derives from {type(exp).__mro__[1].__module__}; "
+            "change its base class to yolox_attn.exp.AttentionExp"
+        )
+    if exp.exp_name == "yolox_base":
+        exp.exp_name = path.stem
+    return exp
+
+
+def _line(error: Exception, path: Path) -> object:
+    """Return the line of `path` that raised `error`, or where its syntax broke."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path.resolve())]
+    return lines[-1] if lines else getattr(error, "lineno", "?")
+
+
+def _import(path: Path) -> ModuleType:
+    whole = path.resolve()
+    name = f"yolox_attn_exp_{hashlib.sha256(str(whole).encode()).hexdigest()[:12]}_{whole.stem}"
+    spec = importlib.util.spec_from_file_location(name, whole)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # so that the Exp can be pickled and its source found
+    if str(whole.parent) not in sys.path:
+        sys.path.append(str(whole.parent))  # an Exp file may import its neighbours, as in the host
+    spec.loader.exec_module(module)
+    return module

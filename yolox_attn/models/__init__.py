@@ -1,0 +1,17 @@
+"""The detector's parts that differ from the host's."""
+
+from yolox_attn.models.head import FullPrecisionHead
+from yolox_attn.models.identity import IdentityStart
+from yolox_attn.models.pafpn import ATTENTION_PREFIX, AttendedDarknet, AttentionPAFPN
+from yolox_attn.models.placement import LEVELS, Placement, place
+
+__all__ = [
+    "ATTENTION_PREFIX",
+    "LEVELS",
+    "AttendedDarknet",
+    "AttentionPAFPN",
+    "FullPrecisionHead",
+    "IdentityStart",
+    "Placement",
+    "place",
+]

@@ -1,0 +1,120 @@
+"""Which block stands at which backbone output: one name, one callable, or a choice per level."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from yolox_attn.blocks import ATTENTIONS, create_attention
+from yolox_attn.errors import InputError
+from yolox_attn.models.identity import IdentityStart
+from yolox_attn.seed import derive
+
+LEVELS = ("dark3", "dark4", "dark5")  # strides 8, 16, 32
+INITS = ("published", "identity")
+
+BlockChoice = str | Callable[..., nn.Module]
+AttentionChoice = BlockChoice | Mapping[str, BlockChoice]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One block at one level: what to build and the options to build it with."""
+
+    level: str
+    block: BlockChoice
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The zoo's name, or "module:qualname" of a block that is the user's own."""
+        if isinstance(self.block, str):
+            return self.block
+        home = self.block if hasattr(self.block, "__qualname__") else type(self.block)
+        return f"{home.__module__}:{home.__qualname__}"
+
+    def build(self, channels: int, init: str) -> nn.Module:
+        """Return the block for `channels` channels, initialised as "published" or "identity".
+
+        Its values come from a side stream of torch's seed, named after the level: what the rest of
+        the network draws, and what another level holds, neither changes nor is changed by them.
+
+        Raises:
+            InputError: the block refuses its options, or changes the number of channels.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(torch.initial_seed(), "attention", self.level))
+            block = self._create(channels)
+        out_channels = getattr(block, "out_channels", channels)
+        if out_channels != channels:
+            raise InputError(
+                f"attention {self.name} at {self.level} turns {channels} channels into "
+                f"{out_channels}; the neck and attention_init need as many as before"
+            )
+        return IdentityStart(block, channels) if init == "identity" else block
+
+    def _create(self, channels: int) -> nn.Module:
+        try:
+            if isinstance(self.block, str):
+                return create_attention(self.block, channels, **self.options)
+            block = self.block(channels, **self.options)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"attention {self.name} at {self.level}: {error}") from error
+        if not isinstance(block, nn.Module):
+            raise InputError(
+                f"attention {self.name} at {self.level} returned {type(block).__name__}; "
+                "a block is a callable channels -> torch.nn.Module"
+            )
+        return block
+
+
+def place(
+    attention: AttentionChoice,
+    options: Mapping[str, Any] | None = None,
+    levels: tuple[str, ...] = LEVELS,
+) -> tuple[Placement, ...]:
+    """Return the blocks to build, in the order of the levels; "none" builds nothing.
+
+    Args:
+        attention: a name of the zoo or a callable `channels -> nn.Module` for every level in
+            `levels`, or a mapping from level to either.
+        options: the block's options; with a mapping, a mapping from level to options.
+        levels: where a single choice goes; a mapping says it by itself.
+
+    Raises:
+        InputError: an unknown level, block or shape of options.
+    """
+    per_level = isinstance(attention, Mapping)
+    chosen = dict(attention) if isinstance(attention, Mapping) else dict.fromkeys(levels, attention)
+    _check_levels("attention" if per_level else "attention_levels", chosen)
+    given = dict(options or {})
+    if per_level:
+        if tuple(levels) != LEVELS:
+            raise InputError("attention per level and attention_levels together: drop the latter")
+        _check_levels("attention_options (one dict a level, as attention is)", given)
+    placements = []
+    for level in LEVELS:
+        block = chosen.get(level, "none")
+        _check_block(block, level)
+        wanted = dict(given.get(level) or {}) if per_level else given
+        if block != "none":
+            placements.append(Placement(level, block, wanted))
+        elif wanted and level in chosen:
+            raise InputError(f"attention none at {level} takes no options, got {', '.join(wanted)}")
+    return tuple(placements)
+
+
+def _check_levels(what: str, levels: Mapping[str, Any]) -> None:
+    if unknown := [level for level in levels if level not in LEVELS]:
+        raise InputError(f"{what}: unknown level {unknown[0]!r}; levels are {', '.join(LEVELS)}")
+
+
+def _check_block(block: object, level: str) -> None:
+    if isinstance(block, str):
+        if block not in ATTENTIONS:
+            known = ", ".join(sorted(ATTENTIONS))
+            raise InputError(f"unknown attention {block!r} at {level}; known: {known}")
+    elif not callable(block):
+        raise InputError(f"attention at {level} is {block!r}; give a name or a callable")
