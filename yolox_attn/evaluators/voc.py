@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from yolox.data.datasets import VOC_CLASSES, VOCDetection
+from yolox.data.datasets import VOCDetection
+from yolox.data.datasets.voc_classes import VOC_CLASSES
 from yolox.evaluators import VOCEvaluator as HostVOCEvaluator
 from yolox.utils import is_main_process, synchronize
 
