@@ -1,0 +1,68 @@
+"""What must stand below the table for its numbers to be read right."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from yolox_attn.report.collect import Run
+from yolox_attn.runs import RunRecord
+
+Variants = Mapping[str, Sequence[Run]]
+
+
+def make_notes(variants: Variants) -> tuple[str, ...]:
+    """Return the sentences; `variants` begins with the baseline."""
+    baseline, *others = variants.values()
+    runs = [run for members in variants.values() for run in members]
+    notes = [_single_runs(variants), *(_pairing(each, baseline) for each in others)]
+    notes += [_mixed(runs, *fact) for fact in FACTS]
+    packages = sorted({package for run in runs for package in run.record.versions})
+    notes += [_mixed(runs, f"{package} version", _version(package)) for package in packages]
+    return tuple(note for note in notes if note)
+
+
+FACTS: tuple[tuple[str, Callable[[RunRecord], object]], ...] = (
+    ("training device", lambda record: record.device),
+    ("number of threads", lambda record: record.threads),
+    ("memory format", lambda record: record.memory_format),
+)
+
+
+def _version(package: str) -> Callable[[RunRecord], object]:
+    return lambda record: str(record.versions.get(package))
+
+
+def _single_runs(variants: Variants) -> str | None:
+    single = [name for name, runs in variants.items() if len(runs) == 1]
+    if not single:
+        return None
+    who = (
+        "Each variant has one run"
+        if len(single) == len(variants)
+        else f"{', '.join(single)}: one run"
+    )
+    return (
+        f"{who}: one run a side measures a checkpoint, not a block. "
+        "Another seed may turn the difference around; train more of them (--seed)."
+    )
+
+
+def _pairing(runs: Sequence[Run], baseline: Sequence[Run]) -> str | None:
+    """Say over which seeds the difference is taken, unless it is over all runs of both."""
+    seeds = [[run.record.seed for run in group] for group in (runs, baseline)]
+    common = [str(seed) for seed in seeds[0] if seed is not None and seed in seeds[1]]
+    if len(common) == len(seeds[0]) == len(seeds[1]):
+        return None
+    name = f"{runs[0].name} - {baseline[0].name}"
+    if not common:
+        return f"{name}: no seed in common, so the difference is one of means and unpaired."
+    return f"{name}: the difference is over the seeds that both have: {', '.join(common)}."
+
+
+def _mixed(runs: Sequence[Run], what: str, fact: Callable[[RunRecord], object]) -> str | None:
+    """Say who has which value, if the runs do not all have the same."""
+    groups: dict[object, list[str]] = {}
+    for run in runs:
+        groups.setdefault(fact(run.record), []).append(run.title)
+    if len(groups) < 2:
+        return None
+    parts = [f"{value} ({', '.join(titles)})" for value, titles in groups.items()]
+    return f"The runs differ in {what}: {'; '.join(parts)}."
