@@ -72,7 +72,9 @@ def main(argv: list[str] | None = None) -> int:
         usage="yolox-attn [-h] [--version] COMMAND ...",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument("command", choices=COMMANDS, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "command", choices=COMMANDS, metavar="|".join(COMMANDS), help=argparse.SUPPRESS
+    )
     words = sys.argv[1:] if argv is None else argv
     args = parser.parse_args(words[:1])
     return run(args.command, words[1:])

@@ -1,0 +1,102 @@
+"""The dispatcher: names, exit codes, and what is decided before torch is imported."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from yolox_attn import __version__, cli
+from yolox_attn.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A stand-in for the module of the command `train`, whose main returns what it was given."""
+    module = ModuleType("yolox_attn.cli.train")
+    module.main = lambda argv: len(argv)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def raising(error: BaseException) -> cli.Main:
+    def main(argv: list[str] | None) -> int:
+        raise error
+
+    return main
+
+
+def test_the_words_after_the_command_are_its_own(command: ModuleType) -> None:
+    assert cli.main(["train", "-f", "a.py", "--help"]) == 3
+
+
+def test_every_command_has_its_module_and_its_door() -> None:
+    for name in cli.COMMANDS:
+        assert (ROOT / "yolox_attn" / "cli" / f"{name}.py").exists()
+        assert f'run("{name}")' in (ROOT / "tools" / f"{name}.py").read_text()
+
+
+def test_users_mistakes_are_one_line_and_status_2(
+    command: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.main = raising(InputError("no such folder: x"))  # type: ignore[attr-defined]
+    assert cli.main(["train"]) == 2
+    assert capsys.readouterr().err == "error: no such folder: x\n"
+
+
+def test_ctrl_c_is_130(command: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    command.main = raising(KeyboardInterrupt())  # type: ignore[attr-defined]
+    assert cli.main(["train"]) == 130
+    assert capsys.readouterr().err == "stopped by Ctrl-C\n"
+
+
+def test_a_fault_of_the_program_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        cli.report_errors(raising(ZeroDivisionError()))([])
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--version"], ["--help"]):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(words)
+        assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"yolox-attn {__version__}\n")
+    assert all(f"\n  {name} " in printed for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("words", [[], ["tain"], ["tain", "--help"]])
+def test_an_unknown_or_missing_command_is_refused_with_the_choices(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    assert "train" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_sleep_unless_the_user_chose_and_torch_is_not_loaded(
+    before: str | None, after: str
+) -> None:
+    environment = {name: text for name, text in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    if before:
+        environment["OMP_WAIT_POLICY"] = before
+    code = (
+        "import os, sys, yolox_attn.cli; "
+        "print(os.environ['OMP_WAIT_POLICY'], *{'torch', 'numpy', 'yolox'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", code]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert printed.stdout == f"{after}\n"
+
+
+@pytest.mark.parametrize("words", [["-m", "yolox_attn.cli"], ["-m", "yolox_attn.cli", "tain"]])
+def test_python_m_exits_with_the_status(words: list[str]) -> None:
+    assert (
+        subprocess.run([sys.executable, *words], capture_output=True, check=False).returncode == 2
+    )
