@@ -8,7 +8,7 @@ from torch.nn.functional import mish
 from yolox_attn.blocks.gates import reduced_width, require_counts
 
 # A tutorial for YOLOX declares a BatchNorm `bn` and never applies it. It would get no gradient, and
-# DistributedDataParallel refuses that: it is left out, and dropped where an old checkpoint holds it.
+# DistributedDataParallel refuses that: it is left out, and dropped where a checkpoint holds it.
 UNUSED = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
