@@ -1,0 +1,145 @@
+import hashlib
+import json
+import multiprocessing
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from yolox_attn.data import drawn
+from yolox_attn.data.coco_folder import read_coco_folder
+from yolox_attn.data.drawn import drawn_set, is_intact
+from yolox_attn.errors import InputError
+
+SMALL = {"train_images": 6, "val_images": 3, "size": 64}
+
+
+def hashes(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """Scenes as the demo has them, fewer."""
+    return drawn_set(tmp_path_factory.mktemp("drawn"), train_images=80, val_images=10)
+
+
+def test_two_draws_are_equal_byte_for_byte(tmp_path):
+    first, second = (drawn_set(tmp_path / name, **SMALL) for name in "ab")
+    assert hashes(first) == hashes(second)
+    assert len(hashes(first)) == 6 + 3 + 2 + 1
+
+
+def test_seed_and_split_change_the_pixels(tmp_path):
+    first, other = (drawn_set(tmp_path, seed=seed, **SMALL) for seed in (0, 1))
+    assert first != other
+    images = [*first.rglob("*.png"), *other.rglob("*.png")]
+    assert len({path.read_bytes() for path in images}) == len(images) == 18
+
+
+def test_layout_is_a_coco_folder(usual):
+    found = read_coco_folder(usual)
+    assert found.classes == ("disc", "ring", "square", "grate", "star")
+    assert (found.train_images, found.val_images) == (80, 10)
+    assert (found.train_name, found.val_name, found.test_name) == ("train2017", "val2017", None)
+    assert cv2.imread(str(usual / "train2017" / "000001.png")).shape == (160, 160, 3)
+
+
+def test_scales_classes_and_boxes(usual):
+    content = json.loads((usual / "annotations" / "instances_train2017.json").read_text())
+    things = content["annotations"]
+    areas = np.array([thing["area"] for thing in things])
+    small, large = (areas < 32**2).mean(), (areas >= 96**2).mean()
+    assert 0.4 < small < 0.75
+    assert large > 0.005
+    shares = np.bincount([thing["category_id"] for thing in things], minlength=6)[1:] / len(things)
+    assert shares.min() > 0.1
+    assert 3 < len(things) / 80 < 6
+    boxes = np.array([thing["bbox"] for thing in things])
+    assert boxes.min() >= 0
+    assert (boxes[:, :2] + boxes[:, 2:]).max() <= 160
+    assert (areas <= boxes[:, 2] * boxes[:, 3]).all()
+    sides = boxes[:, 2:].max(axis=1)
+    assert sides.max() > 8 * sides.min()
+
+
+def test_second_call_draws_nothing(tmp_path, monkeypatch):
+    first = drawn_set(tmp_path, **SMALL)
+    monkeypatch.setattr(drawn, "draw_scene", None)
+    assert drawn_set(tmp_path, **SMALL) == first
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "train2017" / "000002.png").unlink(),
+        lambda folder: (folder / "val2017" / "000001.png").write_bytes(b"x"),
+        lambda folder: (folder / "annotations" / "instances_val2017.json").write_text("{}"),
+        lambda folder: (folder / "manifest.json").unlink(),
+        lambda folder: (folder / "manifest.json").write_text("["),
+        lambda folder: (folder / "manifest.json").write_text("[]"),
+    ],
+)
+def test_damaged_set_is_drawn_again(tmp_path, damage):
+    folder = drawn_set(tmp_path, **SMALL)
+    before = hashes(folder)
+    damage(folder)
+    assert not is_intact(folder)
+    assert drawn_set(tmp_path, **SMALL) == folder
+    assert hashes(folder) == before
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]  # no rubbish stays
+
+
+def ask(root):
+    return hashes(drawn_set(root, **SMALL))
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_several_processes_may_ask_at_once(tmp_path, damaged):
+    if damaged:
+        (drawn_set(tmp_path, **SMALL) / "manifest.json").write_text("{}")
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        results = pool.map(ask, [tmp_path] * 6, chunksize=1)
+    assert all(result == results[0] for result in results)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_race_for_the_place_is_settled(tmp_path, monkeypatch):
+    """Another process finishes while we draw: its set stays, ours goes."""
+    theirs = drawn_set(tmp_path, **SMALL)
+    marked = theirs.stat().st_ino
+    states = [False]  # of our first look, before they have finished
+    monkeypatch.setattr(
+        drawn, "is_intact", lambda folder: states.pop() if states else is_intact(folder)
+    )
+    assert drawn_set(tmp_path, **SMALL).stat().st_ino == marked
+
+
+def test_cache_folder_follows_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("YOLOX_ATTN_CACHE", str(tmp_path / "deep" / "cache"))
+    assert drawn_set(**SMALL).parent == tmp_path / "deep" / "cache"
+    monkeypatch.delenv("YOLOX_ATTN_CACHE")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert drawn.cache_folder() == tmp_path / ".cache" / "yolox_attn"
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="set YOLOX_ATTN_CACHE"):
+        drawn_set(tmp_path / "file", **SMALL)
+
+
+def test_others_may_read_the_set(tmp_path):
+    mask = os.umask(0o022)
+    try:
+        folder = drawn_set(tmp_path, **SMALL)
+    finally:
+        os.umask(mask)
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert Path(folder, "manifest.json").stat().st_mode & 0o777 == 0o644

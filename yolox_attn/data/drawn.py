@@ -1,0 +1,143 @@
+"""A detection set drawn by the package itself: no download, the same for a seed, kept in a cache.
+
+Objects of five classes (scenes.py) on cluttered ground, 12 to 130 pixels across, hiding each other
+in part. As in COCO, a box is the extent of what is visible and `area` counts visible pixels.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from loguru import logger
+
+from yolox_attn.data.scenes import CLASSES, MIN_VISIBLE, Scene, draw_scene
+from yolox_attn.errors import InputError
+
+VERSION = 1  # of the drawing: raise it whenever the same parameters give other pixels
+MANIFEST = "manifest.json"
+
+
+def cache_folder() -> Path:
+    """Return where drawn sets are kept: $YOLOX_ATTN_CACHE, else ~/.cache/yolox_attn."""
+    return Path(os.environ.get("YOLOX_ATTN_CACHE") or "~/.cache/yolox_attn").expanduser()
+
+
+def drawn_set(
+    root: Path | None = None,
+    *,
+    seed: int = 0,
+    train_images: int = 320,
+    val_images: int = 128,
+    size: int = 160,
+) -> Path:
+    """Return the folder of the drawn set, in COCO layout; draw it first where it is not there.
+
+    The folder's name holds a hash of the parameters, its manifest the hash of every file: a
+    damaged set is drawn again. Several processes may ask at once.
+
+    Args:
+        root: the folder that will hold the set's own; None for `cache_folder()`.
+        seed: another seed gives other images.
+        train_images: images of the train split.
+        val_images: images of the val split.
+        size: height and width of the images, in pixels.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    parameters = {"seed": seed, "train": train_images, "val": val_images, "size": size}
+    key = hashlib.sha256(json.dumps(parameters).encode()).hexdigest()[:8]
+    folder = (root or cache_folder()) / f"drawn-{VERSION}-{key}"
+    if is_intact(folder):
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".drawing-", dir=folder.parent) as scratch:
+            logger.info("drawing the demo set in {}", folder)
+            fresh = Path(scratch, "fresh")
+            _draw(fresh, parameters)
+            _put_in_place(fresh, folder, Path(scratch))
+    except OSError as error:
+        hint = "set YOLOX_ATTN_CACHE to a folder that can be written"
+        raise InputError(f"cannot draw the demo set in {folder}: {error}; {hint}") from error
+    return folder
+
+
+def is_intact(folder: Path) -> bool:
+    """Tell whether every file of a drawn set is there, byte for byte as it was drawn."""
+    try:
+        files = json.loads((folder / MANIFEST).read_text())["files"]
+        return all(_sha256(folder / name) == told for name, told in files.items())
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _put_in_place(fresh: Path, folder: Path, scratch: Path) -> None:
+    """Move a set to its place, past a damaged one or another process that does the same."""
+    for _ in range(10):
+        if is_intact(folder):
+            return
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(scratch / uuid.uuid4().hex)
+        with contextlib.suppress(FileExistsError, OSError):
+            fresh.rename(folder)
+    raise FileExistsError(f"{folder} changes while it is being replaced")
+
+
+def _draw(folder: Path, parameters: dict[str, int]) -> None:
+    for index, split in enumerate(("train", "val")):
+        rng = np.random.default_rng([VERSION, parameters["seed"], index])
+        _draw_split(folder, split, parameters, rng)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    hashes = {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+    content = {"version": VERSION, "parameters": parameters, "files": hashes}
+    (folder / MANIFEST).write_text(json.dumps(content, indent=1))
+
+
+def _draw_split(
+    folder: Path, split: str, parameters: dict[str, int], rng: np.random.Generator
+) -> None:
+    (folder / f"{split}2017").mkdir(parents=True)
+    (folder / "annotations").mkdir(exist_ok=True)
+    size = parameters["size"]
+    images, annotations = [], []
+    for index in range(1, parameters[split] + 1):
+        name = f"{index:06}.png"
+        scene = draw_scene(size, rng)
+        if not cv2.imwrite(str(folder / f"{split}2017" / name), scene.pixels):
+            raise OSError(f"cv2 cannot write {name}")
+        images.append({"id": index, "file_name": name, "width": size, "height": size})
+        annotations += [{"image_id": index, **thing} for thing in _visible_objects(scene)]
+    content = {
+        "info": {"description": f"drawn by yolox_attn, version {VERSION}", **parameters},
+        "licenses": [],
+        "images": images,
+        "annotations": [{"id": number, **one} for number, one in enumerate(annotations, start=1)],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(CLASSES, 1)],
+    }
+    file = folder / "annotations" / f"instances_{split}2017.json"
+    file.write_text(json.dumps(content))
+
+
+def _visible_objects(scene: Scene) -> list[dict[str, Any]]:
+    ids = {name: number for number, name in enumerate(CLASSES, start=1)}
+    found = []
+    for index, name in enumerate(scene.names):
+        rows, columns = np.nonzero(scene.owners == index)
+        if len(rows) < MIN_VISIBLE * scene.whole[index]:
+            raise RuntimeError(f"{name} {index} is hidden")
+        left, top = int(columns.min()), int(rows.min())
+        box = [left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top]
+        found.append({"category_id": ids[name], "bbox": box, "area": len(rows), "iscrowd": 0})
+    return found
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
