@@ -19,7 +19,12 @@ from yolox_attn.evaluators.predict import collect, predict
 from yolox_attn.evaluators.results import timing_line, to_results
 from yolox_attn.evaluators.rules import rules_of
 
-Boxes = np.ndarray[Any, np.dtype[np.float32]]
+
+class Boxes(np.ndarray[Any, np.dtype[np.float32]]):
+    """An array that differs from [], which the host's set asks and numpy >= 1.25 cannot answer."""
+
+    def __eq__(self, other: object) -> Any:
+        return False if isinstance(other, list) else super().__eq__(other)
 
 
 def by_class(found: dict[int, Tensor], num_classes: int, images: int) -> list[list[Boxes]]:
@@ -38,7 +43,7 @@ def by_class(found: dict[int, Tensor], num_classes: int, images: int) -> list[li
         rows = found[index]
         scored = torch.cat((rows[:, :4], (rows[:, 4] * rows[:, 5])[:, None]), dim=1)
         for label in range(num_classes):
-            boxes[label].append(scored[rows[:, 6] == label].numpy())
+            boxes[label].append(scored[rows[:, 6] == label].numpy().view(Boxes))
     return boxes
 
 

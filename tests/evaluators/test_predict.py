@@ -1,0 +1,161 @@
+import socket
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from planted import SIDE, PlantedModel, PlantedSet, box, evaluator_of, truth_of
+from torch import nn
+from torch.utils.data import DataLoader
+from torch.utils.data.distributed import DistributedSampler
+from yolox.utils import postprocess
+
+from yolox_attn.errors import InputError
+from yolox_attn.evaluators import COCOEvaluator
+from yolox_attn.evaluators.predict import Timing, collect, evaluation_mode, keep_best, predict
+from yolox_attn.evaluators.rules import Rules, model_device
+
+RULES = Rules(image_size=(SIDE, SIDE), num_classes=2, confidence=0.25, nms_iou=0.5)
+WHOLE = box(10, 10, 40, 50)
+
+
+def outputs_of(*anchors):
+    return torch.tensor([anchors])
+
+
+def test_kept_rows_are_the_hosts_and_the_outputs_stay_as_they_are():
+    generator = torch.Generator().manual_seed(0)
+    outputs = torch.rand(3, 50, 7, generator=generator)
+    before = outputs.clone()
+    kept = keep_best(outputs, RULES)
+    assert torch.equal(outputs, before)
+    hosts = postprocess(before, 2, RULES.confidence, RULES.nms_iou)
+    assert sum(len(rows) for rows in kept) > 10
+    assert all(torch.equal(a, b) for a, b in zip(kept, hosts, strict=True))
+
+
+@pytest.mark.parametrize(("objectness", "kept"), [(0.9, 1), (0.1, 0)])
+def test_exactly_one_anchor(objectness, kept):
+    outputs = outputs_of([30.0, 30.0, 20.0, 10.0, objectness, 0.2, 0.5])
+    (rows,) = keep_best(outputs, RULES)
+    assert rows.shape == (kept, 7)
+    if kept:
+        assert rows[0].tolist() == pytest.approx([20, 25, 40, 35, 0.9, 0.5, 1])
+
+
+def test_one_anchor_brings_no_second_at_confidence_0():
+    everything = Rules(image_size=(SIDE, SIDE), num_classes=2, confidence=0, nms_iou=0.5)
+    (rows,) = keep_best(outputs_of([30.0, 30.0, 20.0, 10.0, 0.0, 0.2, 0.5]), everything)
+    assert len(rows) == 1
+
+
+def test_outputs_that_are_no_numbers_are_an_error():
+    good = [30.0, 30.0, 20.0, 10.0, 0.9, 0.2, 0.5]
+    with pytest.raises(RuntimeError, match="non-finite outputs"):
+        keep_best(outputs_of(good, [*good[:4], float("nan"), 0.2, 0.5]), RULES)
+    with pytest.raises(RuntimeError, match="non-finite outputs"):
+        keep_best(outputs_of(good, [30.0, 30.0, float("inf"), 10.0, 0.8, 0.2, 0.5]), RULES)
+    unlikely = [30.0, 30.0, float("inf"), 10.0, 0.1, 0.2, 0.5]
+    assert len(keep_best(outputs_of(good, unlikely), RULES)[0]) == 1
+
+
+def test_every_module_gets_its_own_mode_back_also_after_an_error():
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.Dropout()).train()
+    model[0].eval()  # as a frozen layer is
+    with pytest.raises(KeyError), evaluation_mode(model):
+        assert not any(module.training for module in model.modules())
+        raise KeyError
+    assert [module.training for module in model.modules()] == [True, False, True]
+
+
+def loader_of(images, batch_size=2):
+    return DataLoader(PlantedSet(truth_of([], images=images)), batch_size=batch_size)
+
+
+@pytest.mark.parametrize(("images", "timed"), [(2, 2), (5, 3)])
+def test_the_first_of_several_batches_is_not_timed(images, timed):
+    model = PlantedModel([[(0, 0.9, WHOLE)]] * images, classes=2)
+    found, timing = predict(model, loader_of(range(images)), RULES)
+    assert len(found) == images
+    assert timing.images == timed
+    assert timing.as_dict()["forward_ms"] == pytest.approx(1000 * timing.forward / timed)
+    assert timing.forward > 0
+    assert timing.nms > 0
+
+
+def test_gradients_are_not_kept_and_can_be_had_afterwards():
+    model = nn.Sequential(nn.Conv2d(3, 7, SIDE), nn.Flatten(2), Transposed()).to(
+        memory_format=torch.channels_last
+    )
+    predict(model, loader_of(range(2)), RULES)
+    model(torch.rand(1, 3, SIDE, SIDE)).sum().backward()
+    assert model[0].weight.grad is not None
+
+
+class Transposed(nn.Module):
+    def forward(self, x):
+        self.grad_enabled = torch.is_grad_enabled()
+        return x.transpose(1, 2).sigmoid()
+
+
+def test_a_decoder_is_applied():
+    seen = []
+
+    def decoder(outputs, dtype):
+        seen.append(dtype)
+        return outputs * torch.tensor([2.0, 2, 2, 2, 1, 1, 1])
+
+    rules = Rules((SIDE, SIDE), 2, 0.25, 0.5, decoder=decoder)
+    model = PlantedModel([[(0, 0.9, box(1, 2, 3, 4))]], classes=2)
+    found, _ = predict(model, loader_of((8,)), rules)
+    assert found[8][0, :4].tolist() == [2, 4, 8, 12]
+    assert seen == ["torch.FloatTensor"]
+
+
+def test_no_image_is_an_error():
+    with pytest.raises(InputError, match="no images"):
+        predict(PlantedModel([[]]), [], RULES)
+
+
+def test_the_device_is_the_models():
+    assert model_device(nn.Linear(2, 2, device="meta")) == torch.device("meta")
+    assert model_device(nn.BatchNorm1d(2, affine=False, device="meta")) == torch.device("meta")
+    assert model_device(nn.Identity()) == torch.device("cpu")
+
+
+def test_images_that_two_ranks_saw_count_once(monkeypatch):
+    first, second = torch.zeros(1, 7), torch.ones(1, 7)
+    parts = [
+        ({1: first, 2: first}, Timing(images=2, forward=1.0, nms=0.5)),
+        ({3: second, 1: second}, Timing(images=2, forward=3.0, nms=0.5)),
+    ]
+    monkeypatch.setattr("yolox_attn.evaluators.predict.gather", lambda data, dst: parts)
+    found, timing = collect({}, Timing())
+    assert sorted(found) == [1, 2, 3]
+    assert found[1] is first
+    assert timing == Timing(images=4, forward=4.0, nms=1.0)
+
+
+def judge_a_share(rank, ranks, port, folder):
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=ranks
+    )
+    coco = truth_of([(i, 1, WHOLE) for i in (1, 2, 3)], images=(1, 2, 3))
+    evaluator = evaluator_of(COCOEvaluator, coco)
+    shares = DistributedSampler(evaluator.dataloader.dataset, shuffle=False)  # pads 3 to 4
+    evaluator.dataloader = DataLoader(evaluator.dataloader.dataset, sampler=shares)
+    model = PlantedModel([[(0, 0.9, WHOLE)], [(0, 0.8, WHOLE)], []])
+    result = evaluator.evaluate(model, distributed=True)
+    torch.save((result, evaluator.detections), folder / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_judge_as_one(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mp.spawn(judge_a_share, args=(2, port, tmp_path), nprocs=2)
+    (ap, _, _), detections = torch.load(tmp_path / "0.pt")
+    assert sorted(d["image_id"] for d in detections) == [1, 2]
+    assert ap == pytest.approx(67 / 101)  # two of three found: recall 0 to 0.66
+    assert torch.load(tmp_path / "1.pt") == ((0.0, 0.0, ""), [])
