@@ -56,6 +56,18 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     raise InputError(f"{path}: no weights under the key 'model'")
 
 
+def read_resumable(path: Path, device: torch.device) -> dict[str, Any]:
+    """Return a checkpoint that training can go on from, ours or the stock trainer's.
+
+    Raises:
+        InputError: as `read_checkpoint`, or the file holds weights only.
+    """
+    state = read_checkpoint(path, device)
+    if lacking := [key for key in ("optimizer", "start_epoch") if key not in state]:
+        raise InputError(f"{path} has no {lacking[0]}; to start from its weights drop --resume")
+    return state
+
+
 def load_weights(
     model: nn.Module, path: Path, *, attention_init: str = "published", same_classes: bool = False
 ) -> str:

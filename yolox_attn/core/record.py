@@ -3,8 +3,9 @@
 import datetime
 import os
 import platform
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import torch
 from torch import nn
 
 from yolox_attn import __version__, cost
+from yolox_attn import device as devices
 from yolox_attn.core.checkpoint import file_hash
 from yolox_attn.models import ATTENTION_PREFIX, place
+from yolox_attn.runs import RunRecord
 
 PACKAGES = ("torch", "torchvision", "numpy", "yolox", "pycocotools")
 
@@ -98,6 +101,48 @@ def describe_model(model: nn.Module, test_size: tuple[int, int]) -> dict[str, An
     }
 
 
-def describe_process() -> dict[str, Any]:
-    """Return who runs and on how many threads."""
-    return {"pid": os.getpid(), "command": list(sys.argv), "threads": torch.get_num_threads()}
+def precision_of(args: Any) -> str:
+    """Return "fp32", "bf16" or "fp16" from the command line (the host's has no --bf16)."""
+    if getattr(args, "fp16", False):
+        return "fp16"
+    return "bf16" if getattr(args, "bf16", False) else "fp32"
+
+
+def wandb_options(opts: Sequence[str]) -> dict[str, str]:
+    """Return the `wandb-KEY value` pairs of the command line, without the prefix."""
+    pairs = zip(opts[0::2], opts[1::2], strict=True)
+    return {key.removeprefix("wandb-"): value for key, value in pairs if key.startswith("wandb-")}
+
+
+def first_record(trainer: Any, costs: Mapping[str, Any]) -> RunRecord:
+    """Return the record of a run about to start; `costs` from `describe_model`."""
+    exp, args = trainer.exp, trainer.args
+    pretrained = None
+    if args.ckpt is not None and not args.resume:
+        pretrained = {"file": str(args.ckpt), "sha256": file_hash(Path(args.ckpt))}
+    channels_last = trainer.memory_format is torch.channels_last
+    return RunRecord(
+        name=re.sub(r"/seed\d+$", "", args.experiment_name),
+        seed=exp.seed,
+        pid=os.getpid(),
+        command=list(sys.argv),
+        exp_file=args.exp_file,
+        exp_name_arg=args.name,
+        overrides=[str(item) for item in args.opts or []],
+        attention=describe_attention(exp, exp.get_model()),
+        attention_init=exp.attention_init,
+        config=describe_config(exp),
+        batch_size=args.batch_size,
+        precision=trainer.precision,
+        memory_format="channels_last" if channels_last else "contiguous",
+        device=devices.describe(trainer.device),
+        threads=torch.get_num_threads(),
+        versions=describe_versions(),
+        data=describe_data(
+            exp, len(trainer.train_loader.dataset), len(trainer.evaluator.dataloader.dataset)
+        ),
+        pretrained=pretrained,
+        started=now(),
+        epoch=trainer.start_epoch,
+        **costs,
+    )

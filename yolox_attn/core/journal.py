@@ -1,0 +1,103 @@
+"""What a run writes while it runs: run.json, metrics, tensorboard or wandb, detections."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from loguru import logger
+from torch.utils.tensorboard import SummaryWriter
+from yolox.utils import WandbLogger
+
+from yolox_attn import device as devices
+from yolox_attn.core.record import now
+from yolox_attn.runs import METRICS_NAME, RunRecord, append_metrics, write_record, write_text
+
+
+class Journal:
+    """The run folder's files, but for the checkpoints; of several processes only rank 0 writes.
+
+    Args:
+        folder: the run's folder; made when the run is opened.
+        rank: of this process.
+        device: whose peak memory is recorded.
+    """
+
+    def __init__(self, folder: Path, rank: int, device: torch.device) -> None:
+        self.folder = folder
+        self.writes = rank == 0
+        self.device = device
+        self.record: RunRecord | None = None
+        self.board: SummaryWriter | None = None
+        self.wandb: WandbLogger | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Log into the folder meanwhile; the record then says "finished", or "failed" and why."""
+        self._started = time.perf_counter()
+        if not self.writes:
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        sink = logger.add(self.folder / "train_log.txt")
+        try:
+            yield
+        except BaseException as error:
+            self.update(state="failed", error=f"{type(error).__name__}: {error}", ended=now())
+            raise
+        else:
+            self.update(state="finished", ended=now())
+        finally:
+            self._close_boards()
+            logger.remove(sink)
+
+    def start(self, record: RunRecord, kind: str, wandb: dict[str, str]) -> None:
+        """Write the record's first form and open the board of `kind`: "tensorboard" or "wandb"."""
+        self.record = record
+        if not self.writes:
+            return
+        if record.epoch == 0:
+            write_text(self.folder / METRICS_NAME, "")
+        if kind == "wandb":
+            self.wandb = WandbLogger(config=record.config, **wandb)
+        else:
+            self.board = SummaryWriter(str(self.folder / "tensorboard"))
+        self.update()
+
+    def epoch(self, row: dict[str, Any], **changes: Any) -> None:
+        """Write one epoch's numbers, and what changed in the record."""
+        if not self.writes:
+            return
+        append_metrics(self.folder, row)
+        numbers = {k: v for k, v in row.items() if k != "epoch" and v is not None}
+        for key, value in numbers.items():
+            if self.board is not None:
+                self.board.add_scalar(f"epoch/{key}", value, row["epoch"])
+        if self.wandb is not None:
+            self.wandb.log_metrics(numbers | {"epoch": row["epoch"]})
+        self.update(epoch=row["epoch"], **changes)
+
+    def detections(self, found: list[dict[str, Any]]) -> None:
+        """Keep the last evaluation's detections as COCO results, one a line."""
+        if self.writes:
+            lines = ",\n".join(json.dumps(each) for each in found)
+            write_text(self.folder / "detections.json", f"[\n{lines}\n]\n")
+
+    def update(self, **changes: Any) -> None:
+        """Change fields of the record and write it."""
+        if self.record is None or not self.writes:
+            return
+        for key, value in changes.items():
+            setattr(self.record, key, value)
+        self.record.seconds = round(time.perf_counter() - self._started, 3)
+        self.record.peak_memory = devices.peak_memory(self.device)
+        write_record(self.folder, self.record)
+
+    def _close_boards(self) -> None:
+        if self.board is not None:
+            self.board.close()
+        if self.wandb is not None:
+            self.wandb.finish()
