@@ -1,8 +1,8 @@
 """Five blocks by their formulas, pixel after pixel: slow, plain, and without the package.
 
-Each function takes one image (C, H, W), the learnable tensors by name and the options that the formula
-needs, and returns the block's output. Gradients are autograd's. A map is handled as a dict of pixels:
-(i, j) -> vector over the channels.
+Each function takes one image (C, H, W), the learnable tensors by name and the options that the
+formula needs, and returns the block's output. Gradients are autograd's. A map is handled as a dict
+of pixels: (i, j) -> vector over the channels.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Five blocks against loops written from their formulas: values and all gradients, at every size."""
+"""Five blocks against loops written from their formulas: values and gradients, at every size."""
 
 import pytest
 import reference
