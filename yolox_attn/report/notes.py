@@ -13,9 +13,9 @@ def make_notes(variants: Variants) -> tuple[str, ...]:
     baseline, *others = variants.values()
     runs = [run for members in variants.values() for run in members]
     notes = [_single_runs(variants), *(_pairing(each, baseline) for each in others)]
-    notes += [_mixed(runs, *fact) for fact in FACTS]
+    notes += [_mixed(variants, *fact) for fact in FACTS]
     packages = sorted({package for run in runs for package in run.record.versions})
-    notes += [_mixed(runs, f"{package} version", _version(package)) for package in packages]
+    notes += [_mixed(variants, f"{package} version", _version(package)) for package in packages]
     return tuple(note for note in notes if note)
 
 
@@ -34,13 +34,9 @@ def _single_runs(variants: Variants) -> str | None:
     single = [name for name, runs in variants.items() if len(runs) == 1]
     if not single:
         return None
-    who = (
-        "Each variant has one run"
-        if len(single) == len(variants)
-        else f"{', '.join(single)}: one run"
-    )
+    who = "Each variant has one run" if len(single) == len(variants) else ", ".join(single)
     return (
-        f"{who}: one run a side measures a checkpoint, not a block. "
+        f"{who} has one run: one run a side measures a checkpoint, not a block. "
         "Another seed may turn the difference around; train more of them (--seed)."
     )
 
@@ -57,12 +53,15 @@ def _pairing(runs: Sequence[Run], baseline: Sequence[Run]) -> str | None:
     return f"{name}: the difference is over the seeds that both have: {', '.join(common)}."
 
 
-def _mixed(runs: Sequence[Run], what: str, fact: Callable[[RunRecord], object]) -> str | None:
+def _mixed(variants: Variants, what: str, fact: Callable[[RunRecord], object]) -> str | None:
     """Say who has which value, if the runs do not all have the same."""
     groups: dict[object, list[str]] = {}
-    for run in runs:
-        groups.setdefault(fact(run.record), []).append(run.title)
+    for name, runs in variants.items():
+        values = [fact(run.record) for run in runs]
+        alike = len(set(values)) == 1
+        for value, run in zip(values[:1] if alike else values, runs, strict=False):
+            groups.setdefault(value, []).append(name if alike else run.title)
     if len(groups) < 2:
         return None
-    parts = [f"{value} ({', '.join(titles)})" for value, titles in groups.items()]
+    parts = [f"{value} ({', '.join(who)})" for value, who in groups.items()]
     return f"The runs differ in {what}: {'; '.join(parts)}."

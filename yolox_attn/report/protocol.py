@@ -28,8 +28,8 @@ COSMETIC = {
 KINDS = {
     "detector": {"depth", "width", "act", "depthwise"},
     "data set": {
-        "classes", "dir", "num_classes", "train_images", "train_name", "train_sha256",
-        "val_images", "val_name", "val_sha256",
+        "num_classes", "train_images", "train_name", "train_sha256",
+        "val_images", "val_name", "val_sha256", "dir", "train annotations", "val annotations",
     },
     "evaluation": {"test_size", "test_conf", "nmsthre"},
 }  # fmt: skip
@@ -56,18 +56,24 @@ def _protocol(record: RunRecord) -> dict[str, Any]:
         for key, value in record.config.items()
         if key not in COSMETIC and not key.startswith("attention")
     }
-    pretrained = record.pretrained or {}
-    data = {key: record.data.get(key) for key in KINDS["data set"] if key in record.data}
-    if data.get("train_sha256") and data.get("val_sha256"):
-        del data["dir"]  # one data set may lie in two places; without hashes the place must do
     return {
         **settings,
-        **data,
+        **_data(record.data),
         "batch_size": record.batch_size,
         "precision": record.precision,
-        "pretrained": pretrained.get("sha256"),
+        "pretrained": (record.pretrained or {}).get("sha256"),
         "epochs trained": record.epoch,
     }
+
+
+def _data(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what identifies the data: their hashes, and where there are none, their place."""
+    keys = ("train_sha256", "val_sha256", "train_images", "val_images")
+    identity = {key: data.get(key) for key in keys}
+    if not (identity["train_sha256"] and identity["val_sha256"]):
+        identity |= {"dir": data.get("dir")}
+        identity |= {f"{split} annotations": data.get(f"{split}_ann") for split in ("train", "val")}
+    return identity
 
 
 def _differing(first: RunRecord, second: RunRecord) -> dict[str, tuple[str, str]]:

@@ -33,11 +33,12 @@ def measure_latency(
             notes.append(f"{variant.name}: latency not measured: {error}.")
     found = latency(models, comparison.test_size, device=device, repeats=repeats)
     height, width = comparison.test_size
-    notes.append(
-        f"Latency: median of {repeats} passes in turns (10th to 90th percentile), one image of "
-        f"{height}x{width} in fp32, on {describe(device)}, {torch.get_num_threads()} threads; "
-        "without box suppression."
-    )
+    if found:
+        notes.append(
+            f"Latency: median of {repeats} passes in turns (10th to 90th percentile), one image of "
+            f"{height}x{width} in fp32, on {describe(device)}, {torch.get_num_threads()} threads; "
+            "without box suppression."
+        )
     variants = [replace(each, latency=found.get(each.name)) for each in comparison.variants]
     return replace(comparison, variants=tuple(variants), notes=tuple(notes))
 

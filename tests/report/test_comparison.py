@@ -1,0 +1,128 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from yolox_attn.errors import InputError
+from yolox_attn.report import Comparison, compare, find_runs
+
+WriteRun = Callable[..., Path]
+
+
+@pytest.fixture
+def compared(write_run: WriteRun) -> Callable[..., Comparison]:
+    """Compares variants given as name={seed: AP}."""
+
+    def build(baseline: str | None = None, **variants: dict[int, float]) -> Comparison:
+        folders = [
+            write_run(name, seed, ap) for name, aps in variants.items() for seed, ap in aps.items()
+        ]
+        return compare(find_runs(folders), baseline=baseline)
+
+    return build
+
+
+def test_means_spreads_and_paired_differences(compared: Callable[..., Comparison]) -> None:
+    found = compared(yolox_s_cam={0: 0.43, 1: 0.44}, yolox_s={1: 0.42, 0: 0.40})
+    assert found.baseline == "yolox_s"
+    base, cam = found.variants
+    assert (base.name, cam.name, cam.attention) == ("yolox_s", "yolox_s_cam", "cam")
+    assert base.mean["AP"] == pytest.approx(0.41)
+    assert base.sd["AP"] == pytest.approx(0.01 * 2**0.5)
+    assert [(run.seed, run.figures["AP"]) for run in base.runs] == [(0, 0.40), (1, 0.42)]
+    assert base.difference is None
+    assert cam.difference is not None
+    assert cam.difference.figures["AP"] == pytest.approx(0.025)
+    assert cam.difference.seeds == (0, 1)
+    assert found.notes == ()
+    assert (found.test_size, found.val_images) == ((320, 320), 10)
+
+
+def test_an_undefined_figure_stays_undefined(compared: Callable[..., Comparison]) -> None:
+    for variant in compared(yolox_s={0: 0.4, 1: 0.4}, yolox_s_se={0: 0.4, 1: 0.3}).variants:
+        assert variant.mean["APs"] is None
+        assert variant.sd["APs"] is None
+        assert variant.difference is None or variant.difference.figures["APs"] is None
+
+
+def test_one_run_a_side_has_no_spread_and_says_what_it_is(
+    compared: Callable[..., Comparison],
+) -> None:
+    found = compared(yolox_s={0: 0.40}, yolox_s_cam={0: 0.45})
+    assert found.variants[1].sd["AP"] is None
+    assert found.variants[1].difference is not None
+    assert found.variants[1].difference.figures["AP"] == pytest.approx(0.05)
+    assert found.notes[0].startswith("Each variant has one run: one run a side measures a check")
+    partly = compared(yolox_s={1: 0.40, 2: 0.41}, yolox_s_cam={1: 0.45})
+    assert partly.notes[0].startswith("yolox_s_cam has one run: one run a side measures a check")
+
+
+def test_only_common_seeds_make_the_difference(compared: Callable[..., Comparison]) -> None:
+    found = compared(yolox_s={0: 0.40, 1: 0.50}, yolox_s_cam={1: 0.53, 2: 0.90})
+    difference = found.variants[1].difference
+    assert difference is not None
+    assert difference.figures["AP"] == pytest.approx(0.03)
+    assert difference.seeds == (1,)
+    expected = "yolox_s_cam - yolox_s: the difference is over the seeds that both have: 1."
+    assert expected in found.notes
+
+
+def test_without_a_common_seed_means_are_subtracted(compared: Callable[..., Comparison]) -> None:
+    found = compared(yolox_s={0: 0.40, 1: 0.50}, yolox_s_cam={2: 0.50, 3: 0.60})
+    difference = found.variants[1].difference
+    assert difference is not None
+    assert difference.figures["AP"] == pytest.approx(0.10)
+    assert difference.seeds == ()
+    assert any("no seed in common" in note for note in found.notes)
+
+
+def test_the_baseline_is_the_one_without_attention_or_the_one_named(
+    compared: Callable[..., Comparison],
+) -> None:
+    runs = {"yolox_s_cam": {0: 0.4}, "yolox_s_se": {0: 0.5}, "yolox_s": {0: 0.3}}
+    assert [each.name for each in compared(**runs).variants] == [
+        "yolox_s",
+        "yolox_s_cam",
+        "yolox_s_se",
+    ]
+    assert compared("yolox_s_se", **runs).variants[0].name == "yolox_s_se"
+    with pytest.raises(InputError, match="--baseline nano: no such variant; here: yolox_s_cam, yo"):
+        compared("nano", **runs)
+
+
+def test_none_or_two_without_attention(
+    compared: Callable[..., Comparison], write_run: WriteRun
+) -> None:
+    with pytest.raises(InputError, match="none of yolox_s_cam, yolox_s_se is without attention"):
+        compared(yolox_s_cam={0: 0.4}, yolox_s_se={0: 0.5})
+    two = [write_run("yolox_s"), write_run("yolox_s_other", attention={})]
+    with pytest.raises(InputError, match="yolox_s and yolox_s_other are all without attention"):
+        compare(find_runs(two))
+    assert compare(find_runs(two), baseline="yolox_s").variants[1].attention == "none"
+
+
+def test_a_baseline_alone_is_no_comparison(compared: Callable[..., Comparison]) -> None:
+    with pytest.raises(InputError, match="only yolox_s is here"):
+        compared(yolox_s={0: 0.4, 1: 0.5})
+
+
+def test_another_schedule_is_refused_and_names_the_baseline_first(write_run: WriteRun) -> None:
+    cam = write_run("yolox_s_cam", config={"max_epoch": 30})
+    base = write_run("yolox_s")
+    with pytest.raises(InputError) as caught:
+        compare(find_runs([cam, base]))
+    assert str(caught.value).startswith(f"{base} and {cam} cannot be compared")
+
+
+def test_other_machines_and_versions_are_noted(write_run: WriteRun) -> None:
+    other = {"device": "cuda:0 H100", "threads": 8, "versions": {"torch": "2.8", "yolox": "0.3.0"}}
+    folders = [write_run("yolox_s", 0), write_run("yolox_s", 1)]
+    folders += [write_run("yolox_s_cam", 0, **other), write_run("yolox_s_cam", 1)]
+    assert compare(find_runs(folders)).notes == (
+        "The runs differ in training device: cpu x86_64 (yolox_s, yolox_s_cam seed 1); "
+        "cuda:0 H100 (yolox_s_cam seed 0).",
+        "The runs differ in number of threads: 2 (yolox_s, yolox_s_cam seed 1); "
+        "8 (yolox_s_cam seed 0).",
+        "The runs differ in torch version: 2.9 (yolox_s, yolox_s_cam seed 1); "
+        "2.8 (yolox_s_cam seed 0).",
+    )

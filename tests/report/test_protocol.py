@@ -1,0 +1,71 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from yolox_attn.errors import InputError
+from yolox_attn.report import find_runs
+from yolox_attn.report.protocol import require_same_protocol
+
+WriteRun = Callable[..., Path]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": {"depth": 0.67}}, r"another detector (depth 0.33 / 0.67)"),
+        ({"config": {"depthwise": True}}, r"another detector (depthwise False / True)"),
+        ({"config": {"max_epoch": 30}}, r"another schedule (max_epoch 3 / 30)"),
+        ({"config": {"mixup": 1}}, r"another schedule (mixup absent / 1)"),
+        ({"config": {"test_size": [416, 416]}}, "another evaluation (test_size [320, 320] / [416"),
+        ({"config": {"num_classes": 4}}, r"another data set (num_classes 3 / 4)"),
+        ({"config": {"train_name": "x"}}, r"another data set (train_name train / x)"),
+        ({"data": {"val_sha256": "c" * 64}}, "(val_sha256 bbbbbbbbbbbb / cccccccccccc)"),
+        ({"data": {"train_images": 91}}, "another data set (train_images 90 / 91)"),
+        ({"batch_size": 16}, r"another schedule (batch_size 8 / 16)"),
+        ({"precision": "bf16"}, r"another schedule (precision fp32 / bf16)"),
+        ({"epoch": 2}, r"another schedule (epochs trained 3 / 2)"),
+        ({"pretrained": {"file": "w", "sha256": "d" * 64}}, "(pretrained None / dddddddddddd)"),
+        (
+            {"config": {"depth": 1.0, "max_epoch": 30}, "batch_size": 4},
+            "another schedule (batch_size 8 / 4, max_epoch 3 / 30), "
+            "another detector (depth 0.33 / 1.0)",
+        ),
+    ],
+)
+def test_another_protocol_is_refused(
+    write_run: WriteRun, changes: dict[str, Any], message: str
+) -> None:
+    folders = [write_run("yolox_s"), write_run("yolox_s_se"), write_run("yolox_s_cam", **changes)]
+    with pytest.raises(InputError) as caught:
+        require_same_protocol(find_runs(folders))
+    assert f"{folders[0]} and {folders[2]} cannot be compared: " in str(caught.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"config": {"attention_options": {"ratio": 4}, "exp_name": "x", "output_dir": "y"}},
+        {"config": {"print_interval": 1, "data_num_workers": 9, "eval_interval": 2, "seed": 5}},
+        {"config": {"data_dir": "moved", "train_ann": "renamed.json"}},
+        {"data": {"dir": "moved", "train_ann": "renamed.json"}},
+        {"threads": 8, "device": "cuda:0", "memory_format": "contiguous", "seconds": 9.0},
+    ],
+)
+def test_what_changes_no_learning_is_let_pass(write_run: WriteRun, changes: dict[str, Any]) -> None:
+    require_same_protocol(find_runs([write_run("yolox_s"), write_run("yolox_s_cam", **changes)]))
+
+
+@pytest.mark.parametrize("moved", [{"dir": "moved"}, {"val_ann": "other.json"}])
+def test_without_hashes_the_data_must_lie_in_one_place(
+    write_run: WriteRun, moved: dict[str, str]
+) -> None:
+    unknown = {"train_sha256": None, "val_sha256": None}
+    same = [write_run(name, data=unknown) for name in ("yolox_s", "yolox_s_se")]
+    require_same_protocol(find_runs(same))
+    other = write_run("yolox_s_cam", data={**unknown, **moved})
+    with pytest.raises(InputError, match="another data set"):
+        require_same_protocol(find_runs([*same, other]))

@@ -1,0 +1,108 @@
+import csv
+import dataclasses
+import io
+from pathlib import Path
+
+import pytest
+
+from yolox_attn.cost import Latency
+from yolox_attn.report import Comparison, as_csv, as_markdown, as_text, read_comparison
+from yolox_attn.report.comparison import Difference, RunResult, Variant
+from yolox_attn.report.files import write_comparison
+
+
+def figures(*values: float | None) -> dict[str, float | None]:
+    return dict(zip(("AP", "AP50", "AP75", "APs", "APm", "APl"), values, strict=True))
+
+
+BASELINE = Variant(
+    name="yolox_s",
+    attention="none",
+    runs=(RunResult("runs/a", 0, figures(0.4, 0.6, 0.5, None, 0.3, 0.29)),),
+    mean=figures(0.4, 0.6, 0.5, None, 0.3, 0.29),
+    sd=figures(None, None, None, None, None, None),
+    difference=None,
+    parameters=8_968_255,
+    gflops=26.6855,
+    gflops_training=26.6855,
+    latency=Latency(101.26, 99.94, 120.0),
+)
+CAM = Variant(
+    name="yolox_s_cam|x",
+    attention="cam",
+    runs=(RunResult("runs/b", 0, figures(*[0.4] * 6)), RunResult("runs/c", 1, figures(*[0.5] * 6))),
+    mean=figures(0.39876, 0.6, 0.5, None, 0.3, 0.4),
+    sd=figures(0.01234, 0.02, 0.03, None, 0.04, 0.05),
+    difference=Difference(figures(-0.00124, 0.0, 0.0, None, 0.0, 0.11), (0,)),
+    parameters=9_001_000,
+    gflops=26.7,
+    gflops_training=None,
+)
+COMPARISON = Comparison("yolox_s", (BASELINE, CAM), (640, 320), 1000, ("One.", "Two."))
+
+TEXT = """\
+variant          runs            AP    diff        AP50        AP75    APs         APm         APl    params (M)    GFLOPs        latency (ms)
+-------------  ------  ------------  ------  ----------  ----------  -----  ----------  ----------  ------------  --------  ------------------
+yolox_s             1         40.00                60.0        50.0      -        30.0        29.0          8.97     26.69  101.3 (99.9-120.0)
+yolox_s_cam|x       2  39.88 ± 1.23   -0.12  60.0 ± 2.0  50.0 ± 3.0      -  30.0 ± 4.0  40.0 ± 5.0          9.00     26.70                   -
+
+AP in points (0-100) of the latest checkpoint on 1000 images, mean ± standard deviation over runs; diff: AP minus that of yolox_s; GFLOPs at 640x320, 2 a multiply-add.
+
+One.
+Two."""  # noqa: E501
+
+MARKDOWN = """\
+| variant   |   runs |    AP |   diff |   AP50 |   AP75 |   APs |   APm |   APl |   params (M) |   GFLOPs |
+|:----------|-------:|------:|-------:|-------:|-------:|------:|------:|------:|-------------:|---------:|
+| yolox_s   |      1 | 40.00 |        |   60.0 |   50.0 |     - |  30.0 |  29.0 |         8.97 |    26.69 |
+| a\\|b      |      1 | 40.00 |  +0.06 |   60.0 |   50.0 |     - |  30.0 |  29.0 |         8.97 |    26.69 |
+
+AP in points (0-100) of the latest checkpoint; diff: AP minus that of yolox_s; GFLOPs at 640x320, 2 a multiply-add.
+
+- One.
+"""  # noqa: E501
+
+
+def test_the_terminal_table() -> None:
+    assert as_text(COMPARISON) == TEXT
+
+
+def test_markdown_escapes_bars_and_has_no_column_of_missing_latencies() -> None:
+    base = dataclasses.replace(BASELINE, latency=None)
+    difference = Difference(figures(0.0006, 0, 0, None, 0, 0), (0,))
+    other = dataclasses.replace(base, name="a|b", difference=difference)
+    comparison = Comparison("yolox_s", (base, other), (640, 320), None, ("One.",))
+    assert as_markdown(comparison) == MARKDOWN
+
+
+def test_csv_is_in_points_and_empty_where_undefined() -> None:
+    base, cam = csv.DictReader(io.StringIO(as_csv(COMPARISON)))
+    assert (base["variant"], base["attention"], base["runs"], base["seeds"]) == (
+        "yolox_s",
+        "none",
+        "1",
+        "0",
+    )
+    assert (base["AP"], base["APs"], base["APl"]) == ("40.0", "", "29.0")
+    assert (base["AP_sd"], base["AP_difference"], base["latency_median_ms"]) == ("", "", "101.26")
+    assert (cam["AP"], cam["AP_sd"], cam["AP_difference"]) == ("39.876", "1.234", "-0.124")
+    assert (cam["seeds"], cam["parameters"], cam["gflops"]) == ("0 1", "9001000", "26.7")
+    assert (cam["gflops_training"], cam["latency_low_ms"]) == ("", "")
+
+
+def test_the_three_files_and_the_way_back(tmp_path: Path) -> None:
+    paths = write_comparison(tmp_path / "new", COMPARISON)
+    assert [path.name for path in paths] == ["comparison.md", "comparison.csv", "comparison.json"]
+    assert paths[0].read_text(encoding="utf-8") == as_markdown(COMPARISON)
+    assert paths[1].read_text(encoding="utf-8") == as_csv(COMPARISON)
+    assert read_comparison(paths[2]) == COMPARISON
+    assert '"AP": 0.39876' in paths[2].read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "cannot be read as JSON"), ("{}", "not a comparison of schema 1")]
+)
+def test_another_file_is_no_comparison(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_comparison(tmp_path / "x.json")
