@@ -1,11 +1,14 @@
 """Detections in the form that the COCO tools read, and what they cost."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from yolox_attn.errors import InputError
+from yolox_attn.runs import finite, write_text
 
 
 def to_results(
@@ -46,3 +49,17 @@ def timing_line(timing: dict[str, float]) -> str:
         f"Average forward time: {forward:.2f} ms, Average NMS time: {nms:.2f} ms, "
         f"Average inference time: {forward + nms:.2f} ms\n"
     )
+
+
+def write_results(
+    folder: Path, detections: list[dict[str, Any]], report: dict[str, Any]
+) -> list[Path]:
+    """Write detections.json (COCO results, one a line) and figures.json; return their paths."""
+    lines = ",\n".join(json.dumps(detection) for detection in detections)
+    texts = {
+        "detections.json": f"[\n{lines}\n]\n",
+        "figures.json": json.dumps(finite(report), indent=2, allow_nan=False) + "\n",
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]

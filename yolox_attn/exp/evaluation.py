@@ -1,0 +1,103 @@
+"""A checkpoint of an experiment, judged or timed on one device."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from loguru import logger
+from torch import Tensor, nn
+
+from yolox_attn import cost
+from yolox_attn import device as devices
+from yolox_attn.core.checkpoint import load_weights
+from yolox_attn.core.fuse import fuse
+from yolox_attn.errors import InputError
+from yolox_attn.evaluators import COCOEvaluator, VOCEvaluator, adapt_evaluator
+from yolox_attn.exp.base import AttentionExp
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Where and how; `legacy` is the host's word for images normalised as before YOLOX 0.2."""
+
+    device: torch.device
+    precision: str = "fp32"
+    batch_size: int = 8
+    test: bool = False  # the test split, not the validation split
+    legacy: bool = False
+    fuse: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found; of a user's own evaluator only AP, AP50 and the summary."""
+
+    summary: str
+    figures: dict[str, float | None]  # fractions
+    class_ap: dict[str, float | None]
+    detections: list[dict[str, Any]]  # COCO results
+    timing: dict[str, float]
+
+
+def evaluate_checkpoint(exp: AttentionExp, checkpoint: Path, how: Conditions) -> Evaluation:
+    """Judge the checkpoint on the experiment's validation or test split.
+
+    Raises:
+        InputError: data or checkpoint do not fit, or the conditions cannot be met.
+    """
+    evaluator = adapt_evaluator(
+        exp.get_evaluator(how.batch_size, is_distributed=False, testdev=how.test, legacy=how.legacy)
+    )
+    _set_precision(evaluator, how)
+    evaluator.per_class_AP = True
+    model = _load(exp, checkpoint)
+    if how.fuse:
+        model = _fuse(model, next(iter(evaluator.dataloader))[0][:2])
+    ap, ap50, summary = evaluator.evaluate(_place(model, exp, how.device))
+    return Evaluation(
+        summary=summary,
+        figures=getattr(evaluator, "figures", {"AP": float(ap), "AP50": float(ap50)}),
+        class_ap=getattr(evaluator, "class_ap", {}),
+        detections=getattr(evaluator, "detections", []),
+        timing=getattr(evaluator, "timing", {}),
+    )
+
+
+def time_forward(exp: AttentionExp, checkpoint: Path | None, how: Conditions) -> cost.Latency:
+    """Time one image of noise at test_size; without a checkpoint with the initial weights."""
+    model = exp.get_model() if checkpoint is None else _load(exp, checkpoint)
+    if how.fuse:
+        model = _fuse(model, 255 * torch.rand(1, 3, *exp.test_size))
+    model = _place(model, exp, how.device)
+    with devices.autocast(how.device, devices.precision_dtype(how.precision, how.device)):
+        return cost.latency({"model": model}, exp.test_size, device=how.device)["model"]
+
+
+def _load(exp: AttentionExp, checkpoint: Path) -> nn.Module:
+    model = exp.get_model()
+    init = exp.attention_init
+    logger.info(load_weights(model, checkpoint, attention_init=init, same_classes=True))
+    return model
+
+
+def _fuse(model: nn.Module, images: Tensor) -> nn.Module:
+    fused, layers = fuse(model, images)
+    logger.info(f"fused {layers} convolutions with their BatchNorm, outputs compared")
+    return fused
+
+
+def _place(model: nn.Module, exp: AttentionExp, device: torch.device) -> nn.Module:
+    layout = torch.channels_last if exp.channels_last else torch.contiguous_format
+    return model.to(memory_format=layout).to(device).eval()
+
+
+def _set_precision(evaluator: Any, how: Conditions) -> None:
+    dtype = devices.precision_dtype(how.precision, how.device)
+    if isinstance(evaluator, COCOEvaluator | VOCEvaluator):
+        evaluator.autocast_dtype = dtype
+    elif dtype is not None:
+        raise InputError(
+            f"--{how.precision} needs an evaluator of yolox_attn.evaluators; this Exp's is "
+            f"{type(evaluator).__name__}"
+        )
