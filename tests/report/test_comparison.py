@@ -52,9 +52,9 @@ def test_one_run_a_side_has_no_spread_and_says_what_it_is(
     assert found.variants[1].sd["AP"] is None
     assert found.variants[1].difference is not None
     assert found.variants[1].difference.figures["AP"] == pytest.approx(0.05)
-    assert found.notes[0].startswith("Each variant has one run: one run a side measures a check")
+    assert found.notes[0].startswith("One run a side measures a checkpoint and not a block")
     partly = compared(yolox_s={1: 0.40, 2: 0.41}, yolox_s_cam={1: 0.45})
-    assert partly.notes[0].startswith("yolox_s_cam has one run: one run a side measures a check")
+    assert partly.notes[0].startswith("Only one run of yolox_s_cam. One run a side measures")
 
 
 def test_only_common_seeds_make_the_difference(compared: Callable[..., Comparison]) -> None:

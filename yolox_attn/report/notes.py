@@ -34,10 +34,10 @@ def _single_runs(variants: Variants) -> str | None:
     single = [name for name, runs in variants.items() if len(runs) == 1]
     if not single:
         return None
-    who = "Each variant has one run" if len(single) == len(variants) else ", ".join(single)
+    who = "" if len(single) == len(variants) else f"Only one run of {', '.join(single)}. "
     return (
-        f"{who} has one run: one run a side measures a checkpoint, not a block. "
-        "Another seed may turn the difference around; train more of them (--seed)."
+        f"{who}One run a side measures a checkpoint and not a block: another seed may turn the "
+        "difference around. Train more seeds (--seed 1, --seed 2 ...)."
     )
 
 
