@@ -1,4 +1,4 @@
-"""ACmix, attention and convolution from shared projections: Pan et al., CVPR 2022, arXiv 2111.14556."""
+"""ACmix, attention and convolution in one: Pan et al., CVPR 2022, https://arxiv.org/abs/2111.14556."""
 
 from typing import Any
 
@@ -6,27 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from yolox_attn.blocks.neighbourhood import attend_by_offset
-
-
-def position_grid(height: int, width: int, like: Tensor) -> Tensor:
-    """(2, H, W): each pixel's horizontal, then vertical coordinate in -1..1, as `like` is stored."""
-    across = torch.linspace(-1, 1, width, dtype=like.dtype, device=like.device)
-    down = torch.linspace(-1, 1, height, dtype=like.dtype, device=like.device)
-    return torch.stack([across.expand(height, width), down[:, None].expand(height, width)])
+from yolox_attn.blocks.gates import match_input, require_counts, require_flags, require_odd
+from yolox_attn.blocks.neighbourhood import attend
 
 
 def shift_kernels(out_channels: int, size: int) -> Tensor:
-    """(out, size * size, size, size): input s of a group is moved by the s-th offset, then summed."""
+    """(out, size * size, size, size): s-th input moved by s-th offset."""
     kernels = torch.eye(size * size).view(1, size * size, size, size)
     return kernels.repeat(out_channels, 1, 1, 1)
-
-
-def drop_position_bias(
-    _module: nn.Module, state_dict: dict[str, Any], prefix: str, *_other: object
-) -> None:
-    """Lets tutorial checkpoints load: conv_p's bias cancels in the softmax and is not kept."""
-    state_dict.pop(prefix + "conv_p.bias", None)
 
 
 class ACmix(nn.Module):
@@ -45,7 +32,7 @@ class ACmix(nn.Module):
     Shape: (N, channels, H, W) -> (N, out_channels, H, W).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the published names
         self,
         channels: int,
         *,
@@ -57,7 +44,13 @@ class ACmix(nn.Module):
     ) -> None:
         super().__init__()
         out_channels = channels if out_channels is None else out_channels
-        check_options(channels, out_channels, kernel_att, head, kernel_conv)
+        require_counts("ACmix", channels=channels, out_channels=out_channels, head=head)
+        require_odd("ACmix", kernel_att=kernel_att, kernel_conv=kernel_conv)
+        require_flags("ACmix", dep_conv_bias=dep_conv_bias)
+        if out_channels % head:
+            raise ValueError(
+                f"ACmix: out_channels = {out_channels} cannot be split into head = {head} heads"
+            )
         self.head, self.kernel_att = head, kernel_att
         width, taps = out_channels // head, kernel_conv**2
         self.rate1 = nn.Parameter(torch.full((1,), 0.5))
@@ -74,19 +67,19 @@ class ACmix(nn.Module):
             self.dep_conv.weight.copy_(shift_kernels(out_channels, kernel_conv))
             if self.dep_conv.bias is not None:
                 self.dep_conv.bias.zero_()
-        self.register_load_state_dict_pre_hook(drop_position_bias)
 
     def forward(self, x: Tensor) -> Tensor:
         qkv = self.project(x)  # (N, 3, heads, d, H, W)
         y = self.rate1.to(qkv.dtype) * self.attend(qkv) + self.convolve(qkv)
-        return y.to(x.dtype)
+        return match_input(y, x)
 
     def project(self, x: Tensor) -> Tensor:
         """Queries, keys and values as one product, (N, 3, heads, d, H, W)."""
         convs = (self.conv1, self.conv2, self.conv3)
         weight = torch.cat([conv.weight for conv in convs])
         bias = torch.cat([conv.bias for conv in convs if conv.bias is not None])
-        return functional.conv2d(x, weight, bias).unflatten(1, (3, self.head, -1))
+        qkv = functional.conv2d(x, weight, bias)
+        return qkv.view(x.shape[0], 3, self.head, -1, *x.shape[2:])
 
     def attend(self, qkv: Tensor) -> Tensor:
         """The attention path, (N, out, H, W), channels head by head.
@@ -94,9 +87,16 @@ class ACmix(nn.Module):
         The query's own position feature shifts all of its logits alike and so drops out.
         """
         q, k, v = qkv.unbind(dim=1)
-        grid = position_grid(*qkv.shape[-2:], like=qkv)
-        e = torch.einsum("ic,chw->ihw", self.conv_p.weight.flatten(1).to(qkv.dtype), grid)
-        return attend_by_offset(q * q.shape[2] ** -0.5, k - e, v, self.kernel_att).flatten(1, 2)
+        k = k - self.position_feature(*qkv.shape[-2:]).to(k.dtype)
+        return attend(q, k, v, self.kernel_att).flatten(1, 2)
+
+    def position_feature(self, height: int, width: int) -> Tensor:
+        """conv_p of each pixel's two coordinates in -1..1, (d, H, W), at least in float32."""
+        weight = self.conv_p.weight.flatten(1)  # (d, 2): of the horizontal and the vertical one
+        weight = weight.to(torch.promote_types(weight.dtype, torch.float32))
+        across = torch.linspace(-1, 1, width, dtype=weight.dtype, device=weight.device)
+        down = torch.linspace(-1, 1, height, dtype=weight.dtype, device=weight.device)
+        return weight[:, :1, None] * across + weight[:, 1:, None] * down[:, None]
 
     def convolve(self, qkv: Tensor) -> Tensor:
         """The convolution path times rate2, (N, out, H, W), channels component by component."""
@@ -117,17 +117,9 @@ class ACmix(nn.Module):
         """FLOPs of one image that torch's counter misses: logits and weighted sums."""
         return 4 * self.kernel_att**2 * self.dep_conv.out_channels * height * width
 
-
-def check_options(
-    channels: int, out_channels: int, kernel_att: int, head: int, kernel_conv: int
-) -> None:
-    """Refuse what the block cannot be built from."""
-    counts = {"channels": channels, "out_channels": out_channels, "head": head}
-    for name, value in counts.items():
-        if value < 1:
-            raise ValueError(f"ACmix needs {name} >= 1, got {value}")
-    for name, value in {"kernel_att": kernel_att, "kernel_conv": kernel_conv}.items():
-        if value < 1 or value % 2 == 0:
-            raise ValueError(f"ACmix needs an odd {name} >= 1, got {value}")
-    if out_channels % head:
-        raise ValueError(f"ACmix cannot split out_channels={out_channels} into head={head} heads")
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        # A bias of the position feature cancels in the softmax: it has no effect and no gradient.
+        state_dict.pop(prefix + "conv_p.bias", None)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

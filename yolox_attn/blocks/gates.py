@@ -1,4 +1,4 @@
-"""What the blocks share: checks of their options, the reduced width, and the input's layout."""
+"""What the blocks share: option checks, the reduced width, the input's layout, being recorded."""
 
 import torch
 from torch import Tensor
@@ -56,3 +56,12 @@ def match_input(y: Tensor, x: Tensor) -> Tensor:
     if x.is_contiguous(memory_format=torch.channels_last):
         return y.contiguous(memory_format=torch.channels_last)
     return y
+
+
+def is_recorded() -> bool:
+    """Tell whether the forward pass is being traced, exported or compiled instead of just run.
+
+    A record must hold ordinary operations, the same ones whatever the numbers are.
+    """
+    tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
+    return tracing or torch.compiler.is_compiling()

@@ -1,0 +1,43 @@
+"""Mirrored borders for maps of any size, and the gradient of mirroring."""
+
+import torch
+from torch import Tensor
+
+
+def folded_indices(length: int, before: int, after: int) -> list[int]:
+    """Indices that mirror an axis beyond both of its ends without repeating them.
+
+    Equals reflection padding where that is defined, and goes on folding where the axis is shorter
+    than the padding; an axis of length 1 is repeated.
+    """
+    period = max(2 * (length - 1), 1)
+    steps = [index % period for index in range(-before, length + after)]
+    return [min(step, period - step) if length > 1 else 0 for step in steps]
+
+
+def mirror_pad(x: Tensor, padding: int, extra: tuple[int, int] = (0, 0)) -> Tensor:
+    """Mirror the last two axes by `padding` on each side, and by `extra` more below and right.
+
+    Shape: (..., H, W) -> (..., H + 2 padding + extra[0], W + 2 padding + extra[1]).
+    """
+    for axis, more in ((-2, extra[0]), (-1, extra[1])):
+        indices = folded_indices(x.shape[axis], padding, padding + more)
+        x = x.index_select(axis, torch.tensor(indices, device=x.device))
+    return x
+
+
+def mirror_fold(gradient: Tensor, padding: int, height: int, width: int) -> Tensor:
+    """Add what `mirror_pad` copied back to where it came from: the gradient of mirroring.
+
+    Slices in a fixed order, so that the result does not vary from run to run on any device; what
+    `extra` added is dropped.
+
+    Shape: (..., at least H + 2 padding, at least W + 2 padding) -> (..., H, W).
+    """
+    for axis, length in ((-2, height), (-1, width)):
+        folded = gradient.narrow(axis, padding, length).clone()
+        sources = folded_indices(length, padding, padding)
+        for place in (*range(padding), *range(padding + length, length + 2 * padding)):
+            folded.select(axis, sources[place]).add_(gradient.select(axis, place))
+        gradient = folded
+    return gradient
