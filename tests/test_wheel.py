@@ -1,0 +1,76 @@
+"""What `pip install` of a built wheel gives: the package, its commands, and nothing else."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+SOURCES = ["pyproject.toml", "setup.py", "README.md", "LICENSE", "yolox_attn", "tools", "exps"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel from a copy of the sources, so that no build folder stays behind."""
+    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in SOURCES:
+        path = ROOT / name
+        if path.is_dir():
+            shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(path, source / name)
+    code = f"from setuptools.build_meta import build_wheel; build_wheel({str(folder)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=source, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+def names(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+def test_only_the_package_is_installed(wheel: Path) -> None:
+    top = {name.partition("/")[0] for name in names(wheel)}
+    assert top == {"yolox_attn", "yolox_attn-0.1.0.dist-info"}
+
+
+def test_every_module_and_the_type_marker_are_in_it(wheel: Path) -> None:
+    modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("yolox_attn/**/*.py")}
+    held = {name for name in names(wheel) if name.startswith("yolox_attn/")}
+    assert held == modules | {"yolox_attn/py.typed"}
+
+
+def test_the_metadata_has_the_command_the_licence_and_no_yolox(wheel: Path) -> None:
+    info = "yolox_attn-0.1.0.dist-info"
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = archive.read(f"{info}/METADATA").decode()
+        commands = archive.read(f"{info}/entry_points.txt").decode()
+        licence = archive.read(f"{info}/licenses/LICENSE").decode()
+    assert "yolox-attn = yolox_attn.cli:main" in commands
+    assert "Apache License" in licence
+    assert "License-Expression: Apache-2.0" in metadata
+    needed = [line for line in metadata.splitlines() if line.startswith("Requires-Dist: ")]
+    assert "Requires-Dist: torch>=2.6" in needed
+    assert not [line for line in needed if "yolox" in line]
+
+
+def test_it_runs_from_another_place(wheel: Path, tmp_path: Path) -> None:
+    """Unpacked elsewhere, the commands and a named experiment work without the repository."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+        "import yolox_attn; from yolox_attn.exp import load_exp; "
+        "print(yolox_attn.__file__, load_exp(None, 'yolox-m-cam').attention)"
+    )
+    command = [sys.executable, "-c", code]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert printed.stdout == f"{tmp_path / 'yolox_attn' / '__init__.py'} cam\n"
+    command = [sys.executable, "-m", "yolox_attn.cli", "--version"]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert printed.stdout == "yolox-attn 0.1.0\n"
