@@ -1,0 +1,277 @@
+import io
+import json
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from loguru import logger
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from yolox_attn.blocks import ATTENTIONS
+from yolox_attn.cli.eval import main
+from yolox_attn.evaluators import FIGURES
+from yolox_attn.exp import load_exp
+
+EXP = """
+from yolox_attn.exp import AttentionExp
+
+class Exp(AttentionExp):
+    def __init__(self):
+        super().__init__()
+        self.depth, self.width, self.num_classes = 0.33, 0.125, 2
+        self.test_size = (64, 96)
+        self.data_num_workers = 0
+"""
+SHARED = Path(__file__).parents[3] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def quiet_log():
+    yield
+    logger.remove()  # the command's log went to this test's stderr
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two squares in each of three images, of categories 3 and 8, in a COCO-layout folder."""
+    root = tmp_path_factory.mktemp("squares")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 1), ("val", 3), ("test", 2)):
+        (root / f"{split}2017").mkdir()
+        (root / "annotations").mkdir(exist_ok=True)
+        images, annotations = [], []
+        for image in range(1, count + 1):
+            pixels = rng.integers(0, 60, (80, 100, 3), dtype=np.uint8)
+            for category, left in ((3, 10), (8, 60)):
+                pixels[20:50, left : left + 30, category % 3] = 250
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": image,
+                        "category_id": category,
+                        "bbox": [left, 20, 30, 30],
+                        "area": 900,
+                        "iscrowd": 0,
+                    }
+                )
+            cv2.imwrite(str(root / f"{split}2017" / f"{image}.png"), pixels)
+            images.append({"id": image, "file_name": f"{image}.png", "width": 100, "height": 80})
+        names = [{"id": 3, "name": "blue"}, {"id": 8, "name": "red"}]
+        content = {"images": images, "annotations": annotations, "categories": names}
+        path = root / "annotations" / f"instances_{split}2017.json"
+        path.write_text(json.dumps(content))
+    return root
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder with an Exp file, and a checkpoint of it that is not shy of detections."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "tiny.py").write_text(EXP)
+    torch.manual_seed(0)
+    model = load_exp(str(folder / "tiny.py")).get_model()
+    for layer in (*model.head.obj_preds, *model.head.cls_preds):
+        torch.nn.init.constant_(layer.bias, 1.0)
+        torch.nn.init.normal_(layer.weight, std=0.5)
+    torch.save({"model": model.state_dict()}, folder / "tiny.pth")
+    return folder
+
+
+@pytest.fixture
+def evaluate(work, data, tmp_path, monkeypatch):
+    """Return a function: arguments -> (exit code, report of figures.json, detections)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words, checkpoint=True):
+        given = ["-c", str(work / "tiny.pth")] if checkpoint else []
+        argv = ["-f", str(work / "tiny.py"), "--data", str(data), "--device", "cpu", *given]
+        code = main([*argv, "--output", "out", *map(str, words)])
+        if code:
+            return code, {}, []
+        report, found = (
+            json.loads(Path("out", f"{name}.json").read_text())
+            for name in ("figures", "detections")
+        )
+        return code, report, found
+
+    return call
+
+
+def test_the_written_figures_are_pycocotools_on_the_written_detections(evaluate, data, capsys):
+    code, report, detections = evaluate("--conf", 0.3)
+    assert code == 0
+    assert len(detections) > 20
+    with redirect_stdout(io.StringIO()):
+        truth = COCO(str(data / "annotations/instances_val2017.json"))
+        truth.dataset["info"] = {}
+        by_hand = COCOeval(truth, truth.loadRes("out/detections.json"), "bbox")
+        by_hand.evaluate()
+        by_hand.accumulate()
+        by_hand.summarize()
+    expected = [None if s == -1 else s for s in by_hand.stats]
+    assert list(report["figures"].items()) == list(zip(FIGURES, expected, strict=True))
+    assert set(report["class_ap"]) == {"blue", "red"}
+    assert (report["confidence"], report["test_size"]) == (0.3, [64, 96])
+    printed = capsys.readouterr().out
+    assert "Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all" in printed
+    assert "| blue" in printed
+
+
+@pytest.mark.parametrize("block", sorted(ATTENTIONS))
+def test_identity_blocks_give_exactly_the_checkpoints_detections(evaluate, block):
+    _, _, stock = evaluate("--conf", 0.3)
+    _, _, attended = evaluate("--conf", 0.3, "attention", block, "attention_init", "identity")
+    assert attended == stock
+
+
+def test_published_blocks_do_not(evaluate):
+    _, _, stock = evaluate("--conf", 0.3)
+    assert evaluate("--conf", 0.3, "attention", "cam")[2] != stock
+
+
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [((), "tiny"), (("--seed", 3), "tiny/seed3"), (("-expn", "mine", "--seed", 3), "mine")],
+)
+def test_the_runs_best_checkpoint_and_folder_by_default(work, data, tmp_path, words, folder):
+    run = tmp_path / folder
+    run.mkdir(parents=True)
+    (run / "best_ckpt.pth").write_bytes((work / "tiny.pth").read_bytes())
+    (run / "detections.json").write_text("the trainer's")
+    argv = ["-f", str(work / "tiny.py"), "--data", str(data), "--device", "cpu"]
+    assert main([*argv, *map(str, words), "output_dir", str(tmp_path)]) == 0
+    assert sorted(p.name for p in run.iterdir()) == ["best_ckpt.pth", "detections.json", "eval_val"]
+    assert (run / "detections.json").read_text() == "the trainer's"
+    report = json.loads((run / "eval_val/figures.json").read_text())
+    assert report["checkpoint"]["file"] == str(run / "best_ckpt.pth")
+
+
+def test_the_test_split(evaluate):
+    _, report, detections = evaluate("--test", "--conf", 0.3)
+    assert (report["split"], report["annotations"]) == ("test", "instances_test2017.json")
+    assert {d["image_id"] for d in detections} == {1, 2}
+
+
+def test_fused_and_in_bfloat16_the_detections_stay_close(evaluate, capsys):
+    _, _, plain = evaluate("--conf", 0.3)
+    _, report, fused = evaluate("--conf", 0.3, "--fuse")
+    assert report["fused"] is True
+    assert "fused" in capsys.readouterr().err
+    assert len(fused) == len(plain)
+    for one, other in zip(plain, fused, strict=True):
+        assert one["bbox"] == pytest.approx(other["bbox"], abs=1e-2)
+        assert one["score"] == pytest.approx(other["score"], abs=1e-4)
+    _, report, rounded = evaluate("--conf", 0.3, "--bf16")
+    assert report["precision"] == "bf16"
+    assert rounded != plain
+    assert len(rounded) == pytest.approx(len(plain), rel=0.2)
+
+
+def test_size_batch_and_thresholds_act(evaluate):
+    _, report, found = evaluate("--tsize", 128, "--conf", 0.3)
+    assert report["test_size"] == [128, 128]
+    _, _, strict = evaluate("--tsize", 128, "--conf", 0.3, "--nms", 0.1, "-b", 1)
+    assert 0 < len(strict) < len(found)
+    _, report, nothing = evaluate("--conf", 1)
+    assert (nothing, report["figures"]["AP"]) == ([], 0)
+
+
+def test_speed_needs_neither_data_nor_checkpoint(work, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    argv = ["-f", str(work / "tiny.py"), "--device", "cpu", "--speed", "--fuse"]
+    assert main(argv) == 0
+    assert "forward of one 64 x 96 image on cpu" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--trt",), "--trt: TensorRT is not supported; use --fuse"),
+        (("-d", 2), "-d 2: one process"),
+        (("--num_machines", 2), "--num_machines"),
+        (("--dist-url", "auto"), "--dist-url"),
+        (("--fp16",), "--fp16 needs a CUDA device"),
+        (("--fp16", "--bf16"), "choose one"),
+        (("--device", "tpu"), "unknown device 'tpu'"),
+        (("--tsize", 100), "--tsize 100: must be a multiple of 32"),
+        (("--conf", 1.5), "--conf 1.5: must be from 0 to 1"),
+        (("--nms", -1), "--nms -1.0: must be from 0 to 1"),
+        (("-b", 0), "-b 0: at least 1"),
+        (("attention", "cbm"), "cbm"),
+        (("test_cnf", "0.1"), "test_cnf"),
+        (("width", "0.25"), "holds another model"),
+        (("-c", "nowhere.pth"), "no checkpoint nowhere.pth"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(evaluate, capsys, words, message):
+    assert evaluate(*words)[0] == 2
+    told = capsys.readouterr().err.strip().splitlines()
+    assert message in told[-1]
+    assert told[-1].startswith("error: ")
+    assert not any(line.startswith("Traceback") for line in told)
+
+
+def test_without_a_checkpoint_it_says_where_it_looked(evaluate, capsys):
+    assert evaluate(checkpoint=False)[0] == 2
+    assert "no checkpoint YOLOX_outputs/tiny/best_ckpt.pth; train" in capsys.readouterr().err
+
+
+def test_no_cuda_here_is_said(evaluate, capsys):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    assert evaluate("--device", "cuda")[0] == 2
+    assert "torch sees 0 CUDA devices" in capsys.readouterr().err
+
+
+def test_a_class_that_the_set_lacks_is_refused(evaluate, work, capsys):
+    exp = load_exp(str(work / "tiny.py"))
+    exp.num_classes = 3
+    torch.save({"model": exp.get_model().state_dict()}, "three.pth")
+    assert evaluate("-c", "three.pth", "--conf", 0, "num_classes", 3)[0] == 2
+    assert "num_classes is 3" in capsys.readouterr().err
+
+
+OWN_EVALUATOR = """
+class Own:
+    dataloader = None
+    def evaluate(self, model, distributed=False, half=False):
+        return 0.25, 0.5, "judged by hand\\n"
+
+class Exp(Exp):
+    def get_evaluator(self, batch_size, is_distributed, testdev=False, legacy=False):
+        return Own()
+"""
+
+
+def test_a_users_own_evaluator_is_called_as_the_host_calls_it(work, data, tmp_path, capsys):
+    path = tmp_path / "own.py"
+    path.write_text(EXP + OWN_EVALUATOR)
+    argv = ["-f", str(path), "-c", str(work / "tiny.pth"), "--device", "cpu"]
+    argv += ["--output", str(tmp_path)]
+    assert main(argv) == 0
+    assert "judged by hand" in capsys.readouterr().out
+    report = json.loads((tmp_path / "figures.json").read_text())
+    assert report["figures"] == {"AP": 0.25, "AP50": 0.5}
+    assert main([*argv, "--bf16"]) == 2
+    assert "this Exp's is Own" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no folder shared beside the checkout")
+def test_the_published_nano_keeps_its_ap_with_every_identity_block(tmp_path):
+    argv = ["-c", str(SHARED / "weights/yolox_nano_coco.pth"), "--device", "cpu"]
+    argv += ["--data", str(SHARED / "data/coco128"), "--tsize", "416", "--conf", "0.01"]
+    texts = {}
+    for block in ("none", *sorted(ATTENTIONS.keys() - {"none"})):
+        folder = tmp_path / block
+        words = ["-n", f"yolox-nano-{block}", "--output", str(folder)]
+        assert main([*words, *argv, "attention_init", "identity"]) == 0
+        figures = json.loads((folder / "figures.json").read_text())["figures"]
+        assert (round(figures["AP"], 3), round(figures["AP50"], 3)) == (0.336, 0.494), block
+        texts[block] = (folder / "detections.json").read_text()
+        assert texts[block] == texts["none"], block
