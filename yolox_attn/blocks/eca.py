@@ -28,6 +28,9 @@ class ECA(nn.Module):
     def __init__(self, channels: int, *, b: float = 1, gamma: float = 2) -> None:
         super().__init__()
         require_counts("ECA", channels=channels)
+        for argument, value in (("b", b), ("gamma", gamma)):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"ECA: {argument} must be a number, got {value!r}")
         if not math.isfinite(b):
             raise ValueError(f"ECA: b must be finite, got {b}")
         if not 0 < gamma < math.inf:
