@@ -96,7 +96,7 @@ def test_none_or_two_without_attention(
     with pytest.raises(InputError, match="none of yolox_s_cam, yolox_s_se is without attention"):
         compared(yolox_s_cam={0: 0.4}, yolox_s_se={0: 0.5})
     two = [write_run("yolox_s"), write_run("yolox_s_other", attention={})]
-    with pytest.raises(InputError, match="yolox_s and yolox_s_other are all without attention"):
+    with pytest.raises(InputError, match="yolox_s and yolox_s_other are without attention"):
         compare(find_runs(two))
     assert compare(find_runs(two), baseline="yolox_s").variants[1].attention == "none"
 

@@ -73,6 +73,27 @@ def test_each_variant_gets_its_latency_or_a_note(
     assert tuple(stripped) == before.variants
 
 
+def test_a_users_model_that_fails_costs_only_its_own_latency(
+    write_run: WriteRun, tmp_path: Path
+) -> None:
+    exp_file = tmp_path / "own.py"
+    exp_file.write_text(
+        "from yolox_attn.exp import AttentionExp\n"
+        "class Exp(AttentionExp):\n"
+        "    def get_model(self):\n"
+        "        raise KeyError('gamma')\n"
+    )
+    exp = load_exp(None, "yolox-nano")
+    exp.num_classes = 3
+    parameters = cost.parameters(exp.get_model())
+    nano = {"exp_name_arg": "yolox-nano", "parameters": parameters}
+    folders = [write_run("yolox_s", **nano), write_run("yolox_s_own", exp_file=str(exp_file))]
+    runs = find_runs(folders)
+    found = measure_latency(compare(runs), runs, device=torch.device("cpu"), repeats=2)
+    assert [each.latency is not None for each in found.variants] == [True, False]
+    assert any("cannot be built: KeyError: 'gamma'" in note for note in found.notes)
+
+
 def test_no_word_of_latency_where_none_could_be_measured(write_run: WriteRun) -> None:
     runs = find_runs([write_run(name, exp_file="gone.py") for name in ("yolox_s", "yolox_s_se")])
     found = measure_latency(compare(runs), runs, device=torch.device("cpu"), repeats=2)

@@ -75,6 +75,15 @@ def test_markdown_escapes_bars_and_has_no_column_of_missing_latencies() -> None:
     assert as_markdown(comparison) == MARKDOWN
 
 
+def test_a_costlier_training_form_gets_a_column() -> None:
+    dear = dataclasses.replace(CAM, gflops_training=99.0)
+    text = as_text(dataclasses.replace(COMPARISON, variants=(BASELINE, dear)))
+    head, _, base, cam = text.splitlines()[:4]
+    assert "GFLOPs    in training" in head
+    assert base.split()[-3:] == ["26.69", "101.3", "(99.9-120.0)"]
+    assert cam.split()[-3:] == ["26.70", "99.00", "-"]
+
+
 def test_csv_is_in_points_and_empty_where_undefined() -> None:
     base, cam = csv.DictReader(io.StringIO(as_csv(COMPARISON)))
     assert (base["variant"], base["attention"], base["runs"], base["seeds"]) == (
@@ -100,7 +109,13 @@ def test_the_three_files_and_the_way_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("{", "cannot be read as JSON"), ("{}", "not a comparison of schema 1")]
+    ("text", "message"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("{}", "not a comparison of schema 1"),
+        ('{"schema": 1, "variants": []}', "not a whole comparison: 'test_size'"),
+        ('{"schema": 1, "variants": [{"name": "a"}]}', "not a whole comparison: 'difference'"),
+    ],
 )
 def test_another_file_is_no_comparison(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "x.json").write_text(text)

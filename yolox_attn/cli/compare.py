@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from yolox_attn.cli import report_errors
-from yolox_attn.device import pick_device
+from yolox_attn.device import fix_threads, pick_device
 from yolox_attn.errors import InputError
 from yolox_attn.report import as_text, compare, find_runs, measure_latency, write_comparison
 
@@ -20,6 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     runs = find_runs(args.runs)
     comparison = compare(runs, baseline=args.baseline)
     if args.latency:
+        fix_threads()
         tell(f"measuring the latency of {len(comparison.variants)} models ...")
         comparison = measure_latency(comparison, runs, device=device, repeats=args.repeats)
     print(as_text(comparison))  # noqa: T201 - the product
@@ -32,8 +33,9 @@ def main(argv: list[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     parser = argparse.ArgumentParser(
-        prog="compare",
+        "compare",
         description="Compare attention variants with their baseline: AP, difference, cost.",
+        allow_abbrev=False,
     )
     parser.add_argument(
         "runs",

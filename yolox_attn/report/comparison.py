@@ -108,7 +108,7 @@ def _choose_baseline(variants: Mapping[str, Sequence[Run]], wanted: str | None) 
         name for name, runs in variants.items() if describe_attention(runs[0].record) == "none"
     ]
     if len(plain) != 1:
-        found = f"{' and '.join(plain)} are all" if plain else f"none of {', '.join(variants)} is"
+        found = f"{' and '.join(plain)} are" if plain else f"none of {', '.join(variants)} is"
         raise InputError(f"{found} without attention; say --baseline NAME")
     return plain[0]
 

@@ -41,10 +41,13 @@ def read_comparison(path: Path) -> Comparison:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA:
         raise InputError(f"{path}: not a comparison of schema {SCHEMA}")
-    values["variants"] = tuple(_variant(each) for each in values["variants"])
-    values["test_size"] = tuple(values["test_size"])
-    values["notes"] = tuple(values["notes"])
-    return Comparison(**values)
+    try:
+        values["variants"] = tuple(_variant(each) for each in values["variants"])
+        values["test_size"] = tuple(values["test_size"])
+        values["notes"] = tuple(values["notes"])
+        return Comparison(**values)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a whole comparison: {error}") from error
 
 
 def _variant(values: dict[str, Any]) -> Variant:

@@ -31,6 +31,9 @@ def measure_latency(
             models[variant.name] = rebuild(records[variant.name])
         except InputError as error:
             notes.append(f"{variant.name}: latency not measured: {error}.")
+        except Exception as error:  # noqa: BLE001 - an Exp or block of the user's: its reason is told
+            why = f"{type(error).__name__}: {error}"
+            notes.append(f"{variant.name}: latency not measured, its model cannot be built: {why}.")
     found = latency(models, comparison.test_size, device=device, repeats=repeats)
     height, width = comparison.test_size
     if found:

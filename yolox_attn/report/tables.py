@@ -63,7 +63,9 @@ def _columns(comparison: Comparison) -> dict[str, Callable[[Variant], str]]:
         if key == "AP":
             columns["diff"] = _difference
     columns["params (M)"] = lambda variant: f"{variant.parameters / 1e6:.2f}"
-    columns["GFLOPs"] = lambda variant: f"{variant.gflops:.2f}"
+    columns["GFLOPs"] = _gflops
+    if any(_in_training(variant) != _gflops(variant) for variant in comparison.variants):
+        columns["in training"] = _in_training
     if any(variant.latency for variant in comparison.variants):
         columns["latency (ms)"] = _latency
     return columns
@@ -82,6 +84,16 @@ def _difference(variant: Variant) -> str:
         return ""
     value = variant.difference.figures["AP"]
     return "-" if value is None else f"{100 * value:+.{DIGITS['AP']}f}"
+
+
+def _gflops(variant: Variant) -> str:
+    return f"{variant.gflops:.2f}"
+
+
+def _in_training(variant: Variant) -> str:
+    """The forward pass that is trained; the same as at inference where nobody counted it."""
+    dense = variant.gflops_training
+    return _gflops(variant) if dense is None else f"{dense:.2f}"
 
 
 def _latency(variant: Variant) -> str:
