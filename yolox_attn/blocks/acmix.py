@@ -69,26 +69,30 @@ class ACmix(nn.Module):
                 self.dep_conv.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        qkv = self.project(x)  # (N, 3, heads, d, H, W)
+        qkv = self.project(x)  # (N, d * 3 * heads, H, W)
         y = self.rate1.to(qkv.dtype) * self.attend(qkv) + self.convolve(qkv)
         return match_input(y, x)
 
     def project(self, x: Tensor) -> Tensor:
-        """Queries, keys and values as one product, (N, 3, heads, d, H, W)."""
+        """Queries, keys and values as one product, component by component.
+
+        In this order each component's 3 * heads maps are one group of the convolution path.
+        """
         convs = (self.conv1, self.conv2, self.conv3)
-        weight = torch.cat([conv.weight for conv in convs])
+        weight = torch.cat([conv.weight for conv in convs]).unflatten(0, (3, self.head, -1))
         bias = torch.cat([conv.bias for conv in convs if conv.bias is not None])
-        qkv = functional.conv2d(x, weight, bias)
-        return qkv.view(x.shape[0], 3, self.head, -1, *x.shape[2:])
+        bias = bias.view(3, self.head, -1).permute(2, 0, 1).flatten()
+        return functional.conv2d(x, weight.permute(2, 0, 1, 3, 4, 5).flatten(0, 2), bias)
 
     def attend(self, qkv: Tensor) -> Tensor:
         """The attention path, (N, out, H, W), channels head by head.
 
         The query's own position feature shifts all of its logits alike and so drops out.
         """
-        q, k, v = qkv.unbind(dim=1)
-        k = k - self.position_feature(*qkv.shape[-2:]).to(k.dtype)
-        return attend(q, k, v, self.kernel_att).flatten(1, 2)
+        height, width = qkv.shape[-2:]
+        parts = qkv.view(-1, self.dep_conv.groups, 3, self.head, height, width)
+        position = self.position_feature(height, width)
+        return attend(parts.permute(0, 2, 3, 1, 4, 5), position, self.kernel_att).flatten(1, 2)
 
     def position_feature(self, height: int, width: int) -> Tensor:
         """conv_p of each pixel's two coordinates in -1..1, (d, H, W), at least in float32."""
@@ -99,14 +103,16 @@ class ACmix(nn.Module):
         return weight[:, :1, None] * across + weight[:, 1:, None] * down[:, None]
 
     def convolve(self, qkv: Tensor) -> Tensor:
-        """The convolution path times rate2, (N, out, H, W), channels component by component."""
+        """The convolution path times rate2, (N, out, H, W), channels component by component.
+
+        fc has no bias and zeros stay zeros, so it is multiplied into dep_conv's kernels.
+        """
         groups, taps = self.dep_conv.groups, self.fc.out_channels
         dep = self.dep_conv.weight.unflatten(0, (groups, self.head))
         fused = torch.einsum("iosuv,sm->iomuv", dep, self.fc.weight.view(taps, -1))
         bias = self.dep_conv.bias
-        maps = qkv.flatten(1, 2).transpose(1, 2).flatten(1, 2)  # (N, d * 3 heads, H, W)
         return functional.conv2d(
-            maps,
+            qkv,
             self.rate2 * fused.flatten(0, 1),
             None if bias is None else self.rate2 * bias,
             padding=self.dep_conv.kernel_size[0] // 2,

@@ -1,4 +1,7 @@
-"""Mirrored borders for maps of any size, and the gradient of mirroring."""
+"""Mirrored borders for maps of any size, and the gradient of mirroring.
+
+Maps are (N, heads, H, W, d) here: the components of a pixel lie side by side.
+"""
 
 import torch
 from torch import Tensor
@@ -16,11 +19,11 @@ def folded_indices(length: int, before: int, after: int) -> list[int]:
 
 
 def mirror_pad(x: Tensor, padding: int, extra: tuple[int, int] = (0, 0)) -> Tensor:
-    """Mirror the last two axes by `padding` on each side, and by `extra` more below and right.
+    """Mirror a map by `padding` on each side, and by `extra` more below and to the right.
 
-    Shape: (..., H, W) -> (..., H + 2 padding + extra[0], W + 2 padding + extra[1]).
+    Shape: (N, heads, H, W, d) -> (N, heads, H + 2 padding + extra[0], W + 2 padding + extra[1], d).
     """
-    for axis, more in ((-2, extra[0]), (-1, extra[1])):
+    for axis, more in zip((2, 3), extra, strict=True):
         indices = folded_indices(x.shape[axis], padding, padding + more)
         x = x.index_select(axis, torch.tensor(indices, device=x.device))
     return x
@@ -32,9 +35,9 @@ def mirror_fold(gradient: Tensor, padding: int, height: int, width: int) -> Tens
     Slices in a fixed order, so that the result does not vary from run to run on any device; what
     `extra` added is dropped.
 
-    Shape: (..., at least H + 2 padding, at least W + 2 padding) -> (..., H, W).
+    Shape: (N, heads, at least H + 2 padding, at least W + 2 padding, d) -> (N, heads, H, W, d).
     """
-    for axis, length in ((-2, height), (-1, width)):
+    for axis, length in ((2, height), (3, width)):
         folded = gradient.narrow(axis, padding, length).clone()
         sources = folded_indices(length, padding, padding)
         for place in (*range(padding), *range(padding + length, length + 2 * padding)):

@@ -5,7 +5,7 @@ that any compiler or exporter understands. `attend_by_tile` cuts the map into ti
 a tile meet all keys that one of them reaches in one matrix product, and a mask takes away the pairs
 further apart than the window. That multiplies about four times as much as needed and is still the
 fastest form measured (docs/benchmarks.md), because matrix products run near the processor's peak.
-Its backward pass keeps q, k and v only and computes the weights again, tile by tile.
+Its backward pass keeps the projections only and computes the weights again, tile by tile.
 """
 
 from collections.abc import Iterator
@@ -15,137 +15,100 @@ import torch
 from torch import Tensor
 
 from yolox_attn.blocks.gates import is_recorded
-from yolox_attn.blocks.mirror import mirror_fold, mirror_pad
-from yolox_attn.blocks.tiles import Tiling
+from yolox_attn.blocks.mirror import mirror_pad
+from yolox_attn.blocks.tiles import HeadTiles, Tiling
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, size: int) -> Tensor:
-    """Softmax attention, logits q . k / sqrt(d), over the window of odd side `size`.
+def attend(qkv: Tensor, position: Tensor, size: int) -> Tensor:
+    """Softmax attention over the window of odd side `size`, logits q . (k - position) / sqrt(d).
 
-    Shape: three times (N, heads, d, H, W) -> (N, heads, d, H, W).
+    Shape: (N, 3, heads, d, H, W), (d, H, W) -> (N, heads, d, H, W).
     """
     if is_recorded():
-        return attend_by_offset(q, k, v, size)
-    out: Tensor = attend_by_tile(q, k, v, size)
+        return attend_by_offset(qkv, position, size)
+    out: Tensor = attend_by_tile(qkv, position, size)
     return out
 
 
-def attend_by_offset(q: Tensor, k: Tensor, v: Tensor, size: int) -> Tensor:
+def attend_by_offset(qkv: Tensor, position: Tensor, size: int) -> Tensor:
     """Do the work of `attend` offset by offset."""
-    height, width = q.shape[-2:]
-    exact = torch.promote_types(q.dtype, torch.float32)
-    scaled = q.to(exact) * q.shape[2] ** -0.5
-    k, v = mirror_pad(k.to(exact), size // 2), mirror_pad(v.to(exact), size // 2)
+    q, k, v = split(qkv, position)
+    height, width, depth = q.shape[2:]
+    q, k, v = q * depth**-0.5, mirror_pad(k, size // 2), mirror_pad(v, size // 2)
     corners = [(top, left) for top in range(size) for left in range(size)]
-    logits = [(scaled * k[..., i : i + height, j : j + width]).sum(dim=2) for i, j in corners]
-    weights = torch.stack(logits, dim=2).softmax(dim=2)  # (N, heads, K * K, H, W)
-    out = torch.zeros_like(scaled)
+    logits = [(q * k[:, :, i : i + height, j : j + width]).sum(dim=-1) for i, j in corners]
+    weights = torch.stack(logits, dim=-1).softmax(dim=-1)  # (N, heads, H, W, K * K)
+    out = torch.zeros_like(q)
     for number, (i, j) in enumerate(corners):
-        out = out + weights[:, :, number : number + 1] * v[..., i : i + height, j : j + width]
-    return out.to(q.dtype)
+        out = out + weights[..., number, None] * v[:, :, i : i + height, j : j + width]
+    return out.permute(0, 1, 4, 2, 3).to(qkv.dtype)
+
+
+def split(qkv: Tensor, position: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys less position, values: each (N, heads, H, W, d), at least in float32."""
+    exact = torch.promote_types(qkv.dtype, torch.float32)
+    q, k, v = qkv.permute(1, 0, 2, 4, 5, 3).to(exact).unbind()
+    return q, k - position.to(exact).permute(1, 2, 0), v
 
 
 # An operator of its own, so that torch sees one step with a shape rule and a gradient. Nothing
 # inside it is recorded, neither by autograd nor by torch's FLOP counter, which would count the
 # masked pairs as well.
 @torch.library.custom_op("yolox_attn::attend_by_tile", mutates_args=())
-def attend_by_tile(q: Tensor, k: Tensor, v: Tensor, size: int) -> Tensor:
+def attend_by_tile(qkv: Tensor, position: Tensor, size: int) -> Tensor:
     """Do the work of `attend` tile by tile."""
-    tiling = Tiling(q.shape[-2], q.shape[-1], size)
-    height, width = tiling.map_shape
-    out = torch.empty_like(q)
-    with torch.autocast(q.device.type, enabled=False):
-        for images in image_groups(q):
-            heads = HeadTiles(tiling, q[images], k[images], v[images])
-            padded = torch.zeros_like(heads.q)
-            for row in range(tiling.rows):
-                _, _, values, weights = heads.row(row)
-                tiling.paste(values @ weights.mT, padded, row)
-            out[images] = padded[..., :height, :width]
+    tiling = Tiling(qkv.shape[-2], qkv.shape[-1], size)
+    out = torch.empty_like(qkv[:, 0])
+    with torch.autocast(qkv.device.type, enabled=False):
+        for images in image_groups(qkv):
+            heads = HeadTiles(tiling, *split(qkv[images], position))
+            out[images] = heads.attend().permute(0, 1, 4, 2, 3)
     return out
 
 
 @torch.library.custom_op("yolox_attn::attend_by_tile_backward", mutates_args=())
 def attend_by_tile_backward(
-    upstream: Tensor, q: Tensor, k: Tensor, v: Tensor, size: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of `attend_by_tile` with respect to q, k and v."""
-    tiling = Tiling(q.shape[-2], q.shape[-1], size)
-    height, width = tiling.map_shape
-    grad_q, grad_k, grad_v = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
-    with torch.autocast(q.device.type, enabled=False):
-        for images in image_groups(q):
-            heads = HeadTiles(tiling, q[images], k[images], v[images])
-            padded_q, padded_k, padded_v = heads.gradients(upstream[images])
-            grad_q[images] = padded_q[..., :height, :width]
-            grad_k[images] = mirror_fold(padded_k, size // 2, height, width)
-            grad_v[images] = mirror_fold(padded_v, size // 2, height, width)
-    return grad_q, grad_k, grad_v
+    upstream: Tensor, qkv: Tensor, position: Tensor, size: int
+) -> tuple[Tensor, Tensor]:
+    """Gradients of `attend_by_tile` with respect to qkv and position."""
+    tiling = Tiling(qkv.shape[-2], qkv.shape[-1], size)
+    slope, slope_position = torch.empty_like(qkv), torch.zeros_like(position)
+    with torch.autocast(qkv.device.type, enabled=False):
+        for images in image_groups(qkv):
+            heads = HeadTiles(tiling, *split(qkv[images], position))
+            slopes = heads.gradients(upstream[images].permute(0, 1, 3, 4, 2))
+            for number, part in enumerate(slopes):
+                slope[images, number] = part.permute(0, 1, 4, 2, 3)
+            slope_position -= slopes[1].sum(dim=(0, 1)).permute(2, 0, 1)
+    return slope, slope_position
 
 
 @attend_by_tile.register_fake
-def _(q: Tensor, k: Tensor, v: Tensor, size: int) -> Tensor:
-    return torch.empty_like(q)
+def _(qkv: Tensor, position: Tensor, size: int) -> Tensor:
+    return torch.empty_like(qkv[:, 0])
 
 
 @attend_by_tile_backward.register_fake
-def _(
-    upstream: Tensor, q: Tensor, k: Tensor, v: Tensor, size: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
+def _(upstream: Tensor, qkv: Tensor, position: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(qkv), torch.empty_like(position)
 
 
-def keep_inputs(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, int], output: Tensor) -> None:
+def keep_inputs(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) -> None:
     """Keep for the backward pass what it needs: the inputs."""
-    q, k, v, ctx.size = inputs
-    ctx.save_for_backward(q, k, v)
+    qkv, position, ctx.size = inputs
+    ctx.save_for_backward(qkv, position)
 
 
-def pass_back(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+def pass_back(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None]:
     """The gradient of `attend_by_tile`."""
-    grad_q, grad_k, grad_v = attend_by_tile_backward(upstream, *ctx.saved_tensors, ctx.size)
-    return grad_q, grad_k, grad_v, None
+    slope, slope_position = attend_by_tile_backward(upstream, *ctx.saved_tensors, ctx.size)
+    return slope, slope_position, None
 
 
 attend_by_tile.register_autograd(pass_back, setup_context=keep_inputs)
 
 
-def image_groups(q: Tensor) -> Iterator[slice]:
+def image_groups(qkv: Tensor) -> Iterator[slice]:
     """One image at a time on a CPU, whose caches are small; all at once on an accelerator."""
-    step = 1 if q.device.type == "cpu" else q.shape[0]
-    return (slice(first, first + step) for first in range(0, q.shape[0], max(step, 1)))
-
-
-class HeadTiles:
-    """Queries, keys and values of a few images, padded to whole tiles, at least in float32."""
-
-    def __init__(self, tiling: Tiling, q: Tensor, k: Tensor, v: Tensor) -> None:
-        exact = torch.promote_types(q.dtype, torch.float32)
-        self.tiling, self.reach, self.scale = tiling, tiling.size - 1, q.shape[2] ** -0.5
-        self.q = tiling.pad_queries(q.to(exact))
-        self.k, self.v = tiling.pad_keys(k.to(exact)), tiling.pad_keys(v.to(exact))
-        self.too_far = tiling.too_far(self.q)
-
-    def row(self, row: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Queries, keys and values of a row of tiles, (tiles, d, pixels), and their weights."""
-        queries = self.tiling.cut(self.q, row)
-        keys = self.tiling.cut(self.k, row, self.reach)
-        values = self.tiling.cut(self.v, row, self.reach)
-        logits = torch.baddbmm(self.too_far, queries.mT, keys, alpha=self.scale)
-        return queries, keys, values, logits.softmax(dim=-1)  # (tiles, queries, keys)
-
-    def gradients(self, upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What flows back to the padded queries, keys and values."""
-        padded = tuple(torch.zeros_like(x) for x in (self.q, self.k, self.v))
-        upstream = self.tiling.pad_queries(upstream.to(self.q.dtype))
-        for row in range(self.tiling.rows):
-            queries, keys, values, weights = self.row(row)
-            above = self.tiling.cut(upstream, row)
-            slopes = above.mT @ values
-            slopes -= (slopes * weights).sum(dim=-1, keepdim=True)
-            slopes *= weights
-            slopes *= self.scale  # the gradient of q . k
-            self.tiling.paste(keys @ slopes.mT, padded[0], row)
-            self.tiling.paste(queries @ slopes, padded[1], row, self.reach)
-            self.tiling.paste(above @ weights, padded[2], row, self.reach)
-        return padded[0], padded[1], padded[2]
+    step = 1 if qkv.device.type == "cpu" else qkv.shape[0]
+    return (slice(first, first + step) for first in range(0, qkv.shape[0], max(step, 1)))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from yolox_attn.blocks.mirror import mirror_pad
+from yolox_attn.blocks.mirror import mirror_fold, mirror_pad
 
 
 class Tiling:
@@ -40,7 +40,7 @@ class Tiling:
 
     def pad_queries(self, x: Tensor) -> Tensor:
         """Fill the tiles that stick out with zeros."""
-        return functional.pad(x, (0, self.surplus[1], 0, self.surplus[0]))
+        return functional.pad(x, (0, 0, 0, self.surplus[1], 0, self.surplus[0]))
 
     def pad_keys(self, x: Tensor) -> Tensor:
         """Mirror the borders as far as any tile's windows reach."""
@@ -49,19 +49,66 @@ class Tiling:
     def cut(self, x: Tensor, row: int, reach: int = 0) -> Tensor:
         """Copy one row of tiles, each with `reach` more pixels below and to the right.
 
-        Shape: padded (N, heads, d, H, W) -> (N * heads * columns, d, pixels of a tile).
+        Shape: padded (N, heads, H, W, d) -> (N * heads * columns, pixels of a tile, d).
         """
-        tiles = self._strip(x, row, reach).unfold(-1, self.width + reach, self.width)
-        return tiles.permute(0, 1, 4, 2, 3, 5).reshape(-1, x.shape[2], tiles[0, 0, 0, :, 0].numel())
+        tiles = self._strip(x, row, reach).unfold(3, self.width + reach, self.width)
+        tiles = tiles.permute(0, 1, 3, 2, 5, 4)  # (N, heads, columns, height, width, d)
+        return tiles.reshape(-1, tiles.shape[3] * tiles.shape[4], tiles.shape[5])
 
     def paste(self, tiles: Tensor, onto: Tensor, row: int, reach: int = 0) -> None:
         """Add what `cut` would have copied to its place in `onto`, overlaps included."""
         strip = self._strip(onto, row, reach)
-        images, heads, depth, height, _ = strip.shape
-        tiles = tiles.view(images, heads, self.columns, depth, height, -1)
+        width = self.width + reach
+        tiles = tiles.view(*strip.shape[:2], self.columns, -1, width, strip.shape[-1])
         for column in range(self.columns):
-            left = column * self.width
-            strip[..., left : left + self.width + reach] += tiles[:, :, column]
+            strip[:, :, :, column * self.width :][:, :, :, :width] += tiles[:, :, column]
 
     def _strip(self, x: Tensor, row: int, reach: int) -> Tensor:
-        return x[..., row * self.height : (row + 1) * self.height + reach, :]
+        return x[:, :, row * self.height : (row + 1) * self.height + reach]
+
+
+class HeadTiles:
+    """Attention between the tiles of some images; q, k, v and results are (N, heads, H, W, d)."""
+
+    def __init__(self, tiling: Tiling, q: Tensor, k: Tensor, v: Tensor) -> None:
+        self.tiling, self.reach, self.scale = tiling, tiling.size - 1, q.shape[-1] ** -0.5
+        self.q = tiling.pad_queries(q.contiguous())
+        self.k, self.v = tiling.pad_keys(k.contiguous()), tiling.pad_keys(v.contiguous())
+        self.too_far = tiling.too_far(self.q)
+
+    def attend(self) -> Tensor:
+        """Each query's weighted sum of values."""
+        out = torch.zeros_like(self.q)
+        for row in range(self.tiling.rows):
+            _, _, values, weights = self._row(row)
+            self.tiling.paste(weights @ values, out, row)
+        return self._crop(out)
+
+    def gradients(self, upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What flows back to q, k and v; the weights are computed once more."""
+        to_q, to_k, to_v = (torch.zeros_like(x) for x in (self.q, self.k, self.v))
+        upstream = self.tiling.pad_queries(upstream.to(self.q.dtype).contiguous())
+        for row in range(self.tiling.rows):
+            queries, keys, values, weights = self._row(row)
+            above = self.tiling.cut(upstream, row)
+            slopes = above @ values.mT
+            slopes -= (slopes * weights).sum(dim=-1, keepdim=True)
+            slopes *= weights
+            slopes *= self.scale  # of the logits, now of q . k
+            self.tiling.paste(slopes @ keys, to_q, row)
+            self.tiling.paste(slopes.mT @ queries, to_k, row, self.reach)
+            self.tiling.paste(weights.mT @ above, to_v, row, self.reach)
+        fold = self.tiling.size // 2, *self.tiling.map_shape
+        return self._crop(to_q), mirror_fold(to_k, *fold), mirror_fold(to_v, *fold)
+
+    def _row(self, row: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """A row of tiles: its queries, keys, values (tiles, pixels, d), and its weights."""
+        queries = self.tiling.cut(self.q, row)
+        keys = self.tiling.cut(self.k, row, self.reach)
+        values = self.tiling.cut(self.v, row, self.reach)
+        logits = torch.baddbmm(self.too_far, queries, keys.mT, alpha=self.scale)
+        return queries, keys, values, logits.softmax(dim=-1)  # (tiles, queries, keys)
+
+    def _crop(self, x: Tensor) -> Tensor:
+        height, width = self.tiling.map_shape
+        return x[:, :, :height, :width]
