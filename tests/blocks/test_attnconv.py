@@ -56,7 +56,7 @@ def test_partial_windows_average_what_they_hold():
 
 @pytest.mark.parametrize("size", [(10, 10), (12, 20), (20, 20), (50, 50), (2, 2), (7, 7), (8, 6)])
 def test_sizes_that_the_window_does_not_divide(size):
-    """Where plain pooling drops borders, raises, or mixes heads up: 20 x 20 is P5 of a 640 image."""
+    """Where plain pooling drops borders, raises, or mixes heads up; 20 x 20 is P5 at 640."""
     x = torch.randn(2, 3, *size, dtype=torch.float64)
     means = [
         x[:, :, i : i + 7, j : j + 7].mean(dim=(2, 3))

@@ -88,5 +88,5 @@ def test_fewer_channels_than_the_reduction():
 
 
 def test_refuses_what_it_cannot_build():
-    with pytest.raises(ValueError, match="CAM: reduction must be .* got 0"):
+    with pytest.raises(ValueError, match=r"CAM: reduction must be .* got 0"):
         CAM(64, reduction=0)

@@ -13,7 +13,7 @@ def test_zero_weights_halve_the_map():
 
 
 def test_by_hand():
-    """Means 2 and -1; hidden relu(3 * 2 + 1 * -1) = 5; gates sigmoid(5 * 0.2), sigmoid(5 * -0.4)."""
+    """Means 2 and -1; hidden relu(3 * 2 - 1) = 5; gates sigmoid(5 * 0.2), sigmoid(5 * -0.4)."""
     block = SE(2, ratio=2)
     with torch.no_grad():
         block.fc[0].weight.copy_(torch.tensor([[3.0, 1.0]]))
@@ -39,5 +39,5 @@ def test_float16_means_do_not_overflow():
 
 
 def test_refuses_what_it_cannot_build():
-    with pytest.raises(ValueError, match="SE: ratio must be .* got 0"):
+    with pytest.raises(ValueError, match=r"SE: ratio must be .* got 0"):
         SE(8, ratio=0)

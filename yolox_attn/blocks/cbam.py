@@ -23,8 +23,9 @@ class ChannelGate(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         pixels = x.flatten(2)  # (N, C, H * W)
         pooled = torch.cat((pixels.mean(dim=2), pixels.max(dim=2).values))  # (2N, C)
-        mean_part, max_part = self.fc1(pooled[:, :, None, None]).relu().chunk(2)
-        gates: Tensor = self.fc2(mean_part + max_part).sigmoid()
+        hidden: Tensor = self.fc1(pooled[:, :, None, None]).relu()  # (2N, C / r, 1, 1)
+        both = hidden.reshape(2, x.shape[0], -1, 1, 1).sum(dim=0)
+        gates: Tensor = self.fc2(both).sigmoid()
         return gates
 
 
