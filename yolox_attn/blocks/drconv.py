@@ -4,16 +4,46 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from yolox_attn.blocks.gates import is_recorded, match_input, require_counts, require_odd
+from yolox_attn.blocks.regions import PickRegion, convolve_chosen, pick, pick_straight_through
+
+FEW_COLUMNS = 8  # below it, the transposed product of `generate` is slower than a transposing copy
+
+
+class BinMeans(nn.Module):
+    """Means over size x size bins, which may overlap: adaptive average pooling.
+
+    By slices, since torch's own pooling has no deterministic gradient on CUDA.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, columns = self._bins(x.shape[2]), self._bins(x.shape[3])
+        means = [x[:, :, row, column].mean(dim=(2, 3)) for row in rows for column in columns]
+        return torch.stack(means, dim=-1).view(*x.shape[:2], self.size, self.size)
+
+    def _bins(self, length: int) -> list[slice]:
+        size = self.size
+        return [slice(u * length // size, -(-(u + 1) * length // size)) for u in range(size)]
+
 
 class DRConv(nn.Module):
-    """Convolves each pixel with the kernel of the region it belongs to; kernels come from the input.
+    """Convolves each pixel with its region's kernel; regions and kernels both come from the input.
+
+    The tutorials' form, with one departure: the last layer of the kernel generator starts smaller,
+    so that the fresh block's output varies as much as an ordinary convolution's.
 
     Args:
         channels: Channels of the input.
         kernel_size: Odd side k of the generated kernels and of the guide. The default 1 is what
-            the paper's networks replace; 3 costs nine times as much.
-        region_num: Number of regions R, each with its own kernel.
+            the authors' networks replace; 3 takes nine times the products and the memory.
+        region_num: Number of regions R, each with its own kernel. While training all R
+            convolutions are needed; without gradients only the chosen one is computed.
         out_channels: Channels of the output; None means as many as the input's.
+        padding: None or kernel_size // 2, which keeps the map's size; nothing else is allowed.
 
     Shape: (N, channels, H, W) -> (N, out_channels, H, W).
     """
@@ -25,53 +55,89 @@ class DRConv(nn.Module):
         kernel_size: int = 1,
         region_num: int = 8,
         out_channels: int | None = None,
+        padding: int | None = None,
     ) -> None:
         super().__init__()
-        self.out_channels = channels if out_channels is None else out_channels
+        width = channels if out_channels is None else out_channels
+        require_counts("DRConv", channels=channels, out_channels=width, region_num=region_num)
+        require_odd("DRConv", kernel_size=kernel_size)
+        if padding not in (None, kernel_size // 2):
+            raise ValueError(
+                f"DRConv: padding must be kernel_size // 2 = {kernel_size // 2}, which keeps the "
+                f"map's size, got {padding!r}"
+            )
         self.region_num = region_num
-        options = {
-            "channels": channels,
-            "out_channels": self.out_channels,
-            "region_num": region_num,
-        }
-        for name, value in options.items():
-            if value < 1:
-                raise ValueError(f"DRConv needs {name} >= 1, got {value}")
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"DRConv needs an odd kernel_size >= 1, got {kernel_size}")
-        regions, units = region_num, region_num**2
+        units = region_num**2
         self.conv_kernel = nn.Sequential(
-            nn.AdaptiveAvgPool2d(kernel_size),
+            BinMeans(kernel_size),
             nn.Conv2d(channels, units, 1),
             nn.Sigmoid(),
-            nn.Conv2d(units, regions * self.out_channels * channels, 1, groups=regions),
+            nn.Conv2d(units, region_num * width * channels, 1, groups=region_num),
         )
-        self.conv_guide = nn.Conv2d(channels, regions, kernel_size, padding=kernel_size // 2)
-        fan_in = channels * kernel_size**2
+        self.conv_guide = nn.Conv2d(channels, region_num, kernel_size, padding=kernel_size // 2)
+        self._shrink_kernels(fan_in=channels * kernel_size**2)
+
+    def _shrink_kernels(self, fan_in: int) -> None:
+        """Give the generated kernels the variance 1 / (3 fan_in) of an ordinary convolution's.
+
+        With weights and bias uniform in +-1/sqrt(R) and R units of about 0.5 (sigmoid of little),
+        their variance is (R / 4 + 1) / (3 R).
+        """
+        factor = (4 * self.region_num / ((self.region_num + 4) * fan_in)) ** 0.5
         with torch.no_grad():
             for parameter in self.conv_kernel[3].parameters():
-                parameter.mul_((4 * regions / ((regions + 4) * fan_in)) ** 0.5)
+                parameter.mul_(factor)
 
     def forward(self, x: Tensor) -> Tensor:
-        scores = self.conv_guide(x)  # (N, R, H, W)
-        choice = scores.argmax(dim=1, keepdim=True)  # the first one on a tie
-        kernels = self.conv_kernel(x)  # (N, R * out * in, k, k)
-        maps = self.convolve(x, kernels)  # (N, R, out, H, W)
-        return self.choose(maps, scores, choice).to(x.dtype)
+        return match_input(self.respond(x, self.conv_guide(x)), x)
 
-    def convolve(self, x: Tensor, kernels: Tensor) -> Tensor:
+    def respond(self, x: Tensor, scores: Tensor) -> Tensor:
+        """The block's answer where `scores`, (N, R, H, W), tell which region a pixel is in."""
+        choice = scores.argmax(dim=1, keepdim=True)  # the first one on a tie
+        if is_recorded():
+            return pick_straight_through(self.convolve_all(x), scores, choice)
+        if torch.is_grad_enabled() and any(
+            tensor.requires_grad for tensor in (x, scores, *self.parameters())
+        ):
+            picked: Tensor = PickRegion.apply(self.convolve_all(x), scores, choice)
+            return picked
+        if type(x) is not Tensor or x.is_meta:  # fake: there are no numbers to sort pixels by
+            return pick(self.convolve_all(x), choice)
+        images = zip(x, self.generate(x).unbind(dim=1), choice[:, 0], strict=True)
+        return torch.stack([convolve_chosen(*image) for image in images])
+
+    def generate(self, x: Tensor, *, taps_last: bool = False) -> Tensor:
+        """Every region's kernel for every image.
+
+        Shape: (R, N, k * k, out, in), or with `taps_last` (R, out, in, N, k * k). To make the one
+        from the other would take longer than the product itself.
+        """
+        regions, channels = self.region_num, x.shape[1]
+        weight, bias = self.conv_kernel[3].parameters()
+        units = self.conv_kernel[2](self.conv_kernel[1](self.conv_kernel[0](x)))
+        units = units.view(x.shape[0], regions, regions, -1).permute(1, 2, 0, 3)
+        batch, taps = units.shape[2:]
+        weight, bias = weight.view(regions, -1, regions), bias.view(regions, -1, 1)
+        units = units.flatten(2)  # (R, R, N * k * k)
+        if taps_last:
+            kernels = torch.baddbmm(bias, weight, units)
+            return kernels.view(regions, -1, channels, batch, taps)
+        if batch * taps < FEW_COLUMNS:
+            kernels = torch.baddbmm(bias, weight, units).mT.contiguous()
+        else:
+            kernels = torch.baddbmm(bias.mT, units.mT, weight.mT)
+        return kernels.view(regions, batch, taps, -1, channels)
+
+    def convolve_all(self, x: Tensor) -> Tensor:
         """Every region's convolution of the whole map, (N, R, out, H, W)."""
         batch, channels, height, width = x.shape
-        side = kernels.shape[-1]
-        weight = kernels.reshape(-1, channels, side, side)
-        maps = functional.conv2d(
-            x.reshape(1, -1, height, width), weight, padding=side // 2, groups=batch
-        )
+        side = self.conv_guide.kernel_size[0]
+        if side == 1:
+            weight = self.generate(x).transpose(0, 1).reshape(batch, -1, channels)
+            maps = weight @ x.flatten(2)
+        else:
+            weight = self.generate(x, taps_last=True).permute(3, 0, 1, 2, 4)
+            weight = weight.reshape(-1, channels, side, side)
+            images = x.reshape(1, -1, height, width)
+            maps = functional.conv2d(images, weight, padding=side // 2, groups=batch)
         return maps.view(batch, self.region_num, -1, height, width)
-
-    def choose(self, maps: Tensor, scores: Tensor, choice: Tensor) -> Tensor:
-        """Each pixel's value from its region; the scores learn through the softmax instead."""
-        soft = scores.softmax(dim=1)
-        hard = torch.zeros_like(soft).scatter(1, choice, 1.0)
-        mask = hard + (soft - soft.detach())
-        return (maps * mask.unsqueeze(2)).sum(dim=1)
