@@ -78,6 +78,14 @@ def test_a_failing_write_leaves_the_old_file(
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
+def test_a_reader_at_work_keeps_the_file_it_opened(tmp_path: Path, record: RunRecord) -> None:
+    write_record(tmp_path, record)
+    with (tmp_path / "run.json").open() as file:
+        write_record(tmp_path, dataclasses.replace(record, epoch=9))
+        assert json.load(file)["epoch"] == 0
+    assert read_record(tmp_path).epoch == 9
+
+
 def test_what_cannot_be_said_in_json_is_refused(tmp_path: Path, record: RunRecord) -> None:
     record.config["model"] = object()
     with pytest.raises(TypeError):
