@@ -158,10 +158,8 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         images, labels = self.exp.preprocess(images, labels, self.input_size)
         images = images.contiguous(memory_format=self.memory_format)
         fetched = time.time()
-        with devices.autocast(self.device, self.autocast_dtype):
-            outputs = self.model(images, labels)
+        outputs = self._forward(images, labels)
         loss = outputs["total_loss"]
-        self._refuse_non_finite(loss, outputs)
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
@@ -176,14 +174,21 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             self._epoch_sums[key] = self._epoch_sums.get(key, 0.0) + value
         self.meter.update(iter_time=time.time() - start, data_time=fetched - start, lr=lr, **parts)
 
-    def _refuse_non_finite(self, loss: Tensor, outputs: dict[str, Any]) -> None:
-        if torch.isfinite(loss):
-            return
-        parts = ", ".join(f"{key} {_number(value):g}" for key, value in outputs.items())
-        raise FloatingPointError(
-            f"loss of epoch {self.epoch + 1}, iteration {self.iter + 1} is not finite ({parts}); "
-            "nothing was saved from it; lower basic_lr_per_img or look at the boxes"
-        )
+    def _forward(self, images: Tensor, labels: Tensor) -> dict[str, Any]:
+        """Return the losses; a loss or weights that are not finite stop the run by name."""
+        where = f"epoch {self.epoch + 1}, iteration {self.iter + 1}"
+        advice = "nothing was saved from it; lower basic_lr_per_img or look at the boxes"
+        try:
+            with devices.autocast(self.device, self.autocast_dtype):
+                outputs: dict[str, Any] = self.model(images, labels)
+        except RuntimeError as error:  # the host's label assignment falls over a NaN by itself
+            if all(p.isfinite().all() for p in self.model.parameters()):
+                raise
+            raise FloatingPointError(f"{where}: weights are not finite; {advice}") from error
+        if not torch.isfinite(outputs["total_loss"]):
+            parts = ", ".join(f"{key} {_number(value):g}" for key, value in outputs.items())
+            raise FloatingPointError(f"{where}: loss is not finite ({parts}); {advice}")
+        return outputs
 
     # ---- one epoch
 

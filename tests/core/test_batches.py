@@ -1,0 +1,20 @@
+import torch
+
+from yolox_attn.core.batches import Batches
+
+
+def test_batches_come_one_by_one_as_float32_and_only_when_asked_for() -> None:
+    drawn: list[int] = []
+
+    class Loader:
+        def __iter__(self) -> object:
+            for index in range(3):
+                drawn.append(index)
+                yield torch.full((1, 3, 2, 2), index, dtype=torch.uint8), torch.ones(1, 4, 5), 0, 0
+
+    batches = Batches(Loader(), torch.device("cpu"))
+    assert drawn == []
+    images, labels = batches.next()
+    assert drawn == [0]
+    assert images.dtype == labels.dtype == torch.float32
+    assert batches.next()[0].unique() == 1

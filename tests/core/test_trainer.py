@@ -1,0 +1,228 @@
+"""The training loop against the host's, and its promises around the step."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from yolox.exp import Exp
+from yolox.utils import ModelEMA
+
+from yolox_attn.blocks import ATTENTIONS
+from yolox_attn.core import read_checkpoint
+from yolox_attn.errors import InputError
+from yolox_attn.exp import AttentionExp
+from yolox_attn.runs import read_metrics, read_record
+from yolox_attn.seed import seed_everything
+
+LABELS = torch.tensor([[[0.0, 20, 20, 16, 12], [2, 44, 40, 30, 24]]] * 4)
+
+
+class Fixed:
+    """A prefetcher whose batches are given."""
+
+    def __init__(self, batches: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        self.batches = iter(batches)
+
+    def next(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return next(self.batches)
+
+
+def stock_steps(
+    exp: Exp, batches: list[tuple[torch.Tensor, torch.Tensor]], size: tuple[int, int], epoch: int
+) -> tuple[list[float], nn.Module, nn.Module, dict[str, torch.Tensor]]:
+    """The stock trainer's steps, line by line as in its train_one_iter, on the CPU."""
+    seed_everything(0)
+    model = exp.get_model()
+    optimizer = exp.get_optimizer(4)
+    scheduler = exp.get_lr_scheduler(exp.basic_lr_per_img * 4, epoch)
+    ema = ModelEMA(model, 0.9998)
+    ema.updates = 0
+    model.train()
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    losses = []
+    for step, (images, labels) in enumerate(batches):
+        images, labels = exp.preprocess(images.float(), labels.float(), size)
+        loss = model(images, labels)["total_loss"]
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        ema.update(model)
+        lr = scheduler.update_lr(step + 1)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        losses.append(loss.item())
+    return losses, model, ema.ema, {k: p.grad for k, p in model.named_parameters()}
+
+
+class StockTiny(Exp):
+    """The host's own experiment with the tiny settings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.num_classes = 5
+        self.depth, self.width = 0.33, 0.125
+        self.input_size = self.test_size = (64, 64)
+        self.max_epoch, self.warmup_epochs, self.no_aug_epochs = 3, 1, 1
+
+
+def test_three_steps_of_none_are_the_stock_trainers_bit_for_bit(
+    tiny: Callable, train_args: Callable
+) -> None:
+    torch.manual_seed(5)
+    batches = [(torch.rand(4, 3, 64, 64) * 255, LABELS.clone()) for _ in range(3)]
+    size = (96, 96)  # multi-scale: the batch is resized
+    losses, host, host_ema, host_grads = stock_steps(StockTiny(), copy.deepcopy(batches), size, 3)
+
+    seed_everything(0)
+    exp = tiny(depthwise=False, channels_last=False)
+    trainer = exp.get_trainer(train_args())
+    with trainer.journal.open():
+        trainer.before_train()
+        trainer.prefetcher, trainer.input_size = Fixed(batches), size
+        trainer.epoch = 0
+        trainer.before_epoch()
+        mine = []
+        for trainer.iter in range(3):
+            trainer.train_one_iter()
+            mine.append(trainer.meter["total_loss"].latest)
+
+    assert mine == losses
+    for key, value in host.state_dict().items():
+        assert torch.equal(trainer.model.state_dict()[key], value), key
+        assert torch.equal(trainer.ema_model.ema.state_dict()[key], host_ema.state_dict()[key]), key
+    for key, parameter in trainer.model.named_parameters():
+        assert torch.equal(parameter.grad, host_grads[key]), key
+
+
+def moved(exp: AttentionExp, train: Callable) -> dict[str, bool]:
+    """Train 20 steps at YOLOX's rate for a batch of 64; tell which parameters changed."""
+    # 256 pixels: the smallest map is 8x8, so that a global branch sees more than one window.
+    vars(exp).update(input_size=(256, 256), random_size=(8, 8), eval_interval=99)
+    vars(exp).update(max_epoch=10, warmup_epochs=0, no_aug_epochs=0, basic_lr_per_img=0.01 / 6)
+    seed_everything(0)
+    before = {k: p.detach().clone() for k, p in exp.get_model().named_parameters()}
+    train(exp, batch_size=6)  # two steps an epoch
+    after = exp.get_model().named_parameters()
+    return {key: not torch.equal(p.detach(), before[key]) for key, p in after}
+
+
+@pytest.mark.parametrize("name", sorted(ATTENTIONS.keys() - {"none"}))
+def test_after_20_steps_every_trainable_tensor_has_changed(
+    name: str, tiny: Callable, train: Callable
+) -> None:
+    changed = moved(tiny(attention=name), train)
+    assert [key for key, yes in changed.items() if not yes] == []
+
+
+def test_after_20_steps_from_identity_gamma_and_rates_have_changed(
+    tiny: Callable, train: Callable
+) -> None:
+    changed = moved(tiny(attention="acmix", attention_init="identity"), train)
+    assert [key for key, yes in changed.items() if not yes] == []
+    for level in ("dark3", "dark4", "dark5"):
+        place = f"backbone.backbone.attention.{level}."
+        assert {place + "gamma", place + "block.rate1", place + "block.rate2"} <= changed.keys()
+
+
+def test_the_latest_checkpoint_knows_the_evaluation_before_it(
+    tiny: Callable, train: Callable
+) -> None:
+    trainer = train(tiny(max_epoch=2, eval_interval=1))
+    latest = read_checkpoint(trainer.folder / "latest_ckpt.pth")
+    assert latest["best_ap"] == trainer.best_ap
+    assert latest["start_epoch"] == 2
+    assert all(v.isfinite().all() for v in latest["model"].values())
+    shown = trainer.ema_model.ema.state_dict()
+    assert all(torch.equal(v, shown[k]) for k, v in latest["model"].items())
+
+
+def test_the_first_evaluation_writes_a_best_checkpoint_even_at_ap_zero(
+    tiny: Callable, train: Callable
+) -> None:
+    exp = tiny(max_epoch=1, warmup_epochs=0, test_conf=1.0)  # nothing is detected
+    trainer = train(exp)
+    assert trainer.best_ap == 0
+    assert (trainer.folder / "best_ckpt.pth").exists()
+
+
+def test_the_last_epoch_is_evaluated_whatever_the_interval(tiny: Callable, train: Callable) -> None:
+    trainer = train(tiny(max_epoch=2, warmup_epochs=0, no_aug_epochs=0, eval_interval=100))
+    assert ["AP" in row for row in read_metrics(trainer.folder)] == [False, True]
+    assert read_record(trainer.folder).figures
+
+
+def test_resume_goes_on_where_it_stopped(tiny: Callable, train: Callable) -> None:
+    trainer = train(tiny(max_epoch=1, warmup_epochs=0, no_aug_epochs=0))
+    raw = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    exp = tiny(max_epoch=2, warmup_epochs=0, no_aug_epochs=0)
+    resumed = train(exp, resume=True)
+    assert resumed.start_epoch == 1
+    assert [row["epoch"] for row in read_metrics(trainer.folder)] == [1, 2]
+    assert resumed.ema_model.updates == 2 * 3
+    state = read_checkpoint(trainer.folder / "latest_ckpt.pth")
+    assert state["start_epoch"] == 2
+    assert any(not torch.equal(raw[k], v) for k, v in state["weights"].items())
+
+
+def test_resume_of_another_experiment_is_refused(tiny: Callable, train: Callable) -> None:
+    train(tiny(max_epoch=1, warmup_epochs=0))
+    with pytest.raises(InputError, match="does not continue this experiment"):
+        train(tiny(attention="se"), resume=True)
+
+
+def test_resume_without_a_checkpoint_is_refused(tiny: Callable, train: Callable) -> None:
+    with pytest.raises(InputError, match=r"no checkpoint .*latest_ckpt.pth"):
+        train(tiny(), resume=True)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tiny: Callable, train: Callable) -> None:
+    exp = tiny()
+    with torch.no_grad():
+        exp.get_model().head.reg_preds[0].bias.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match=r"epoch 1, iteration \d: weights are not finite"):
+        train(exp)
+    assert not list(Path(exp.output_dir).rglob("*_ckpt.pth"))
+
+
+def test_bfloat16_on_a_cpu_trains(tiny: Callable, train: Callable) -> None:
+    trainer = train(tiny(attention="acmix", max_epoch=1, warmup_epochs=0), bf16=True)
+    record = read_record(trainer.folder)
+    assert (record.precision, record.memory_format) == ("bf16", "channels_last")
+    assert {p.dtype for p in trainer.model.parameters()} == {torch.float32}
+
+
+def test_float16_on_a_cpu_is_refused(tiny: Callable, train_args: Callable) -> None:
+    with pytest.raises(InputError, match="use --bf16"):
+        tiny().get_trainer(train_args(fp16=True))
+
+
+def test_without_ema_the_raw_weights_are_saved_under_plain_names(
+    tiny: Callable, train: Callable
+) -> None:
+    trainer = train(tiny(ema=False, max_epoch=1, warmup_epochs=0))
+    state = read_checkpoint(trainer.folder / "latest_ckpt.pth")["model"]
+    assert state.keys() == trainer.exp.get_model().state_dict().keys()
+
+
+def test_a_loss_that_overflows_is_named_with_its_parts(tiny: Callable, train: Callable) -> None:
+    exp = tiny()
+    head = exp.get_model().head
+    losses = head.get_losses
+    head.get_losses = lambda *a, **k: (losses(*a, **k)[0] * float("inf"), *losses(*a, **k)[1:])
+    with pytest.raises(
+        FloatingPointError, match=r"iteration 1: loss is not finite .total_loss inf"
+    ):
+        train(exp)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_on_a_gpu(precision: str, tiny: Callable, train: Callable) -> None:
+    flags = {} if precision == "fp32" else {precision: True}
+    trainer = train(tiny(attention="acmix", max_epoch=1, warmup_epochs=0), device="cuda", **flags)
+    assert read_record(trainer.folder).state == "finished"
