@@ -1,6 +1,7 @@
 """Experiments: the base class, the published sizes, and how one is found."""
 
 from yolox_attn.exp.base import AttentionExp
+from yolox_attn.exp.demo import DemoExp
 from yolox_attn.exp.loader import load_exp
 from yolox_attn.exp.overrides import apply_overrides
 from yolox_attn.exp.sizes import (
@@ -15,6 +16,7 @@ from yolox_attn.exp.use_data import use_data
 
 __all__ = [
     "AttentionExp",
+    "DemoExp",
     "ExtraLargeExp",
     "LargeExp",
     "MediumExp",

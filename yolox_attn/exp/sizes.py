@@ -1,6 +1,7 @@
 """YOLOX's published sizes, as its own default experiments have them."""
 
 from yolox_attn.exp.base import AttentionExp
+from yolox_attn.exp.demo import DemoExp
 
 
 class SmallImageExp(AttentionExp):
@@ -61,4 +62,5 @@ SIZES: dict[str, type[AttentionExp]] = {
     "m": MediumExp,
     "l": LargeExp,
     "x": ExtraLargeExp,
+    "demo": DemoExp,
 }
