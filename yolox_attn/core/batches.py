@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from yolox_attn.errors import InputError
+
 
 class Batches:
     """The loader's endless batches, moved to `device` as float32.
@@ -20,8 +22,17 @@ class Batches:
         self._batches: Iterator[Any] = iter(loader)
 
     def next(self) -> tuple[Tensor, Tensor]:
-        """Return images (N, 3, H, W) and labels (N, max_labels, 5), class cx cy w h."""
-        images, labels, *_ = next(self._batches)
+        """Return images (N, 3, H, W) and labels (N, max_labels, 5), class cx cy w h.
+
+        Raises:
+            InputError: an image cannot be read.
+        """
+        try:
+            images, labels, *_ = next(self._batches)
+        except InputError as error:  # from a worker it comes wrapped in that process's traceback
+            raise InputError(
+                str(error).strip().splitlines()[-1].split("InputError: ")[-1]
+            ) from error
         return self._move(images), self._move(labels)
 
     def _move(self, x: Tensor) -> Tensor:

@@ -179,7 +179,7 @@ class AttentionExp(Exp):  # type: ignore[misc]
         preproc: Any,
         cache: bool,  # noqa: FBT001
     ) -> CocoDetection:
-        return CocoDetection(
+        images = CocoDetection(
             data_dir=self.data_dir,
             json_file=ann,
             name=name,
@@ -187,6 +187,12 @@ class AttentionExp(Exp):  # type: ignore[misc]
             preproc=preproc,
             cache=cache,
         )
+        if (found := len(images.class_ids)) > self.num_classes:
+            raise InputError(
+                f"{ann} has {found} categories, num_classes is {self.num_classes}; set it to "
+                f"{found}, or give the folder by --data, which reads it"
+            )
+        return images
 
     def get_evaluator(
         self,
