@@ -45,7 +45,8 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         self.max_epoch = exp.max_epoch
         self.rank, self.local_rank = get_rank(), get_local_rank()
         self.is_distributed = get_world_size() > 1
-        self.device = self._pick_device()
+        # The host's own train tool has no --device.
+        self.device = devices.pick_device(getattr(args, "device", "auto"))
         self.precision = describe.precision_of(args)
         self.autocast_dtype = devices.precision_dtype(self.precision, self.device)
         self.memory_format = torch.channels_last if exp.channels_last else torch.contiguous_format
@@ -58,12 +59,6 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         self.folder = Path(exp.output_dir, args.experiment_name)
         self.file_name = str(self.folder)
         self.journal = Journal(self.folder, self.rank, self.device)
-
-    def _pick_device(self) -> torch.device:
-        wanted = getattr(self.args, "device", "auto")  # the host's own train tool has no --device
-        if self.is_distributed and wanted in ("auto", "cuda") and torch.cuda.is_available():
-            wanted = f"cuda:{self.local_rank}"
-        return devices.pick_device(wanted)
 
     def train(self) -> None:
         """Run every epoch; run.json says "running" meanwhile and how it ended afterwards."""
@@ -108,7 +103,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             no_aug=self.no_aug,
             cache_img=self.args.cache,
         )
-        self.train_loader.pin_memory = self.device.type == "cuda"
+        self.train_loader.pin_memory = devices.pins_memory(self.device)
         self.prefetcher = Batches(self.train_loader, self.device)
         self.max_iter = len(self.train_loader)  # iterations of an epoch
         lr = self.exp.basic_lr_per_img * self.args.batch_size
