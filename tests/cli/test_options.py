@@ -1,0 +1,67 @@
+import argparse
+from pathlib import Path
+
+import pytest
+
+from yolox_attn.cli.options import (
+    add_experiment_options,
+    build_exp,
+    refuse_flags,
+    refuse_many_processes,
+    run_folder,
+)
+from yolox_attn.errors import InputError
+
+
+def parse(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_experiment_options(parser)
+    return parser.parse_args(["-n", "yolox-nano-se", *words])
+
+
+def test_overrides_win_over_the_data_and_the_data_over_the_experiment(drawn: Path) -> None:
+    exp = build_exp(parse("--data", str(drawn)))
+    assert (exp.num_classes, exp.data_dir) == (5, str(drawn))
+    assert build_exp(parse("--data", str(drawn), "num_classes", "9")).num_classes == 9
+
+
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [
+        ([], "YOLOX_outputs/yolox_nano_se"),
+        (["--seed", "4"], "YOLOX_outputs/yolox_nano_se/seed4"),
+        (["--seed", "4", "-expn", "mine"], "YOLOX_outputs/mine"),
+        (["--seed", "4", "output_dir", "else"], "else/yolox_nano_se/seed4"),
+    ],
+)
+def test_where_a_run_goes(words: list[str], folder: str) -> None:
+    args = parse(*words)
+    exp = build_exp(args)
+    assert run_folder(exp, args) == Path(folder)
+    assert exp.seed == (4 if "--seed" in words else None)
+
+
+def test_an_impossible_setting_is_refused_before_anything_is_built() -> None:
+    with pytest.raises(InputError, match="multiples of 32"):
+        build_exp(parse("test_size", "100,100"))
+
+
+def test_stock_flags_are_refused_by_name() -> None:
+    refused = {"occupy": "-o: not here; drop it"}
+    refuse_flags(argparse.Namespace(occupy=False), refused)
+    with pytest.raises(InputError, match="-o: not here"):
+        refuse_flags(argparse.Namespace(occupy=True), refused)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-d", "2"], "-d 2: one process"),
+        (["--machine_rank", "1"], "one machine"),
+        (["--dist-backend", "nccl"], "--dist-backend"),
+    ],
+)
+def test_several_processes_are_refused(words: list[str], says: str) -> None:
+    refuse_many_processes(parse("-d", "1"))
+    with pytest.raises(InputError, match=says):
+        refuse_many_processes(parse(*words))
