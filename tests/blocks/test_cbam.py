@@ -36,6 +36,8 @@ def test_the_second_layer_is_applied_to_the_sum():
 def test_tied_maxima_send_their_gradient_to_one_pixel():
     """As a pooling layer does; amax would split it, with the same output."""
     block = CBAM(2, ratio=1, kernel_size=1).double()
+    for weight in block.channelattention.parameters():
+        nn.init.constant_(weight, 0.1)  # no hidden unit is off
     x = torch.ones(1, 2, 3, 3, dtype=torch.float64, requires_grad=True)
     gates = block.channelattention(x)
     (gradient,) = torch.autograd.grad(gates.sum(), x)

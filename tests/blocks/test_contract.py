@@ -229,6 +229,18 @@ def test_exports_with_a_batch_of_any_size(name):
     assert distance(program.module()(x), block(x)) < 1e-5
 
 
+@pytest.mark.slow
+@every_trained_block
+def test_exports_to_onnx(name, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    block, x, path = make(name).eval(), draw(1, 16, 20, 12), tmp_path / "block.onnx"
+    with torch.no_grad():
+        torch.onnx.export(block, (x,), path, dynamo=True, opset_version=18)
+        session = onnxruntime.InferenceSession(path)
+        (y,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+        assert distance(torch.from_numpy(y), block(x)) < 1e-5
+
+
 @every_trained_block
 def test_compiles_to_one_graph(name):
     block, x = make(name).eval(), draw(1, 16, 20, 20)

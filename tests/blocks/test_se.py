@@ -27,6 +27,8 @@ def test_by_hand():
 def test_a_hidden_width_of_zero_cannot_freeze_the_gates():
     block = SE(8, ratio=16)
     assert block.fc[0].weight.shape == (1, 8)
+    torch.nn.init.constant_(block.fc[0].weight, 0.5)
+    torch.manual_seed(0)
     x = torch.randn(4, 8, 3, 3) + 3 * torch.eye(8)[:4, :, None, None]
     gates = (block(x) / x)[:, :, 0, 0]
     assert gates.std(dim=0).max() > 1e-4  # the gates follow the image
