@@ -176,6 +176,7 @@ def test_size_batch_and_thresholds_act(evaluate):
     assert report["test_size"] == [128, 128]
     _, _, strict = evaluate("--tsize", 128, "--conf", 0.3, "--nms", 0.1, "-b", 1)
     assert 0 < len(strict) < len(found)
+    assert evaluate("--tsize", 128, "--conf", 0.3, "--legacy")[2] != found
     _, report, nothing = evaluate("--conf", 1)
     assert (nothing, report["figures"]["AP"]) == ([], 0)
 
