@@ -51,7 +51,7 @@ class ACmix(nn.Module):
             raise ValueError(
                 f"ACmix: out_channels = {out_channels} cannot be split into head = {head} heads"
             )
-        self.head, self.kernel_att = head, kernel_att
+        self.head, self.kernel_att, self.out_channels = head, kernel_att, out_channels
         width, taps = out_channels // head, kernel_conv**2
         self.rate1 = nn.Parameter(torch.full((1,), 0.5))
         self.rate2 = nn.Parameter(torch.full((1,), 0.5))
