@@ -66,7 +66,7 @@ class DRConv(nn.Module):
                 f"DRConv: padding must be kernel_size // 2 = {kernel_size // 2}, which keeps the "
                 f"map's size, got {padding!r}"
             )
-        self.region_num = region_num
+        self.region_num, self.out_channels = region_num, width
         units = region_num**2
         self.conv_kernel = nn.Sequential(
             BinMeans(kernel_size),
@@ -113,11 +113,11 @@ class DRConv(nn.Module):
         from the other would take longer than the product itself.
         """
         regions, channels = self.region_num, x.shape[1]
-        weight, bias = self.conv_kernel[3].parameters()
+        weight = self.conv_kernel.get_parameter("3.weight").view(regions, -1, regions)
+        bias = self.conv_kernel.get_parameter("3.bias").view(regions, -1, 1)
         units = self.conv_kernel[2](self.conv_kernel[1](self.conv_kernel[0](x)))
         units = units.view(x.shape[0], regions, regions, -1).permute(1, 2, 0, 3)
         batch, taps = units.shape[2:]
-        weight, bias = weight.view(regions, -1, regions), bias.view(regions, -1, 1)
         units = units.flatten(2)  # (R, R, N * k * k)
         if taps_last:
             kernels = torch.baddbmm(bias, weight, units)

@@ -26,7 +26,8 @@ class PickRegion(torch.autograd.Function):
         above = upstream[0].unsqueeze(1)  # (N, 1, C, H, W)
         to_maps = torch.zeros_like(maps).scatter_(1, _spread(choice, maps), above)
         exact = torch.promote_types(scores.dtype, torch.float32)
-        answers = [(above[:, 0] * region).sum(dim=1, dtype=exact) for region in maps.unbind(dim=1)]
+        wide = upstream[0].to(exact)
+        answers = [(wide * region.to(exact)).sum(dim=1) for region in maps.unbind(dim=1)]
         answer, soft = torch.stack(answers, dim=1), scores.to(exact).softmax(dim=1)
         to_scores = soft * (answer - (soft * answer).sum(dim=1, keepdim=True))
         return to_maps, to_scores.to(scores.dtype), None

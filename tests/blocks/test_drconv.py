@@ -1,0 +1,209 @@
+"""What only DRConv does: a hard choice that learns, and no work on regions nobody chose."""
+
+import pytest
+import torch
+from reference_drconv import drconv
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from yolox_attn.blocks import regions
+from yolox_attn.blocks.drconv import BinMeans, DRConv
+
+SIZES = [(1, 1), (2, 2), (3, 3), (7, 13), (15, 15), (20, 20), (25, 25)]
+CASES = {
+    "pointwise": {"kernel_size": 1, "region_num": 3, "out_channels": 4},
+    "three": {"kernel_size": 3, "region_num": 3, "out_channels": 6},
+    "five": {"kernel_size": 5, "region_num": 2, "out_channels": 3},
+    "one region": {"kernel_size": 3, "region_num": 1, "out_channels": 4},
+}
+every_size = pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
+every_side = pytest.mark.parametrize("side", [1, 3])
+
+
+def make(channels=4, **options):
+    torch.manual_seed(3)
+    block = DRConv(channels, **options).double()
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter.copy_(torch.randn_like(parameter))
+    return block
+
+
+def draw(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def distance(a, b):
+    return ((a - b).abs().max() / b.abs().max()).item()
+
+
+@every_size
+@pytest.mark.parametrize("case", CASES)
+def test_equals_the_formula_and_its_surrogate_gradient(case, size):
+    options = CASES[case]
+    block, x = make(**options), draw(1, 4, *size).requires_grad_()
+    parameters = dict(block.named_parameters())
+    slow = drconv(x[0], parameters, **options)[None]
+    upstream = draw(*slow.shape)
+    sources = [x, *parameters.values()]
+    expected = [slow, *torch.autograd.grad((slow * upstream).sum(), sources)]
+    fast = block(x)
+    found = [fast, *torch.autograd.grad((fast * upstream).sum(), sources)]
+    with torch.no_grad():
+        assert distance(block(x), slow) < 1e-12
+    largest = max(b.abs().max() for b in expected[1:])
+    for label, a, b in zip(["y", "x", *parameters], found, expected, strict=True):
+        assert (a - b).abs().max() <= 1e-11 * b.abs().max() + 1e-13 * largest, label
+
+
+@every_size
+@every_side
+def test_chosen_region_alone_equals_all_regions(side, size):
+    block, x = make(16, kernel_size=side, region_num=8, out_channels=12), draw(3, 16, *size)
+    with torch.no_grad():
+        chosen, dense = block(x), block(x.clone().requires_grad_())
+        assert distance(chosen, dense) < 1e-12
+    learning = block(x)
+    assert learning.requires_grad
+    assert distance(chosen, learning.detach()) < 1e-12
+
+
+@every_side
+def test_regions_without_a_pixel(side):
+    block, x = make(kernel_size=side, region_num=4), draw(2, 4, 6, 5)
+    with torch.no_grad():
+        block.conv_guide.bias[2] += 1e3
+        alone = block(x)
+    assert distance(alone, block(x).detach()) < 1e-12
+    alone_region = block.convolve_all(x)[:, 2]
+    assert distance(alone, alone_region.detach()) < 1e-12
+
+
+def test_first_region_wins_a_tie():
+    block, x = make(region_num=4), draw(2, 4, 3, 3)
+    scores = torch.zeros(2, 4, 3, 3, dtype=torch.float64)
+    expected = block.convolve_all(x)[:, 0].detach()
+    assert distance(block.respond(x, scores).detach(), expected) < 1e-12
+    with torch.no_grad():
+        assert distance(block.respond(x, scores), expected) < 1e-12
+
+
+@pytest.mark.parametrize("channels", [128, 256])
+@every_side
+def test_inference_multiplies_for_one_region(side, channels):
+    block, x = DRConv(channels, kernel_size=side), torch.randn(1, channels, 40, 40)
+    counts = []
+    for learning in (False, True):
+        with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(learning):
+            block(x)
+        counts.append(counter.get_total_flops())
+    inference, dense = counts
+    assert inference <= 1.5 / block.region_num * dense
+
+
+@pytest.mark.parametrize(
+    ("side", "region_num", "multiplications"), [(1, 8, 846e6), (3, 8, 7617e6), (3, 4, 3799e6)]
+)
+def test_training_flops(side, region_num, multiplications):
+    with torch.device("meta"):
+        block = DRConv(256, kernel_size=side, region_num=region_num)
+        x = torch.empty(1, 256, 40, 40)
+    with FlopCounterMode(display=False) as counter:
+        block(x)
+    assert abs(counter.get_total_flops() / (2 * multiplications) - 1) < 0.01
+
+
+def test_frozen_block_passes_the_gradient_on():
+    block, x = make(region_num=2).eval().requires_grad_(False), draw(1, 4, 5, 5).requires_grad_()
+    block(x).square().sum().backward()
+    assert x.grad.abs().sum() > 0
+
+
+def test_train_and_eval_are_one_path():
+    block, x = make(kernel_size=3), draw(2, 4, 7, 13)
+    results = []
+    for training in (True, False):
+        y = block.train(training)(x)
+        results.append([y, *torch.autograd.grad(y.square().sum(), list(block.parameters()))])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("channels", [64, 256])
+@pytest.mark.parametrize("region_num", [1, 4, 8])
+@every_side
+def test_fresh_block_keeps_the_scale_of_a_convolution(side, region_num, channels):
+    torch.manual_seed(0)
+    x = torch.randn(1, channels, 20, 20)
+    with torch.no_grad():
+        y = DRConv(channels, kernel_size=side, region_num=region_num)(x)
+    assert 0.45 < y.std() < 0.75  # an ordinary convolution: 0.55 to 0.59
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.bfloat16, 3e-2), (torch.float16, 3e-3)])
+@pytest.mark.parametrize("learning", [True, False], ids=["all regions", "chosen region"])
+@every_side
+def test_half_precision_is_close_where_the_choice_is_given(side, learning, dtype, limit):
+    torch.manual_seed(0)
+    block, x = DRConv(64, kernel_size=side), draw(2, 64, 20, 20).float()
+    scores = block.conv_guide(x).detach()
+    with torch.set_grad_enabled(learning):
+        exact = block.respond(x, scores)
+        with torch.autocast("cpu", dtype=dtype):
+            mixed = block.respond(x, scores)
+        rounded = block.to(dtype).respond(x.to(dtype), scores)
+    assert distance(rounded.detach().float(), exact.detach()) < limit
+    assert distance(mixed.detach().float(), exact.detach()) < limit
+
+
+def test_surrogate_sums_do_not_overflow_in_half_precision():
+    """Equal answers cancel, but each is 640000 here, past float16's largest number."""
+    maps = torch.full((1, 2, 64, 3, 3), 100.0, dtype=torch.float16, requires_grad=True)
+    scores = torch.randn(1, 2, 3, 3).half().requires_grad_()
+    picked = regions.PickRegion.apply(maps, scores, scores.argmax(dim=1, keepdim=True))
+    picked.backward(torch.full_like(picked, 100.0))
+    assert scores.grad.abs().max() < 1  # the sums are nan where they are made in float16
+
+
+def test_recorded_form_learns_the_same():
+    scores, maps = draw(2, 3, 4, 5).requires_grad_(), draw(2, 3, 6, 4, 5).requires_grad_()
+    choice, upstream = scores.argmax(dim=1, keepdim=True), draw(2, 6, 4, 5)
+    results = []
+    for choose in (regions.PickRegion.apply, regions.pick_straight_through):
+        picked = choose(maps, scores, choice)
+        results.append([picked, *torch.autograd.grad((picked * upstream).sum(), (maps, scores))])
+    for a, b in zip(*results, strict=True):
+        assert distance(a, b) < 1e-12
+
+
+@every_size
+@pytest.mark.parametrize("side", [1, 3, 5])
+def test_bin_means_are_adaptive_pooling(side, size):
+    x = draw(2, 3, *size)
+    assert distance(BinMeans(side)(x), functional.adaptive_avg_pool2d(x, side)) < 1e-12
+
+
+def test_onnx(tmp_path):
+    pytest.importorskip("onnxscript")
+    runtime = pytest.importorskip("onnxruntime")
+    block, x = DRConv(8, kernel_size=3, region_num=3).eval(), draw(2, 8, 6, 9).float()
+    path = tmp_path / "drconv.onnx"
+    torch.onnx.export(block, (x,), path, input_names=["x"], dynamo=True, verbose=False)
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"x": x.numpy()})
+    assert distance(torch.from_numpy(found), block(x).detach()) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kernel_size": 2}, "kernel_size must be odd, got 2"),
+        ({"kernel_size": 0}, "kernel_size .* 0"),
+        ({"region_num": 0}, "region_num .* 0"),
+        ({"out_channels": 0}, "out_channels .* 0"),
+        ({"kernel_size": 3, "padding": 0}, "padding must be .* 1.* got 0"),
+        ({"padding": "same"}, "padding must be .* 'same'"),
+    ],
+)
+def test_impossible_options_are_refused(options, words):
+    with pytest.raises(ValueError, match=f"DRConv: {words}"):
+        DRConv(8, **options)
