@@ -206,9 +206,7 @@ def test_flags_are_not_abbreviated(train_main: Callable) -> None:
 
 def test_the_door_ends_with_the_real_error(exp_file: Path, drawn: Path, tmp_path: Path) -> None:
     """As a process: a fault keeps its traceback and exits 1; the user's mistake is one line, 2."""
-    exp_file.write_text(
-        EXP + "    def preprocess(self, *a):\n        raise KeyError('oops')\n"
-    )
+    exp_file.write_text(EXP + "    def preprocess(self, *a):\n        raise KeyError('oops')\n")
     door = [sys.executable, str(ROOT / "tools/train.py"), "-f", str(exp_file), "-b", "4"]
     door += ["--device", "cpu", "--data", str(drawn)]
     run = subprocess.run([*door, "output_dir", str(tmp_path)], capture_output=True, text=True)

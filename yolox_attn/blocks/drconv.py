@@ -123,9 +123,11 @@ class DRConv(nn.Module):
             kernels = torch.baddbmm(bias, weight, units)
             return kernels.view(regions, -1, channels, batch, taps)
         if batch * taps < FEW_COLUMNS:
-            kernels = torch.baddbmm(bias, weight, units).mT.contiguous()
+            kernels = torch.baddbmm(bias, weight, units).transpose(1, 2).contiguous()
         else:
-            kernels = torch.baddbmm(bias.mT, units.mT, weight.mT)
+            kernels = torch.baddbmm(
+                bias.transpose(1, 2), units.transpose(1, 2), weight.transpose(1, 2)
+            )
         return kernels.view(regions, batch, taps, -1, channels)
 
     def convolve_all(self, x: Tensor) -> Tensor:
