@@ -45,6 +45,14 @@ def test_an_undefined_figure_stays_undefined(compared: Callable[..., Comparison]
         assert variant.difference is None or variant.difference.figures["APs"] is None
 
 
+def test_a_figure_undefined_in_one_run_has_no_mean(write_run: WriteRun) -> None:
+    folders = [write_run("yolox_s", 0, figures={"APs": 0.1}), write_run("yolox_s", 1)]
+    found = compare(find_runs([*folders, write_run("yolox_s_cam")]))
+    assert found.variants[0].mean["APs"] is None
+    assert found.variants[0].sd["APs"] is None
+    assert found.variants[0].mean["APm"] == pytest.approx(0.2)
+
+
 def test_one_run_a_side_has_no_spread_and_says_what_it_is(
     compared: Callable[..., Comparison],
 ) -> None:
