@@ -199,6 +199,15 @@ def test_a_checkpoint_of_another_model_is_refused(
     assert f"{other} holds another model" in capsys.readouterr().err
 
 
+def test_without_any_data_it_says_how_to_give_it(
+    train_main: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("YOLOX_DATADIR", str(tmp_path))
+    assert train_main(data=None) == 2
+    assert "error: no data: give --data DIR" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_flags_are_not_abbreviated(train_main: Callable) -> None:
     with pytest.raises(SystemExit):
         train_main("--res")

@@ -19,6 +19,7 @@ from yolox.data import (
     TrainTransform,
     ValTransform,
     YoloBatchSampler,
+    get_yolox_datadir,
 )
 from yolox.exp import Exp
 from yolox.models import YOLOX
@@ -179,6 +180,11 @@ class AttentionExp(Exp):  # type: ignore[misc]
         preproc: Any,
         cache: bool,  # noqa: FBT001
     ) -> CocoDetection:
+        if self.data_dir is None and not Path(default := get_yolox_datadir(), "COCO").is_dir():
+            raise InputError(
+                "no data: give --data DIR (a folder in COCO layout), or data_dir DIR, or set "
+                f"YOLOX_DATADIR to a folder that holds COCO (it is {default})"
+            )
         images = CocoDetection(
             data_dir=self.data_dir,
             json_file=ann,
@@ -209,6 +215,7 @@ class AttentionExp(Exp):  # type: ignore[misc]
             nmsthre=self.nmsthre,
             num_classes=self.num_classes,
             testdev=testdev,
+            per_class_AP=True,
         )
 
     def get_trainer(self, args: Any) -> AttentionTrainer:
