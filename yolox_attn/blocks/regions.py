@@ -73,7 +73,7 @@ def convolve_chosen(x: Tensor, kernels: Tensor, choice: Tensor) -> Tensor:
     ):
         total = torch.zeros(len(places), out_channels, dtype=exact, device=x.device)
         for tap in range(taps):
-            inputs = pixels[starts + tap // side * stride + tap % side]
+            inputs = pixels.index_select(0, starts + (tap // side * stride + tap % side))
             total += inputs @ kernels[region, tap].T
         out[places] = total.to(out.dtype)
     return out.view(height, width, out_channels).permute(2, 0, 1)
