@@ -109,23 +109,23 @@ class Attends(nn.Module):
 
 
 class Encodes(nn.Module):
-    """A layer that takes torch's fast path when nothing needs a gradient."""
+    """A layer that takes torch's fast path when nothing needs a gradient: it has two heads."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.attention = nn.MultiheadAttention(3, 1, batch_first=True)
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        tokens = x.flatten(2).transpose(1, 2)
+        tokens = nn.functional.pad(x.flatten(2).transpose(1, 2), (0, 1))  # 3 channels to 4
         return self.attention(tokens, tokens, tokens)[0]
 
 
 @pytest.mark.parametrize("training", [False, True])
 def test_fused_attention_is_counted_as_its_products(training: bool) -> None:
     n = 6 * 7
-    products = 2 * 2 * n * n * 3
-    assert flops(Attends(), (6, 7), training=training) == products
-    assert flops(Encodes(), (6, 7), training=training) == products + 2 * n * 3 * (3 * 3 + 3)
+    assert flops(Attends(), (6, 7), training=training) == 2 * 2 * n * n * 3
+    projections = 2 * n * 4 * (3 * 4 + 4)
+    assert flops(Encodes(), (6, 7), training=training) == 2 * 2 * n * n * 4 + projections
     assert torch.backends.mha.get_fastpath_enabled()
 
 
@@ -183,6 +183,14 @@ def test_latency_takes_turns_and_reports_milliseconds() -> None:
     assert calls == ["a", "b", "b", "a"] * 2 + ["a", "b"]
     assert 2 <= found["a"].low_ms <= found["a"].median_ms <= found["a"].high_ms
     assert found["b"].median_ms - found["a"].median_ms == pytest.approx(10, abs=5)
+
+
+def test_warming_up_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([9.0, 9.0, 0.001, 0.003])
+    monkeypatch.setattr(cost, "_seconds", lambda *_: next(seconds))
+    found = latency({"a": nn.Identity()}, (4, 6), device=CPU, repeats=2, warmup=2)
+    assert found["a"].median_ms == pytest.approx(2)
+    assert found["a"].high_ms == pytest.approx(2.8)
 
 
 def test_latency_is_a_median_with_the_middle_four_fifths() -> None:
