@@ -47,7 +47,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Callable):  # type: ignore[arg-type]
         home = value if hasattr(value, "__qualname__") else type(value)
         return f"{home.__module__}:{home.__qualname__}"
-    return repr(value)
+    return type(value).__qualname__  # a repr may hold an address, and differ from run to run
 
 
 def describe_attention(exp: Any, model: nn.Module) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def first_record(trainer: Any, costs: Mapping[str, Any]) -> RunRecord:
         seed=exp.seed,
         pid=os.getpid(),
         command=list(sys.argv),
-        exp_file=args.exp_file,
+        exp_file=str(Path(args.exp_file).resolve()) if args.exp_file else None,
         exp_name_arg=args.name,
         overrides=[str(item) for item in args.opts or []],
         attention=describe_attention(exp, exp.get_model()),
