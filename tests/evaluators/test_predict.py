@@ -52,10 +52,15 @@ def test_outputs_that_are_no_numbers_are_an_error():
     good = [30.0, 30.0, 20.0, 10.0, 0.9, 0.2, 0.5]
     with pytest.raises(RuntimeError, match="non-finite outputs"):
         keep_best(outputs_of(good, [*good[:4], float("nan"), 0.2, 0.5]), RULES)
-    with pytest.raises(RuntimeError, match="non-finite outputs"):
-        keep_best(outputs_of(good, [30.0, 30.0, float("inf"), 10.0, 0.8, 0.2, 0.5]), RULES)
-    unlikely = [30.0, 30.0, float("inf"), 10.0, 0.1, 0.2, 0.5]
-    assert len(keep_best(outputs_of(good, unlikely), RULES)[0]) == 1
+
+
+def test_infinite_boxes_of_a_young_network_are_dropped():
+    good = [30.0, 30.0, 20.0, 10.0, 0.9, 0.2, 0.5]
+    infinite = [30.0, 30.0, float("inf"), 10.0, 1.0, 0.2, 1.0]
+    outputs = outputs_of(infinite, good)
+    (rows,) = keep_best(outputs, RULES)
+    assert rows[:, :4].tolist() == [pytest.approx([20, 25, 40, 35])]
+    assert outputs[0, 0, 2] == float("inf")  # what was given stays as it is
 
 
 def test_every_module_gets_its_own_mode_back_also_after_an_error():

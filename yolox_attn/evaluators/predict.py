@@ -57,25 +57,26 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 def keep_best(outputs: Tensor, rules: Rules) -> list[Tensor]:
     """Apply the host's threshold and NMS to decoded outputs, which stay as they are.
 
+    An infinite box (the exponential of a young network's output overflows) is never kept.
+
     Shape: (N, anchors, 5 + classes), boxes as centre and size -> N times (n, 7): x1, y1, x2, y2,
     objectness, class probability, class.
 
     Raises:
-        RuntimeError: the network's outputs, or what is kept of them, are not finite.
+        RuntimeError: the network computes nan.
     """
     if outputs.isnan().any():
         raise RuntimeError("non-finite outputs: the network computes nan on these images")
-    outputs = outputs.float()
+    outputs = outputs.float().clone()  # the host writes corners into what it is given
+    infinite = outputs[..., :4].isinf().any(dim=-1)
+    outputs[infinite] = 0
+    outputs[..., 4][infinite] = -1
     if outputs.shape[1] == 1:  # the host fails on exactly one anchor: add one that is never kept
         never = torch.ones_like(outputs)
         never[..., 4] = -1
         outputs = torch.cat((outputs, never), dim=1)
-    # the host writes corners into what it is given, hence the clone
-    found = postprocess(outputs.clone(), rules.num_classes, rules.confidence, rules.nms_iou)
-    kept = [outputs.new_zeros((0, 7)) if rows is None else rows for rows in found]
-    if not all(rows.isfinite().all() for rows in kept):
-        raise RuntimeError("non-finite outputs: the network predicts infinite boxes")
-    return kept
+    found = postprocess(outputs, rules.num_classes, rules.confidence, rules.nms_iou)
+    return [outputs.new_zeros((0, 7)) if rows is None else rows for rows in found]
 
 
 def to_original(rows: Tensor, image_size: tuple[int, int], height: int, width: int) -> Tensor:
