@@ -21,8 +21,9 @@ def main(argv: list[str] | None = None) -> int:
     for option, number in (("--seeds", args.seeds), ("--epochs", args.epochs)):
         if number < 1:
             raise InputError(f"{option} {number}: at least 1")
+    names = experiment_names(args.blocks)
     tell(f"data: {drawn_set()}")
-    runs = [(name, seed) for seed in range(args.seeds) for name in experiment_names(args.blocks)]
+    runs = [(name, seed) for seed in range(args.seeds) for name in names]
     for number, (name, seed) in enumerate(runs, start=1):
         tell(f"run {number} of {len(runs)}: {name}, seed {seed}")
         code = subprocess.run(train_command(name, seed, args), check=False).returncode

@@ -33,7 +33,7 @@ def drawn_set(
     root: Path | None = None,
     *,
     seed: int = 0,
-    train_images: int = 320,
+    train_images: int = 480,
     val_images: int = 128,
     size: int = 160,
 ) -> Path:

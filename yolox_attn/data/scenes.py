@@ -55,15 +55,17 @@ CLASSES: dict[str, Outline] = {
     "star": star,
 }
 STRIPED = "grate"
-DISTRACTORS: tuple[Outline, ...] = (triangle, bar)
+# Parts of the colour circle: within each of the two pairs the colours overlap.
+HUES = {"disc": 0.0, "ring": 0.12, "square": 0.4, "grate": 0.52, "star": 0.76}
+HUE_SPREAD = 0.05  # standard deviation
+DISTRACTORS: tuple[Outline, ...] = (triangle, bar)  # unlabelled, of any hue
 
-MIN_RADIUS = 6.0  # pixels: about 12 across
-MAX_RADIUS = 0.36  # of the image's side
+MIN_RADIUS = 8.0  # pixels: about 16 across
+MAX_RADIUS = 0.25  # of the image's side
 LARGE_RADIUS = (0.4, 0.5)  # of the image's side, for the first object of some images
-LARGE_SHARE = 0.35  # of the images
+LARGE_SHARE = 0.4  # of the images
 MIN_VISIBLE = 0.45  # of an object's pixels in the image; less would be a riddle, not a label
-OBJECTS = (2, 7)  # an image, the last included
-MIN_CONTRAST = 90  # to what lies below, over three channels; a colour tells nothing of the class
+OBJECTS = (4, 10)  # an image, the last included
 TRIES = 20  # to find a place that hides no other object too much
 
 
@@ -85,10 +87,10 @@ class Scene:
 def draw_scene(size: int, rng: np.random.Generator) -> Scene:
     """Draw one scene of `size` x `size` pixels."""
     canvas = _ground(size, rng)
-    for _ in range(rng.integers(2, 6)):  # unlabelled, and below the objects
+    for _ in range(rng.integers(1, 4)):
         outline = DISTRACTORS[rng.integers(len(DISTRACTORS))]
         cover, stripes = _cover(outline, size, _radius(size, rng), rng)
-        _paint(canvas, cover, np.zeros_like(stripes), rng)
+        _paint(canvas, cover, np.zeros_like(stripes), rng.random(), rng)
     owners = np.full((size, size), -1)
     names: list[str] = []
     whole: list[int] = []
@@ -104,8 +106,9 @@ def draw_scene(size: int, rng: np.random.Generator) -> Scene:
         owners[cover > 0.5] = len(names)
         names.append(str(name))
         whole.append(int((cover > 0.5).sum()))
-        _paint(canvas, cover, stripes if name == STRIPED else np.zeros_like(stripes), rng)
-    canvas += rng.normal(scale=rng.uniform(3, 10), size=canvas.shape)
+        stripes = stripes if name == STRIPED else np.zeros_like(stripes)
+        _paint(canvas, cover, stripes, rng.normal(HUES[name], HUE_SPREAD), rng)
+    canvas += rng.normal(scale=rng.uniform(2, 6), size=canvas.shape)
     pixels = canvas.clip(0, 255).round().astype(np.uint8)
     return Scene(pixels, owners, tuple(names), tuple(whole))
 
@@ -116,9 +119,9 @@ def _radius(size: int, rng: np.random.Generator) -> float:
 
 
 def _ground(size: int, rng: np.random.Generator) -> Array:
-    """Return (S, S, 3) coloured noise of three grains on a random mean colour."""
-    ground = np.full((size, size, 3), rng.uniform(60, 190, size=3))
-    for cells, strength in ((3, 40), (12, 25), (48, 15)):
+    """Return (S, S, 3) dull coloured noise of three grains on a random grey."""
+    ground = np.full((size, size, 3), rng.uniform(70, 180)) + rng.uniform(-15, 15, size=3)
+    for cells, strength in ((3, 20), (12, 12), (48, 8)):
         noise = rng.normal(scale=rng.uniform(0.3, 1) * strength, size=(cells, cells, 3))
         ground += cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)
     return ground
@@ -161,18 +164,24 @@ def _reach(centre: float, radius: float, size: int) -> tuple[int, int]:
     return max(0, int(centre - 1.2 * radius)), min(size, int(centre + 1.2 * radius) + 1)
 
 
-def _paint(canvas: Array, cover: Array, stripes: Array, rng: np.random.Generator) -> None:
-    """Blend a shaded colour, unlike what lies below, into the canvas (S, S, 3)."""
+def _paint(
+    canvas: Array, cover: Array, stripes: Array, hue: float, rng: np.random.Generator
+) -> None:
+    """Blend a shaded, more or less saturated colour into the canvas (S, S, 3)."""
     rows, columns = np.nonzero(cover)
     if not len(rows):
         return
     near = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
-    below = canvas[rows, columns].mean(axis=0)
-    colour = rng.uniform(0, 255, size=3)
-    while np.abs(colour - below).sum() < MIN_CONTRAST:
-        colour = rng.uniform(0, 255, size=3)
+    colour = _colour(hue, rng)
     down, across = rng.uniform(-0.3, 0.3, size=2)  # the slope of the shade, grey levels a pixel
     shade = down * np.arange(len(cover))[:, None] + across * np.arange(len(cover))
     striped = stripes[near][..., None]
-    paint = colour * (1 - striped) + (colour + 128) % 256 * striped + shade[near][..., None]
+    paint = colour * (1 - 0.6 * striped) + shade[near][..., None]
     canvas[near] += cover[near][..., None] * (paint - canvas[near])
+
+
+def _colour(hue: float, rng: np.random.Generator) -> Array:
+    """Return B, G, R of a hue (1 is once round the circle), of random lightness and saturation."""
+    wave = np.cos(2 * np.pi * (hue + np.arange(3) / 3))
+    colour: Array = rng.uniform(100, 180) + rng.uniform(50, 90) * wave
+    return colour

@@ -1,0 +1,115 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from yolox_attn.cli import demo
+from yolox_attn.exp import DemoExp, apply_overrides, load_exp
+from yolox_attn.runs import read_record
+
+
+@pytest.fixture
+def calls(monkeypatch, tmp_path):
+    """Run no process and no comparison: note what would be run, in order."""
+    noted = []
+    codes = {}
+
+    def run(command, *, check):
+        noted.append(command)
+        return SimpleNamespace(returncode=codes.get(command[command.index("-n") + 1], 0))
+
+    monkeypatch.setattr(demo.subprocess, "run", run)
+    monkeypatch.setattr(demo, "drawn_set", lambda: tmp_path)
+    monkeypatch.setattr(demo.compare, "main", lambda argv: noted.append(argv) or 0)
+    return SimpleNamespace(noted=noted, codes=codes)
+
+
+def after(words, flag):
+    return words[words.index(flag) + 1]
+
+
+def test_baseline_and_two_variants_then_the_table(calls):
+    assert demo.main([]) == 0
+    *runs, table = calls.noted
+    assert [after(run, "-n") for run in runs] == ["yolox-demo", "yolox-demo-cam", "yolox-demo-eca"]
+    assert all(run[:4] == [sys.executable, "-m", "yolox_attn.cli", "train"] for run in runs)
+    assert table[:3] == [
+        f"YOLOX_outputs/{name}/seed0" for name in ("yolox_demo", "yolox_demo_cam", "yolox_demo_eca")
+    ]
+
+
+def test_schedules_are_equal_and_understood_by_the_experiments(calls):
+    assert demo.main(["--epochs", "3", "--output-dir", "elsewhere"]) == 0
+    *runs, table = calls.noted
+    tails = [run[run.index("--device") :] for run in runs]
+    assert tails[0] == tails[1] == tails[2]
+    exp = load_exp(name=after(runs[0], "-n"))
+    apply_overrides(exp, tails[0][2:])
+    assert (exp.max_epoch, exp.output_dir) == (3, "elsewhere")
+    assert exp.warmup_epochs + exp.no_aug_epochs < exp.max_epoch
+    assert after(table, "-o") == "elsewhere/demo"
+
+
+def test_default_schedule_is_that_of_the_experiment(calls):
+    demo.main([])
+    exp = DemoExp()
+    before = dict(vars(exp))
+    run = calls.noted[0]
+    apply_overrides(exp, run[run.index("--device") + 2 :])
+    assert vars(exp) == before
+
+
+def test_seeds_and_blocks_of_choice(calls):
+    assert demo.main(["se", "--seeds", "2"]) == 0
+    *runs, table = calls.noted
+    assert [(after(run, "-n"), after(run, "--seed")) for run in runs] == [
+        ("yolox-demo", "0"),
+        ("yolox-demo-se", "0"),
+        ("yolox-demo", "1"),
+        ("yolox-demo-se", "1"),
+    ]
+    assert "YOLOX_outputs/yolox_demo_se/seed1" in table
+
+
+@pytest.mark.parametrize(("code", "told"), [(2, 2), (1, 1), (-9, 1)])
+def test_a_failed_run_ends_it(calls, code, told, capsys):
+    calls.codes["yolox-demo-cam"] = code
+    assert demo.main([]) == told
+    assert len(calls.noted) == 2  # neither the third run nor a table
+    assert f"yolox-demo-cam, seed 0) failed with exit code {code}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["camm"], "error: unknown block 'camm'; known: acmix, attnconv, cam"),
+        (["none"], "error: unknown block 'none'"),
+        (["--seeds", "0"], "error: --seeds 0: at least 1"),
+        (["--epochs", "-1"], "error: --epochs -1: at least 1"),
+    ],
+)
+def test_bad_input_is_one_line(calls, argv, told, capsys):
+    assert demo.main(argv) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(told)
+    assert error.count("\n") == 1
+    assert calls.noted == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_baseline_learns(seed, tmp_path):
+    """What the drawn set promises: untrained next to nothing, trained well off both ends."""
+    words = ["-n", "yolox-demo", "--seed", str(seed), "output_dir", str(tmp_path)]
+    command = [sys.executable, "-m", "yolox_attn.cli", "train", *words]
+    subprocess.run(command, check=True)
+    folder = Path(tmp_path, "yolox_demo", f"seed{seed}")
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    first, last = rows[0]["AP"], rows[-1]["AP"]
+    assert first < 0.02  # one epoch of warm-up is next to untrained
+    assert first < last
+    assert 0.15 < last < 0.80
+    assert read_record(folder).state == "finished"
