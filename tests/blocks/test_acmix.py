@@ -170,6 +170,18 @@ def test_half_precision_is_close_to_float32(dtype, limit):
         assert (half - exact).abs().max() < limit * exact.abs().max()
 
 
+def test_attention_itself_is_in_float32():
+    """Rounded logits would be off by several per cent here; only the result may be rounded."""
+    qkv, position = (8 * draw(1, 3, 2, 16, 9, 20)).bfloat16(), draw(16, 9, 20).bfloat16()
+    expected = neighbourhood.attend(qkv.double(), position.double(), 7)
+    found = neighbourhood.attend(qkv, position, 7)
+    assert (found - expected).abs().max() <= 2**-8 * expected.abs().max()
+    qkv, position = qkv.float(), position.float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = neighbourhood.attend(qkv, position, 7)
+    assert torch.equal(found, neighbourhood.attend(qkv, position, 7))
+
+
 def test_same_gradient_twice():
     block, x = make(), draw(2, 8, 20, 20).requires_grad_()
     first, second = (torch.autograd.grad(block(x).square().sum(), x)[0] for _ in range(2))

@@ -58,13 +58,13 @@ def convolve_chosen(x: Tensor, kernels: Tensor, choice: Tensor) -> Tensor:
 
     Shape: x (in, H, W), kernels (R, k * k, out, in), choice (H, W) -> (out, H, W).
     """
-    regions, taps, out_channels, channels = kernels.shape
+    _, taps, out_channels, channels = kernels.shape
     (height, width), side = x.shape[1:], round(taps**0.5)
     margin = side // 2
     padded = functional.pad(x.permute(1, 2, 0), (0, 0, margin, margin, margin, margin))
     pixels, stride = padded.reshape(-1, channels), width + 2 * margin
     order = choice.flatten().argsort()
-    counts = torch.bincount(choice.flatten(), minlength=regions).tolist()
+    counts = torch.bincount(choice.flatten()).tolist()
     corners = (order // width) * stride + order % width  # of each pixel's window, in `pixels`
     exact = torch.promote_types(x.dtype, torch.float32)
     out = x.new_empty(height * width, out_channels)
