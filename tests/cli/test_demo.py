@@ -1,6 +1,6 @@
 import json
-import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,15 +13,15 @@ from yolox_attn.runs import read_record
 
 @pytest.fixture
 def calls(monkeypatch, tmp_path):
-    """Run no process and no comparison: note what would be run, in order."""
+    """Train nothing and compare nothing: note what would be run."""
     noted = []
     codes = {}
 
-    def run(command, *, check):
+    def run_one(label, command, running):
         noted.append(command)
-        return SimpleNamespace(returncode=codes.get(command[command.index("-n") + 1], 0))
+        return codes.get(command[command.index("-n") + 1], 0)
 
-    monkeypatch.setattr(demo.subprocess, "run", run)
+    monkeypatch.setattr(demo, "run_one", run_one)
     monkeypatch.setattr(demo, "drawn_set", lambda: tmp_path)
     monkeypatch.setattr(demo.compare, "main", lambda argv: noted.append(argv) or 0)
     return SimpleNamespace(noted=noted, codes=codes)
@@ -32,7 +32,7 @@ def after(words, flag):
 
 
 def test_baseline_and_two_variants_then_the_table(calls):
-    assert demo.main([]) == 0
+    assert demo.main(["--jobs", "1"]) == 0
     *runs, table = calls.noted
     assert [after(run, "-n") for run in runs] == ["yolox-demo", "yolox-demo-cam", "yolox-demo-eca"]
     assert all(run[:4] == [sys.executable, "-m", "yolox_attn.cli", "train"] for run in runs)
@@ -63,7 +63,7 @@ def test_default_schedule_is_that_of_the_experiment(calls):
 
 
 def test_seeds_and_blocks_of_choice(calls):
-    assert demo.main(["se", "--seeds", "2"]) == 0
+    assert demo.main(["se", "--seeds", "2", "--jobs", "1"]) == 0
     *runs, table = calls.noted
     assert [(after(run, "-n"), after(run, "--seed")) for run in runs] == [
         ("yolox-demo", "0"),
@@ -77,9 +77,34 @@ def test_seeds_and_blocks_of_choice(calls):
 @pytest.mark.parametrize(("code", "told"), [(2, 2), (1, 1), (-9, 1)])
 def test_a_failed_run_ends_it(calls, code, told, capsys):
     calls.codes["yolox-demo-cam"] = code
-    assert demo.main([]) == told
-    assert len(calls.noted) == 2  # neither the third run nor a table
-    assert f"yolox-demo-cam, seed 0) failed with exit code {code}" in capsys.readouterr().err
+    assert demo.main(["--jobs", "1"]) == told
+    assert all(call[0] == sys.executable for call in calls.noted)  # no table
+    assert f"yolox-demo-cam/seed0 failed with exit code {code}" in capsys.readouterr().err
+
+
+def test_output_is_passed_on_with_labels(capfd):
+    said = {"a": "print(1); print(2)", "b": "import sys; print(3, file=sys.stderr)"}
+    assert demo.run_all({k: [sys.executable, "-c", v] for k, v in said.items()}, jobs=2) == 0
+    lines = capfd.readouterr().err.splitlines()
+    assert sorted(lines) == ["a | 1", "a | 2", "b | 3"]
+
+
+def test_the_others_end_with_the_one_that_fails():
+    script = {"slow": "import time; time.sleep(60)", "bad": "raise SystemExit(3)", "later": "1"}
+    commands = {label: [sys.executable, "-c", code] for label, code in script.items()}
+    start = time.monotonic()
+    assert demo.run_all(commands, jobs=2) == 3
+    assert time.monotonic() - start < 30
+
+
+@pytest.mark.parametrize(("set_to", "seen"), [(None, "1"), ("3", "3")])
+def test_one_thread_a_run_unless_told_otherwise(monkeypatch, capfd, set_to, seen):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if set_to:
+        monkeypatch.setenv("OMP_NUM_THREADS", set_to)
+    show = [sys.executable, "-c", "import os; print(os.environ['OMP_NUM_THREADS'])"]
+    assert demo.run_all({"x": show}, jobs=1) == 0
+    assert capfd.readouterr().err == f"x | {seen}\n"
 
 
 @pytest.mark.parametrize(
@@ -89,6 +114,7 @@ def test_a_failed_run_ends_it(calls, code, told, capsys):
         (["none"], "error: unknown block 'none'"),
         (["--seeds", "0"], "error: --seeds 0: at least 1"),
         (["--epochs", "-1"], "error: --epochs -1: at least 1"),
+        (["--jobs", "0"], "error: --jobs 0: at least 1"),
     ],
 )
 def test_bad_input_is_one_line(calls, argv, told, capsys):
@@ -103,9 +129,9 @@ def test_bad_input_is_one_line(calls, argv, told, capsys):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_baseline_learns(seed, tmp_path):
     """What the drawn set promises: untrained next to nothing, trained well off both ends."""
-    words = ["-n", "yolox-demo", "--seed", str(seed), "output_dir", str(tmp_path)]
-    command = [sys.executable, "-m", "yolox_attn.cli", "train", *words]
-    subprocess.run(command, check=True)
+    args = demo.make_parser().parse_args(["--device", "cpu", "--output-dir", str(tmp_path)])
+    command = demo.train_command("yolox-demo", seed, args)
+    assert demo.run_one("demo", command, []) == 0
     folder = Path(tmp_path, "yolox_demo", f"seed{seed}")
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     first, last = rows[0]["AP"], rows[-1]["AP"]

@@ -1,49 +1,55 @@
 """`demo`: train a baseline and attention variants on the drawn set, and put them side by side."""
 
 import argparse
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from yolox_attn.blocks import ATTENTIONS
 from yolox_attn.cli import compare, report_errors
 from yolox_attn.data.drawn import drawn_set
 from yolox_attn.errors import InputError
-from yolox_attn.exp.demo import DemoExp
+from yolox_attn.exp import DemoExp
 
 VARIANTS = ("cam", "eca")
+# The demo's convolutions are small: with two threads a run took half as long again as with one.
+THREADS = {"OMP_NUM_THREADS": "1"}
 
 
 @report_errors
 def main(argv: list[str] | None = None) -> int:
     """Train every variant with every seed, each in its own process; returns the exit code."""
     args = make_parser().parse_args(argv)
-    for option, number in (("--seeds", args.seeds), ("--epochs", args.epochs)):
-        if number < 1:
-            raise InputError(f"{option} {number}: at least 1")
+    for option in ("seeds", "epochs", "jobs"):
+        if getattr(args, option) < 1:
+            raise InputError(f"--{option} {getattr(args, option)}: at least 1")
     names = experiment_names(args.blocks)
     tell(f"data: {drawn_set()}")
     runs = [(name, seed) for seed in range(args.seeds) for name in names]
-    for number, (name, seed) in enumerate(runs, start=1):
-        tell(f"run {number} of {len(runs)}: {name}, seed {seed}")
-        code = subprocess.run(train_command(name, seed, args), check=False).returncode
-        if code:
-            tell(f"run {number} of {len(runs)} ({name}, seed {seed}) failed with exit code {code}")
-            return code if code > 0 else 1  # below 0: ended by a signal
+    commands = {f"{name}/seed{seed}": train_command(name, seed, args) for name, seed in runs}
+    tell(f"{len(runs)} runs, {min(args.jobs, len(runs))} at a time: {', '.join(commands)}")
+    if code := run_all(commands, args.jobs):
+        return code
     root = Path(args.output_dir)
-    folders = [str(root / name.replace("-", "_") / f"seed{seed}") for name, seed in runs]
+    folders = [str(root / label.replace("-", "_")) for label in commands]
     return compare.main([*folders, "-o", str(root / "demo"), "--device", args.device])
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     defaults = DemoExp()
+    epochs = defaults.max_epoch
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     parser = argparse.ArgumentParser(prog="demo", description=__doc__, allow_abbrev=False)
     add = parser.add_argument
     add("blocks", nargs="*", metavar="BLOCK", help=f"variants (default {' '.join(VARIANTS)})")
     add("--seeds", type=int, default=1, metavar="N", help="runs of each variant (default 1)")
-    epochs = defaults.max_epoch
     add("--epochs", type=int, default=epochs, metavar="N", help=f"epochs a run (default {epochs})")
+    add("--jobs", type=int, default=cores, metavar="N", help="runs at a time (default: one a core)")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     add("--output-dir", default=defaults.output_dir, metavar="DIR", help="where runs are kept")
     return parser
@@ -69,6 +75,38 @@ def train_command(name: str, seed: int, args: argparse.Namespace) -> list[str]:
     schedule = {"max_epoch": args.epochs, "no_aug_epochs": no_aug, "output_dir": args.output_dir}
     overrides = [str(word) for pair in schedule.items() for word in pair]
     return [*command, "--device", args.device, *overrides]
+
+
+def run_all(commands: dict[str, list[str]], jobs: int) -> int:
+    """Run labelled commands, `jobs` at a time; the first that fails ends the others.
+
+    Returns 0, or the exit code of the one that failed (1 if a signal ended it).
+    """
+    running: list[subprocess.Popen[str]] = []
+    with ThreadPoolExecutor(jobs) as pool:
+        follow = {pool.submit(run_one, *item, running): item[0] for item in commands.items()}
+        try:
+            for future in as_completed(follow):
+                if code := future.result():
+                    tell(f"{follow[future]} failed with exit code {code}")
+                    return max(code, 1)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in running:
+                process.terminate()  # does nothing to one that has ended
+    return 0
+
+
+def run_one(label: str, command: list[str], running: list[subprocess.Popen[str]]) -> int:
+    """Run a command and pass on what it says, each line with its label; returns its exit code."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=THREADS | os.environ
+    ) as process:
+        running.append(process)
+        for line in process.stdout or ():
+            print(f"{label} | {line}", end="", file=sys.stderr, flush=True)  # noqa: T201
+    return process.returncode
 
 
 def tell(line: str) -> None:
