@@ -71,8 +71,13 @@ def experiment_names(blocks: list[str]) -> list[str]:
 def train_command(name: str, seed: int, args: argparse.Namespace) -> list[str]:
     """Return the command line of one run: every variant has the same schedule."""
     command = [sys.executable, "-m", "yolox_attn.cli", "train", "-n", name, "--seed", str(seed)]
-    no_aug = min(DemoExp().no_aug_epochs, args.epochs // 4)
-    schedule = {"max_epoch": args.epochs, "no_aug_epochs": no_aug, "output_dir": args.output_dir}
+    usual = DemoExp()
+    schedule = {
+        "max_epoch": args.epochs,
+        "warmup_epochs": min(usual.warmup_epochs, args.epochs // 3),
+        "no_aug_epochs": min(usual.no_aug_epochs, args.epochs // 4),
+        "output_dir": args.output_dir,
+    }
     overrides = [str(word) for pair in schedule.items() for word in pair]
     return [*command, "--device", args.device, *overrides]
 
