@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from torch import nn
-
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.drawn import drawn_set
 from yolox_attn.data.scenes import CLASSES
@@ -33,16 +31,6 @@ class DemoExp(AttentionExp):
         self.enable_mixup = False
         self.eval_interval = 1
         self.data_num_workers = 1
-
-    def get_model(self) -> nn.Module:
-        """Return the detector, with the host's L1 loss from the start and not only at the end.
-
-        Its IoU loss, 1 - IoU^2, has next to no gradient while boxes hardly overlap.
-        """
-        model = super().get_model()
-        head: Any = model.head
-        head.use_l1 = True
-        return model
 
     def _images(self, *args: Any, **options: Any) -> CocoDetection:
         if self.data_dir is None:
