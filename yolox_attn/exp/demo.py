@@ -12,7 +12,7 @@ class DemoExp(AttentionExp):
     """YOLOX of nano's width on the drawn set: minutes on two CPU cores, yet it learns something.
 
     The set is drawn when images are first asked for, unless data_dir is set. The learning rate is
-    above the host's: 800 small steps have to do what 500 000 do on COCO.
+    above the host's: 600 small steps have to do what 500 000 do on COCO.
     """
 
     def __init__(self) -> None:
