@@ -34,6 +34,8 @@ def test_two_files_of_one_basename_are_two_experiments(tmp_path: Path) -> None:
     first = load_exp(exp_file(tmp_path / "a", "eca"))
     second = load_exp(exp_file(tmp_path / "b", "se"))
     assert (first.attention, second.attention) == ("eca", "se")
+    copies = [pickle.loads(pickle.dumps(exp)) for exp in (first, second)]
+    assert [copy.attention for copy in copies] == ["eca", "se"]
 
 
 def test_names_that_hide_modules_or_hold_dots_load(tmp_path: Path) -> None:
