@@ -1,8 +1,21 @@
-"""The one kind of failure that is the user's to mend: told in one line, without a traceback."""
+"""The ways a command ends before its work is done, each told in one line without a traceback."""
 
 
 class InputError(ValueError):
     """What the user gave cannot work: the message says what, where, and what is allowed.
 
-    The tools print it as one line and exit with 2; anything else keeps its traceback and exits 1.
+    The tools print it as one line and exit with 2; anything unforeseen keeps its traceback, exit 1.
     """
+
+
+class TrainingError(RuntimeError):
+    """Training itself went wrong (not finite, out of memory): one line, exit 1."""
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: the work so far is kept
+    """Stopped by SIGTERM or Ctrl-C after saving: one line, exit `CODE`.
+
+    75 is EX_TEMPFAIL of sysexits.h: "try again later", which a scheduler can take for "requeue".
+    """
+
+    CODE = 75

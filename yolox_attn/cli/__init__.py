@@ -18,6 +18,7 @@ from yolox_attn.requirements import check_requirements
 COMMANDS = {
     "train": "train an experiment",
     "eval": "judge a checkpoint by COCO's figures",
+    "doctor": "examine a data set before anything is trained on it",
     "compare": "put finished runs beside a baseline",
     "demo": "train, evaluate and compare on a set drawn by the package",
 }
