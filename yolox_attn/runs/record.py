@@ -1,18 +1,17 @@
-"""What a run leaves behind in words and numbers: run.json and metrics.jsonl, nothing else."""
+"""run.json: what was run, how it went, how it ended."""
 
 import dataclasses
 import json
-import math
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from yolox_attn.errors import InputError
+from yolox_attn.runs.files import finite, write_text
+from yolox_attn.runs.lock import held
 
 RECORD_NAME = "run.json"
-METRICS_NAME = "metrics.jsonl"
 SCHEMA = 1
 
 
@@ -22,6 +21,8 @@ class RunRecord:
 
     Args:
         name: the experiment's name; runs of one name and several seeds are one variant.
+        state: "running", then "finished", "failed", or "interrupted" (stopped after saving);
+            `read_record` says "killed" of a running one whose process is gone.
         exp_file, exp_name_arg, overrides: what -f, -n and the trailing `key value` pairs said.
         attention: level -> {"block", "options", "parameters": {name: shape}}; empty for none.
         config: every public attribute of the Exp, as JSON.
@@ -29,7 +30,15 @@ class RunRecord:
         pretrained: {"file", "sha256"} of the checkpoint that training started from.
         gflops: 1e9 FLOPs (2 a multiply-add) of one image at test_size, inference;
             gflops_training: the same for the form that is trained.
-        seconds: wall time so far; images_per_second: of training; peak_memory: bytes.
+        batch_size: images of one pass over all processes; `accumulate` passes make one step.
+        deterministic: torch was asked for it; on a CPU a run is deterministic without.
+        cpu: the processor's model; host: the machine's name.
+        resumed: {"at", "epoch", "iteration", "exact"} of each time the run was continued.
+        stopped_early: {"epoch", "patience", "best_epoch"} if the validation split ended the run.
+        labels_cut: boxes beyond max_labels, not trained on.
+        repairs: what was mended in memory while the data were read, split -> kind -> count.
+        seconds: wall time so far, all parts of a resumed run together; images_per_second: of
+            training; peak_memory: bytes.
         epoch: how many epochs are finished.
         figures: the 12 COCO figures of the latest checkpoint as fractions, None where undefined.
         class_ap: the same checkpoint's AP of each class.
@@ -39,7 +48,7 @@ class RunRecord:
     schema: int = SCHEMA
     name: str
     seed: int | None
-    state: str = "running"  # then "finished" or "failed"
+    state: str = "running"
     error: str | None = None
     pid: int
     command: list[str]
@@ -70,6 +79,15 @@ class RunRecord:
     figures: dict[str, float | None] = field(default_factory=dict)
     class_ap: dict[str, float | None] = field(default_factory=dict)
     best_ap: float | None = None
+    accumulate: int = 1
+    processes: int = 1
+    deterministic: bool = False
+    cpu: str | None = None
+    host: str | None = None
+    resumed: list[dict[str, Any]] = field(default_factory=list)
+    stopped_early: dict[str, Any] | None = None
+    labels_cut: int = 0
+    repairs: dict[str, Any] = field(default_factory=dict)
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
@@ -79,7 +97,7 @@ def write_record(folder: Path, record: RunRecord) -> None:
 
 
 def read_record(folder: Path) -> RunRecord:
-    """Return the record in `folder`.
+    """Return the record in `folder`; "running" reads as "killed" if nobody holds the folder.
 
     Raises:
         InputError: no such folder, no run.json in it, or one that this version cannot read.
@@ -98,66 +116,10 @@ def read_record(folder: Path) -> RunRecord:
         raise InputError(f"{path}: schema {found!r}; this version reads schema {SCHEMA}")
     if faults := _faults(values):
         raise InputError(f"{path}: not a run record: {'; '.join(faults)}")
-    return RunRecord(**values)
-
-
-def append_metrics(folder: Path, row: dict[str, Any]) -> None:
-    """Add one epoch's numbers to metrics.jsonl; `row["epoch"]` says which.
-
-    A resumed run may repeat epochs: rows of this epoch and of later ones are replaced.
-    """
-    kept = [old for old in read_metrics(folder) if old["epoch"] < row["epoch"]]
-    lines = [json.dumps(finite(each), allow_nan=False) + "\n" for each in [*kept, row]]
-    write_text(folder / METRICS_NAME, "".join(lines))
-
-
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return metrics.jsonl as one dict an epoch, in order; empty before the first epoch's end.
-
-    Raises:
-        InputError: a line is not a JSON object with a whole number under "epoch".
-    """
-    path = folder / METRICS_NAME
-    if not path.exists():
-        return []
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{path}, line {number}: not JSON: {error}") from error
-        if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
-            raise InputError(f"{path}, line {number}: not one epoch's metrics: {line[:60]}")
-        rows.append(row)
-    return rows
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace `path` by `text` in one step, through a file beside it; makes the folder if need be.
-
-    The file gets the permissions that any new file gets, not a private temporary one's.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def finite(value: Any) -> Any:
-    """Return `value` with None for every nan and infinity, which JSON cannot say."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: finite(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(each) for each in value]
-    return value
+    record = RunRecord(**values)
+    if record.state == "running" and held(folder) is False:
+        record.state = "killed"
+    return record
 
 
 def _faults(values: dict[str, Any]) -> list[str]:

@@ -1,14 +1,14 @@
 import dataclasses
 import json
 import math
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from yolox_attn import runs
 from yolox_attn.errors import InputError
-from yolox_attn.runs import RunRecord, append_metrics, read_metrics, read_record, write_record
+from yolox_attn.runs import RunRecord, hold, read_record, write_record
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_failing_write_leaves_the_old_file(
     def full_disk(_: int) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(runs.os, "fsync", full_disk)
+    monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(OSError, match="no space left"):
         write_record(tmp_path, dataclasses.replace(record, epoch=9))
     assert read_record(tmp_path) == record
@@ -140,18 +140,22 @@ def test_a_whole_number_stands_for_a_float(tmp_path: Path, record: RunRecord) ->
     assert read_record(tmp_path).gflops == 27
 
 
-def test_metrics_keep_one_row_an_epoch(tmp_path: Path) -> None:
-    assert read_metrics(tmp_path) == []
-    for epoch in (1, 2, 3):
-        append_metrics(tmp_path, {"epoch": epoch, "loss": 1.0 / epoch})
-    append_metrics(tmp_path, {"epoch": 2, "loss": math.nan})  # resumed after epoch 1
-    assert read_metrics(tmp_path) == [{"epoch": 1, "loss": 1.0}, {"epoch": 2, "loss": None}]
+def test_a_running_record_whose_process_is_gone_reads_as_killed(
+    tmp_path: Path, record: RunRecord
+) -> None:
+    write_record(tmp_path, record)
+    assert read_record(tmp_path).state == "running"  # no lock there: nobody can tell
+    with hold(tmp_path):
+        assert read_record(tmp_path).state == "running"
+    assert read_record(tmp_path).state == "killed"
+    write_record(tmp_path, dataclasses.replace(record, state="finished"))
+    assert read_record(tmp_path).state == "finished"
 
 
-@pytest.mark.parametrize("line", ['{"epoch": 2, "lo', "[2]", '{"loss": 2}'])
-def test_a_broken_metrics_line_is_named(tmp_path: Path, line: str) -> None:
-    append_metrics(tmp_path, {"epoch": 1})
-    with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write(line)
-    with pytest.raises(InputError, match=r"metrics\.jsonl, line 2"):
-        read_metrics(tmp_path)
+def test_a_record_of_an_older_version_can_be_read(tmp_path: Path, record: RunRecord) -> None:
+    values = dataclasses.asdict(record)
+    newer = ("accumulate", "processes", "deterministic", "cpu", "host", "resumed")
+    for key in (*newer, "stopped_early", "labels_cut", "repairs"):
+        del values[key]
+    (tmp_path / "run.json").write_text(json.dumps(values))
+    assert read_record(tmp_path) == record

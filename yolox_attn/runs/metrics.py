@@ -1,0 +1,53 @@
+"""metrics.jsonl: one line an epoch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from yolox_attn.errors import InputError
+from yolox_attn.runs.files import finite, write_text
+
+METRICS_NAME = "metrics.jsonl"
+
+
+def append_metrics(folder: Path, row: dict[str, Any]) -> None:
+    """Add one epoch's numbers to metrics.jsonl; `row["epoch"]` says which.
+
+    A resumed run may repeat epochs: rows of this epoch and of later ones are replaced.
+    """
+    _write(folder, [*_until(folder, row["epoch"] - 1), row])
+
+
+def keep_metrics(folder: Path, epochs: int) -> None:
+    """Drop the rows of all but the first `epochs` epochs: a resumed run writes them anew."""
+    _write(folder, _until(folder, epochs))
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Return metrics.jsonl as one dict an epoch, in order; empty before the first epoch's end.
+
+    Raises:
+        InputError: a line is not a JSON object with a whole number under "epoch".
+    """
+    path = folder / METRICS_NAME
+    if not path.exists():
+        return []
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"{path}, line {number}: not JSON: {error}") from error
+        if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+            raise InputError(f"{path}, line {number}: not one epoch's metrics: {line[:60]}")
+        rows.append(row)
+    return rows
+
+
+def _until(folder: Path, epoch: int) -> list[dict[str, Any]]:
+    return [row for row in read_metrics(folder) if row["epoch"] <= epoch] if epoch > 0 else []
+
+
+def _write(folder: Path, rows: list[dict[str, Any]]) -> None:
+    lines = [json.dumps(finite(row), allow_nan=False) + "\n" for row in rows]
+    write_text(folder / METRICS_NAME, "".join(lines))
