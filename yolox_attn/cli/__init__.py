@@ -5,6 +5,7 @@ it is called for, after the cheap checks of what is installed.
 """
 
 import argparse
+import errno
 import functools
 import os
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from yolox_attn import __version__
-from yolox_attn.errors import InputError
+from yolox_attn.errors import InputError, Interrupted, TrainingError
 from yolox_attn.requirements import check_requirements
 
 COMMANDS = {
@@ -23,6 +24,9 @@ COMMANDS = {
     "demo": "train, evaluate and compare on a set drawn by the package",
 }
 
+# What the system says when the user must make room, or leave to write: no fault of the program.
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
+
 # Idle OpenMP threads sleep instead of spinning: on a shared CPU training is several times faster.
 # It must be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -31,8 +35,10 @@ Main = Callable[[list[str] | None], int]
 
 
 def report_errors(main: Main) -> Main:
-    """Make `main` tell the user's mistakes in one line on stderr and return 2; Ctrl-C returns 130.
+    """Make `main` tell in one line on stderr what needs no traceback, and return its exit code.
 
+    2 for the user's mistakes and for a disk that is full or may not be written, 1 for training gone
+    wrong, `Interrupted.CODE` for a run that was asked to stop and saved, 130 for Ctrl-C elsewhere.
     Any other error is a fault of the program and keeps its traceback.
     """
 
@@ -41,13 +47,26 @@ def report_errors(main: Main) -> Main:
         try:
             return main(argv)
         except InputError as error:
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the one place that tells it
-            return 2
+            return _tell(f"error: {error}", 2)
+        except TrainingError as error:
+            return _tell(f"error: {error}", 1)
+        except Interrupted as error:
+            return _tell(str(error), Interrupted.CODE)
         except KeyboardInterrupt:
-            print("stopped by Ctrl-C", file=sys.stderr)  # noqa: T201
-            return 130
+            return _tell("stopped by Ctrl-C", 130)
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            return _tell(f"error: {where}{error.strerror}", 2)
 
     return reporting
+
+
+def _tell(message: str, code: int) -> int:
+    rank = f"[rank {os.environ['RANK']}] " if "RANK" in os.environ else ""
+    print(f"{rank}{message}", file=sys.stderr)  # noqa: T201 - the one place that tells it
+    return code
 
 
 def run(name: str, argv: list[str] | None = None) -> int:

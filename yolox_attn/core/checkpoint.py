@@ -1,8 +1,10 @@
 """Checkpoints: written in one step, read without running anything from the file."""
 
 import hashlib
-import os
 import pickle
+import re
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +13,68 @@ import torch
 from loguru import logger
 from torch import nn
 
-from yolox_attn.errors import InputError
+from yolox_attn.core.finite import name_not_finite
+from yolox_attn.errors import InputError, TrainingError
 from yolox_attn.models import ATTENTION_PREFIX
+from yolox_attn.runs import replacing
 
 # The stock trainer stores the best AP as a numpy scalar, which weights_only refuses by itself.
 STOCK_TYPES: list[Any] = [np.float64(0).__reduce__()[0], np.dtype, type(np.dtype("f8"))]
+# What torch's restricted unpickler raises on bytes that are no checkpoint, or not all of one.
+UNREADABLE = (
+    pickle.UnpicklingError, RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError,
+    AttributeError, AssertionError, ArithmeticError, MemoryError, zipfile.BadZipFile, struct.error,
+)  # fmt: skip
+# Of the keys that training goes on from, what each must be.
+KINDS: dict[str, Any] = {
+    "model": dict,
+    "weights": dict,
+    "optimizer": dict,
+    "start_epoch": int,
+    "start_iter": int,
+    "best_ap": int | float,
+    "protocol": dict,
+    "environment": dict,
+}
+LATEST_NAME = "latest_ckpt.pth"
+PREVIOUS_NAME = "previous_ckpt.pth"
 CLASS_LAYER = "head.cls_preds."
 
 
-def save_checkpoint(state: dict[str, Any], path: Path) -> None:
-    """Write `state` to `path` in one step: a kill leaves the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def save_checkpoint(state: dict[str, Any], path: Path, *, previous: Path | None = None) -> None:
+    """Write `state` to `path` in one step: a kill leaves the old file or the new one.
+
+    Args:
+        state: plain values and tensors, all of them finite.
+        path: the checkpoint; its folder must exist.
+        previous: where the checkpoint that `path` is now stays.
+
+    Raises:
+        TrainingError: a tensor is not finite; `path` is what it was.
+        InputError: the file cannot be written; `path` is what it was.
+    """
+    if name := name_not_finite(state):
+        raise TrainingError(f"{name} is not finite: not saved; {_kept(path, previous)}")
     try:
-        with temporary.open("wb") as file:
+        with replacing(path, previous) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:  # torch wraps the system's error in its own
+        if (cause := _system_error(error)) is None:
+            raise
+        reason = cause.strerror or str(cause)
+        raise InputError(f"cannot write {path}: {reason}; {_kept(path, previous)}") from error
+
+
+def _system_error(error: BaseException) -> OSError | None:
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, OSError):
+        seen = seen.__cause__ or seen.__context__
+    return seen
+
+
+def _kept(path: Path, previous: Path | None) -> str:
+    kept = next((each for each in (path, previous) if each is not None and each.is_file()), None)
+    return "there is no checkpoint yet" if kept is None else f"the last checkpoint is {kept}"
 
 
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -43,12 +88,8 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     try:
         with torch.serialization.safe_globals(STOCK_TYPES):
             content = torch.load(path, map_location=device, weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{path}: refused, not plain weights ({reason})") from error
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a readable checkpoint ({reason})") from error
+    except UNREADABLE as error:
+        raise InputError(f"{path}: {_why_unreadable(error)}") from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         return content
     if isinstance(content, dict) and content and all(map(torch.is_tensor, content.values())):
@@ -56,16 +97,83 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     raise InputError(f"{path}: no weights under the key 'model'")
 
 
+def _why_unreadable(error: BaseException) -> str:
+    if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
+        return (
+            f"refused: it carries code ({found[1]}), which loading would run; a checkpoint holds "
+            "tensors and plain values only"
+        )
+    if isinstance(error, pickle.UnpicklingError):
+        return "not a readable checkpoint (its pickle holds what no checkpoint does)"
+    lines = str(error).strip().splitlines()
+    reason = f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__
+    return f"not a readable checkpoint ({reason})"
+
+
 def read_resumable(path: Path, device: torch.device) -> dict[str, Any]:
     """Return a checkpoint that training can go on from, ours or the stock trainer's.
 
+    A prefix "module." of a parallel model is taken off its names.
+
     Raises:
-        InputError: as `read_checkpoint`, or the file holds weights only.
+        InputError: as `read_checkpoint`; or the file is damaged, holds weights only, or holds
+            weights that are not finite.
     """
     state = read_checkpoint(path, device)
     if lacking := [key for key in ("optimizer", "start_epoch") if key not in state]:
         raise InputError(f"{path} has no {lacking[0]}; to start from its weights drop --resume")
+    _check_content(state, path)
+    for key in ("model", "weights"):
+        if key in state:
+            state[key] = {name.removeprefix("module."): x for name, x in state[key].items()}
     return state
+
+
+def _check_content(state: dict[str, Any], path: Path) -> None:
+    """Refuse what was changed on the disk (torch does not look at the sums) or makes no sense."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+    except zipfile.BadZipFile:  # torch's older format, which has no sums
+        broken = None
+    if broken is not None:
+        raise InputError(f"{path}: damaged ({broken} is not what was written)")
+    for key, kind in KINDS.items():
+        if key in state and not (isinstance(state[key], kind) and state[key] is not True):
+            raise InputError(f"{path}: damaged ({key} is {str(state[key])[:40]!r})")
+    if min(state["start_epoch"], state.get("start_iter", 0)) < 0:
+        raise InputError(f"{path}: damaged (it is before the first epoch)")
+    if name := name_not_finite(state):
+        raise InputError(f"{path}: {name} is not finite; go on from an older checkpoint with -c")
+
+
+def newest_checkpoint(folder: Path, device: torch.device) -> tuple[Path, dict[str, Any]]:
+    """Return the newest checkpoint in `folder` that training can go on from, and its content.
+
+    `latest` comes first, then `previous`, then the others, the last written first. Each that has
+    to be skipped is named in a warning.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = sorted(folder.glob("*_ckpt.pth"), key=lambda path: path.stat().st_mtime, reverse=True)
+    first = [folder / name for name in (LATEST_NAME, PREVIOUS_NAME)]
+    candidates = [path for path in first if path in found]
+    candidates += [path for path in found if path not in first]
+    if not candidates:
+        raise InputError(f"{folder} holds no checkpoint to go on from; drop --resume to start")
+    faults = []
+    for path in candidates:
+        try:
+            state = read_resumable(path, device)
+        except InputError as error:
+            faults.append(str(error))
+        else:
+            for fault in faults:
+                logger.warning(f"{fault}; skipped")
+            return path, state
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    raise InputError(f"{folder} holds no readable checkpoint: {faults[0]}{more}")
 
 
 def load_weights(
@@ -80,6 +188,8 @@ def load_weights(
         InputError: the file is not readable, or holds another model.
     """
     given = read_checkpoint(path)["model"]
+    if name := name_not_finite(given):
+        raise InputError(f"{path}: {name} is not finite; its training had gone wrong")
     given = {key.removeprefix("module."): value for key, value in given.items()}
     own = model.state_dict()
     misfits = [k for k in given if k in own and given[k].shape != own[k].shape]

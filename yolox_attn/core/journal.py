@@ -14,7 +14,17 @@ from yolox.utils import WandbLogger
 
 from yolox_attn import device as devices
 from yolox_attn.core.record import now
-from yolox_attn.runs import METRICS_NAME, RunRecord, append_metrics, write_record, write_text
+from yolox_attn.errors import Interrupted
+from yolox_attn.runs import (
+    DETECTIONS_NAME,
+    RunRecord,
+    append_metrics,
+    hold,
+    keep_metrics,
+    remove_leftovers,
+    write_record,
+    write_text,
+)
 
 
 class Journal:
@@ -31,40 +41,65 @@ class Journal:
         self.writes = rank == 0
         self.device = device
         self.record: RunRecord | None = None
+        self._before = 0.0  # seconds of the parts of this run that ended earlier
         self.board: SummaryWriter | None = None
         self.wandb: WandbLogger | None = None
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Log into the folder meanwhile; the record then says "finished", or "failed" and why."""
+        """Hold the folder and log into it meanwhile; the record then says how the run ended.
+
+        It is entered when everything was checked, as it makes the folder.
+
+        Raises:
+            InputError: another process is training there.
+        """
         self._started = time.perf_counter()
         if not self.writes:
             yield
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        sink = logger.add(self.folder / "train_log.txt")
+        with hold(self.folder):
+            remove_leftovers(self.folder)
+            sink = logger.add(self.folder / "train_log.txt")
+            try:
+                yield
+            except BaseException as error:
+                self._end_badly(error)
+                raise
+            else:
+                self.update(state="finished", ended=now())
+                self._close_boards()
+            finally:
+                logger.remove(sink)
+
+    def _end_badly(self, error: BaseException) -> None:
+        """Say in the record why the run ended; if that fails too, the first reason stands."""
+        stopped = isinstance(error, Interrupted | KeyboardInterrupt)
+        reason = f"{type(error).__name__}: {error}"
         try:
-            yield
-        except BaseException as error:
-            self.update(state="failed", error=f"{type(error).__name__}: {error}", ended=now())
-            raise
-        else:
-            self.update(state="finished", ended=now())
-        finally:
+            self.update(state="interrupted" if stopped else "failed", error=reason, ended=now())
             self._close_boards()
-            logger.remove(sink)
+        except OSError as second:
+            logger.error(f"the record in {self.folder} does not say how it ended: {second}")
 
     def start(self, record: RunRecord, kind: str, wandb: dict[str, str]) -> None:
-        """Write the record's first form and open the board of `kind`: "tensorboard" or "wandb"."""
+        """Write the record's first form and open the board of `kind`: "tensorboard" or "wandb".
+
+        Of an earlier run's metrics those are kept that lie before the record's epoch.
+        """
         self.record = record
+        self._before = record.seconds
         if not self.writes:
             return
-        if record.epoch == 0:
-            write_text(self.folder / METRICS_NAME, "")
+        keep_metrics(self.folder, record.epoch)
+        if not record.resumed:
+            (self.folder / DETECTIONS_NAME).unlink(missing_ok=True)
         if kind == "wandb":
             self.wandb = WandbLogger(config=record.config, **wandb)
         else:
-            self.board = SummaryWriter(str(self.folder / "tensorboard"))
+            first = record.epoch + 1 if record.resumed else None
+            self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=first)
         self.update()
 
     def epoch(self, row: dict[str, Any], **changes: Any) -> None:
@@ -84,7 +119,7 @@ class Journal:
         """Keep the last evaluation's detections as COCO results, one a line."""
         if self.writes:
             lines = ",\n".join(json.dumps(each) for each in found)
-            write_text(self.folder / "detections.json", f"[\n{lines}\n]\n")
+            write_text(self.folder / DETECTIONS_NAME, f"[\n{lines}\n]\n")
 
     def update(self, **changes: Any) -> None:
         """Change fields of the record and write it."""
@@ -92,7 +127,8 @@ class Journal:
             return
         for key, value in changes.items():
             setattr(self.record, key, value)
-        self.record.seconds = round(time.perf_counter() - self._started, 3)
+        spent = time.perf_counter() - self._started
+        self.record.seconds = round(self._before + spent, 3)
         self.record.peak_memory = devices.peak_memory(self.device)
         write_record(self.folder, self.record)
 

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from loguru import logger
 from torch import nn
 
 from yolox_attn import __version__, cost
 from yolox_attn import device as devices
 from yolox_attn.core.checkpoint import file_hash
+from yolox_attn.errors import InputError
 from yolox_attn.models import ATTENTION_PREFIX, place
-from yolox_attn.runs import RunRecord
+from yolox_attn.runs import RunRecord, read_metrics, read_record
 
 PACKAGES = ("torch", "torchvision", "numpy", "yolox", "pycocotools")
 
@@ -115,15 +117,15 @@ def wandb_options(opts: Sequence[str]) -> dict[str, str]:
 
 
 def first_record(trainer: Any, costs: Mapping[str, Any]) -> RunRecord:
-    """Return the record of a run about to start; `costs` from `describe_model`."""
+    """Return the record of a run about to start or to go on; `costs` from `describe_model`.
+
+    A run that goes on keeps what its record had: the start, the time spent, the last evaluation.
+    """
     exp, args = trainer.exp, trainer.args
-    pretrained = None
-    if args.ckpt is not None and not args.resume:
-        pretrained = {"file": str(args.ckpt), "sha256": file_hash(Path(args.ckpt))}
     channels_last = trainer.memory_format is torch.channels_last
-    return RunRecord(
+    record = RunRecord(
         name=re.sub(r"/seed\d+$", "", args.experiment_name),
-        seed=exp.seed,
+        seed=trainer.seed,
         pid=os.getpid(),
         command=list(sys.argv),
         exp_file=str(Path(args.exp_file).resolve()) if args.exp_file else None,
@@ -133,16 +135,52 @@ def first_record(trainer: Any, costs: Mapping[str, Any]) -> RunRecord:
         attention_init=exp.attention_init,
         config=describe_config(exp),
         batch_size=args.batch_size,
+        accumulate=trainer.accumulate,
+        processes=trainer.processes,
         precision=trainer.precision,
         memory_format="channels_last" if channels_last else "contiguous",
+        deterministic=trainer.deterministic,
         device=devices.describe(trainer.device),
+        cpu=trainer.environment["cpu"],
+        host=platform.node(),
         threads=torch.get_num_threads(),
         versions=describe_versions(),
-        data=describe_data(
-            exp, len(trainer.train_loader.dataset), len(trainer.evaluator.dataloader.dataset)
-        ),
-        pretrained=pretrained,
+        data=dict(trainer.data),
+        repairs=dict(trainer.repairs),
+        pretrained=_pretrained(args),
         started=now(),
         epoch=trainer.start_epoch,
+        best_ap=trainer.best_ap,
         **costs,
     )
+    if args.resume:
+        _carry_over(record, trainer)
+    return record
+
+
+def _pretrained(args: Any) -> dict[str, Any] | None:
+    if args.ckpt is None or args.resume:
+        return None
+    return {"file": str(args.ckpt), "sha256": file_hash(Path(args.ckpt))}
+
+
+def _carry_over(record: RunRecord, trainer: Any) -> None:
+    """Add what the record of the continued run says, and that it was continued."""
+    place = {"epoch": trainer.start_epoch, "iteration": trainer.start_iter, "exact": trainer.exact}
+    folder = trainer.folder if trainer.args.ckpt is None else Path(trainer.args.ckpt).parent
+    try:
+        old = read_record(folder)
+        rows = read_metrics(folder)
+    except InputError as error:  # a stock run has none
+        logger.warning(f"nothing to carry over into the run's record: {error}")
+        record.resumed = [{"at": now(), **place}]
+        return
+    record.resumed = [*old.resumed, {"at": now(), **place}]
+    record.started, record.seconds, record.pretrained = old.started, old.seconds, old.pretrained
+    record.labels_cut = old.labels_cut
+    if old.epoch <= trainer.start_epoch:
+        record.figures, record.class_ap = old.figures, old.class_ap
+        return
+    # The checkpoint is older than the record: the figures are those of the last row it knows.
+    known = [row for row in rows if row["epoch"] <= trainer.start_epoch and "AP" in row]
+    record.figures = {key: known[-1].get(key) for key in old.figures} if known else {}

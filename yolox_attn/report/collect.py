@@ -7,6 +7,14 @@ from pathlib import Path
 from yolox_attn.errors import InputError
 from yolox_attn.runs import RECORD_NAME, RunRecord, read_record
 
+# State of a run that did not end -> what the user can do about it.
+UNFINISHED = {
+    "running": "let it end, or leave it out",
+    "interrupted": "go on with --resume, or leave it out",
+    "killed": "its process is gone: go on with --resume, or leave it out",
+}
+STOPPED = ("interrupted", "killed")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -83,9 +91,15 @@ def _fault(run: Run) -> str | None:
     if record.state == "failed":
         return f"{run.folder}: the run failed: {record.error or 'it does not say why'}"
     if record.state != "finished":
+        way = UNFINISHED.get(record.state, "leave it out")
         return (
-            f"{run.folder}: the run is {record.state}, {record.epoch} epochs done; "
-            "let it end, --resume it if it was killed, or leave it out"
+            f"{run.folder}: the run {'was' if record.state in STOPPED else 'is'} {record.state}, "
+            f"{record.epoch} epochs done; {way}"
+        )
+    if early := record.stopped_early:
+        return (
+            f"{run.folder}: its validation split ended the run after epoch {early.get('epoch')} "
+            "(patience), so it cannot judge it; train without patience, or leave it out"
         )
     if record.figures.get("AP") is None:
         return f"{run.folder}: the run has no evaluation, so there is no AP to compare"

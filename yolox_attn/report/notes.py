@@ -21,6 +21,8 @@ def make_notes(variants: Variants) -> tuple[str, ...]:
 
 FACTS: tuple[tuple[str, Callable[[RunRecord], object]], ...] = (
     ("training device", lambda record: record.device),
+    ("processor", lambda record: record.cpu),
+    ("images of one forward pass", lambda record: record.batch_size // record.processes),
     ("number of threads", lambda record: record.threads),
     ("memory format", lambda record: record.memory_format),
 )

@@ -5,25 +5,10 @@ from typing import Any
 
 from yolox_attn.errors import InputError
 from yolox_attn.report.collect import Run
-from yolox_attn.runs import RunRecord
+from yolox_attn.runs import COSMETIC, RunRecord, identify_data
 
-# Settings that change where things lie, how often they are told, or how fast they come, not what
-# is learnt. Annotation files are compared by what is in them.
-COSMETIC = {
-    "channels_last",
-    "data_dir",
-    "data_num_workers",
-    "eval_interval",
-    "exp_name",
-    "output_dir",
-    "print_interval",
-    "save_history_ckpt",
-    "seed",
-    "test_ann",
-    "test_name",
-    "train_ann",
-    "val_ann",
-}
+# Beside what is cosmetic everywhere: it changes the last bits, and is told in a note.
+ROUNDING = {"channels_last"}
 
 KINDS = {
     "detector": {"depth", "width", "act", "depthwise"},
@@ -54,26 +39,17 @@ def _protocol(record: RunRecord) -> dict[str, Any]:
     settings = {
         key: value
         for key, value in record.config.items()
-        if key not in COSMETIC and not key.startswith("attention")
+        if key not in COSMETIC | ROUNDING and not key.startswith("attention")
     }
     return {
         **settings,
-        **_data(record.data),
-        "batch_size": record.batch_size,
+        **identify_data(record.data),
+        "batch_size": record.batch_size * record.accumulate,
+        "processes": record.processes,
         "precision": record.precision,
         "pretrained": (record.pretrained or {}).get("sha256"),
         "epochs trained": record.epoch,
     }
-
-
-def _data(data: dict[str, Any]) -> dict[str, Any]:
-    """Return what identifies the data: their hashes, and where there are none, their place."""
-    keys = ("train_sha256", "val_sha256", "train_images", "val_images")
-    identity = {key: data.get(key) for key in keys}
-    if not (identity["train_sha256"] and identity["val_sha256"]):
-        identity |= {"dir": data.get("dir")}
-        identity |= {f"{split} annotations": data.get(f"{split}_ann") for split in ("train", "val")}
-    return identity
 
 
 def _differing(first: RunRecord, second: RunRecord) -> dict[str, tuple[str, str]]:
