@@ -9,30 +9,57 @@ import torch
 
 from yolox_attn.errors import InputError
 
+NO_MEMORY = (  # what torch says in a plain RuntimeError
+    *("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory"),
+    *("CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED"),
+)
+
 
 def pick_device(name: str = "auto") -> torch.device:
     """Return the device called `name`: "auto", "cpu", "cuda", "cuda:N" or "mps".
 
-    "auto" is the first CUDA device, else MPS, else the CPU.
+    "auto" is the first CUDA device, else MPS, else the CPU. Of several processes each takes the
+    CUDA device of its own number on the machine, and none takes MPS, which cannot be shared.
 
     Raises:
-        InputError: the name is none of these, or this machine has no such device.
+        InputError: the name is none of these, this machine has no such device, or one device is
+            named for several processes.
     """
+    share = _local_rank()
     if name == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda", torch.cuda.current_device())
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+            name = "cuda"
+        else:
+            shared = share is not None
+            return torch.device(
+                "mps" if torch.backends.mps.is_available() and not shared else "cpu"
+            )
+    elif share is not None and name.startswith(("mps", "cuda:")):
+        raise InputError(
+            f"--device {name} is one device; several processes take auto, cpu, or cuda for one "
+            "CUDA device each"
+        )
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and not (kind == "cuda" and index.isdigit())):
         raise InputError(f"unknown device {name!r}; it is auto, cpu, cuda, cuda:N or mps")
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if int(index or 0) >= count:
-            raise InputError(f"--device {name}: torch sees {count} CUDA devices here; try cpu")
-        return torch.device("cuda", int(index or 0))
+        number = int(index or share or 0)
+        if number >= count:
+            needs = "" if share is None else f", process {share} of this machine needs one more"
+            raise InputError(
+                f"--device {name}: torch sees {count} CUDA devices here{needs}; try cpu"
+            )
+        return torch.device("cuda", number)
     if kind == "mps" and not torch.backends.mps.is_available():
         raise InputError("--device mps: torch has no MPS here; try cpu")
     return torch.device(kind)
+
+
+def _local_rank() -> int | None:
+    """Return the number that torchrun gave this process of several on a machine, else None."""
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return int(os.environ.get("LOCAL_RANK", "0")) if several else None
 
 
 def synchronize(device: torch.device) -> None:
@@ -66,9 +93,60 @@ def describe(device: torch.device) -> str:
     return f"{device} {platform.machine()}"
 
 
+def set_determinism(wanted: bool, device: torch.device) -> str | None:  # noqa: FBT001
+    """Ask torch for bit-equal repeats on `device`; returns what to tell the user, if anything.
+
+    On CUDA the fastest convolution is searched for only if this is not wanted: never both. A CPU
+    repeats bit by bit anyway. Call it before CUDA starts: cuBLAS reads its setting then.
+    """
+    if device.type == "cuda":
+        if wanted:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = not wanted
+        torch.backends.cudnn.deterministic = wanted
+        torch.use_deterministic_algorithms(wanted)
+        if wanted:
+            return (
+                "--deterministic: repeats on this GPU are bit-equal; no search for the fastest "
+                "convolution and slower kernels, expect 10 to 30 % longer steps"
+            )
+    if wanted and device.type == "mps":
+        return "--deterministic: torch promises no bit-equal repeats on mps"
+    return None
+
+
+def random_state(device: torch.device) -> torch.Tensor | None:
+    """Return the state of the device's own random generator, None where it is the CPU's."""
+    if device.type == "cuda":
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device.type == "mps" else None
+
+
+def restore_random_state(device: torch.device, state: torch.Tensor | None) -> None:
+    """Put back what `random_state` returned; None (saved on a CPU) changes nothing."""
+    if state is None:
+        return
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state.cpu(), device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(state.cpu())
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether `error` says that memory ran out: of the device, of cuDNN, or of the CPU."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
+
+
 def peak_memory(device: torch.device) -> int | None:
     """Return the most bytes torch held on a CUDA device so far, None elsewhere."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
+def collective_backend(device: torch.device) -> str:
+    """Return how processes on such devices talk: nccl between CUDA devices, gloo elsewhere."""
+    return "nccl" if device.type == "cuda" else "gloo"
 
 
 def pins_memory(device: torch.device) -> bool:
@@ -95,6 +173,12 @@ def occupy(device: torch.device, share: float = 0.9) -> None:
     del del_me  # stays with torch's caching allocator
 
 
+def usable_cores() -> int:
+    """Return the physical cores that this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return min(psutil.cpu_count(logical=False) or allowed, allowed)
+
+
 def fix_threads() -> int:
     """Fix torch's CPU threads to OMP_NUM_THREADS, else to the physical cores, and return them.
 
@@ -102,7 +186,6 @@ def fix_threads() -> int:
     """
     given = os.environ.get("OMP_NUM_THREADS", "")
     if not given.isdigit() or int(given) < 1:
-        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-        given = str(min(psutil.cpu_count(logical=False) or allowed, allowed))
+        given = str(usable_cores())
     torch.set_num_threads(int(given))
     return torch.get_num_threads()
