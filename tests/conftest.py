@@ -45,6 +45,8 @@ def tiny(drawn: Path, tmp_path: Path) -> Callable[..., TinyExp]:
         exp.output_dir = str(tmp_path)
         for key, value in settings.items():
             setattr(exp, key, value)
+        if exp.max_epoch <= exp.warmup_epochs + exp.no_aug_epochs:  # too short for either
+            exp.warmup_epochs = exp.no_aug_epochs = 0
         return exp
 
     return make

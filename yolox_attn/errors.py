@@ -12,7 +12,7 @@ class TrainingError(RuntimeError):
     """Training itself went wrong (not finite, out of memory): one line, exit 1."""
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the work so far is kept
+class Interrupted(Exception):
     """Stopped by SIGTERM or Ctrl-C after saving: one line, exit `CODE`.
 
     75 is EX_TEMPFAIL of sysexits.h: "try again later", which a scheduler can take for "requeue".

@@ -7,6 +7,8 @@ def test_batches_come_one_by_one_as_float32_and_only_when_asked_for() -> None:
     drawn: list[int] = []
 
     class Loader:
+        batch_sampler = None
+
         def __iter__(self) -> object:
             for index in range(3):
                 drawn.append(index)
@@ -14,7 +16,9 @@ def test_batches_come_one_by_one_as_float32_and_only_when_asked_for() -> None:
 
     batches = Batches(Loader(), torch.device("cpu"))
     assert drawn == []
-    images, labels = batches.next()
-    assert drawn == [0]
+    first, second = batches.take(2)
+    assert drawn == [0, 1]
+    images, labels = batches.move(second)
     assert images.dtype == labels.dtype == torch.float32
-    assert batches.next()[0].unique() == 1
+    assert (images.unique(), first.images.unique()) == (1, 0)
+    assert first.cut == 0

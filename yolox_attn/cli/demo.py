@@ -71,6 +71,7 @@ def experiment_names(blocks: list[str]) -> list[str]:
 def train_command(name: str, seed: int, args: argparse.Namespace) -> list[str]:
     """Return the command line of one run: every variant has the same schedule."""
     command = [sys.executable, "-m", "yolox_attn.cli", "train", "-n", name, "--seed", str(seed)]
+    command += ["--overwrite"]  # the demo's runs are its own, and are made anew each time
     usual = DemoExp()
     schedule = {
         "max_epoch": args.epochs,

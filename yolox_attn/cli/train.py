@@ -10,9 +10,10 @@ from loguru import logger
 
 from yolox_attn import device as devices
 from yolox_attn.cli import report_errors
-from yolox_attn.cli.options import add_experiment_options, build_exp, refuse_many_processes
+from yolox_attn.cli.options import add_experiment_options, build_exp, run_in_processes
+from yolox_attn.core.launch import process_group
+from yolox_attn.core.plan import check_schedule
 from yolox_attn.errors import InputError
-from yolox_attn.seed import seed_everything
 
 LINE = "<green>{time:HH:mm:ss}</green> | <level>{level: <7}</level> | {message}"
 
@@ -23,8 +24,15 @@ def make_parser() -> argparse.ArgumentParser:
         "train", description="Train a YOLOX experiment with attention.", allow_abbrev=False
     )
     add = parser.add_argument
-    add("--resume", action="store_true", help="go on from the run's latest checkpoint, or -c")
+    add("--resume", action="store_true", help="go on from the run's newest checkpoint, or -c")
+    add("--resume-anyway", action="store_true", help="the same, though the experiment has changed")
+    add("--overwrite", action="store_true", help="start anew in a folder that holds a run")
     add("-e", "--start_epoch", type=int, metavar="N", help="with --resume: first epoch, from 1")
+    add("--accumulate", type=int, default=1, metavar="N", help="batches a step (default 1)")
+    add("--save-steps", type=int, metavar="N", help="also save every N steps")
+    add("--save-minutes", type=float, metavar="M", help="also save every M minutes")
+    add("--deterministic", action="store_true", help="ask torch for bit-equal CUDA kernels")
+    add("--skip-doctor", action="store_true", help="do not examine the data first")
     add("--cache", action="store_true", help="keep the training images in memory")
     add("-o", "--occupy", action="store_true", help="reserve the CUDA device's memory first")
     add("-l", "--logger", default="tensorboard", choices=("tensorboard", "wandb"))
@@ -36,19 +44,38 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Train; returns the exit code."""
     args = make_parser().parse_args(argv)
-    refuse_many_processes(args)
-    if args.start_epoch is not None and not args.resume:
-        raise InputError("-e needs --resume")
-    if args.logger == "wandb" and find_spec("wandb") is None:
-        raise InputError("-l wandb: wandb is not installed; pip install wandb")
+    args.resume = args.resume or args.resume_anyway
+    check_flags(args)
     device = devices.pick_device(args.device)
     devices.precision_dtype("fp16" if args.fp16 else "fp32", device)
     exp = build_exp(args)
+    check_schedule(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs)
+    if (code := run_in_processes("train", args, argv)) is not None:
+        return code
     prepare_process()
-    if exp.seed is not None:
-        seed_everything(exp.seed)
-    exp.get_trainer(args).train()
+    with process_group(device):
+        exp.get_trainer(args).train()
     return 0
+
+
+def check_flags(args: argparse.Namespace) -> None:
+    """Refuse flags that contradict each other, or cannot be.
+
+    Raises:
+        InputError: which, and what would be right.
+    """
+    if args.start_epoch is not None and not args.resume:
+        raise InputError("-e needs --resume")
+    if args.start_epoch is not None and args.start_epoch < 1:
+        raise InputError(f"-e {args.start_epoch}: epochs count from 1")
+    if args.resume and args.overwrite:
+        raise InputError("--resume and --overwrite together: choose one")
+    for flag in ("accumulate", "save_steps", "save_minutes"):
+        value = getattr(args, flag)
+        if value is not None and value <= 0:
+            raise InputError(f"--{flag.replace('_', '-')} {value}: must be above 0")
+    if args.logger == "wandb" and find_spec("wandb") is None:
+        raise InputError("-l wandb: wandb is not installed; pip install wandb")
 
 
 def prepare_process() -> None:

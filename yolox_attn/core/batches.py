@@ -1,39 +1,56 @@
 """Training batches on the device, whatever the device: stands where the host has its prefetcher."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from yolox_attn.data.exact import ExactBatches
 from yolox_attn.errors import InputError
+
+
+class Batch(NamedTuple):
+    """Images (N, 3, H, W), labels (N, max_labels, 5) as class cx cy w h, labels left out."""
+
+    images: Tensor
+    labels: Tensor
+    cut: int
 
 
 class Batches:
     """The loader's endless batches, moved to `device` as float32.
 
-    On a CPU a batch is fetched when asked for, so that the time spent waiting for data reads true;
-    pinned batches go to a CUDA device without blocking.
+    A batch is fetched when asked for, so that the time spent waiting for data reads true; pinned
+    batches go to a CUDA device without blocking.
     """
 
     def __init__(self, loader: DataLoader[Any], device: torch.device) -> None:
         self.device = device
+        self._counts_cuts = isinstance(loader.batch_sampler, ExactBatches)
         self._batches: Iterator[Any] = iter(loader)
 
-    def next(self) -> tuple[Tensor, Tensor]:
-        """Return images (N, 3, H, W) and labels (N, max_labels, 5), class cx cy w h.
+    def take(self, count: int) -> list[Batch]:
+        """Return the next `count` batches, still on the CPU.
 
         Raises:
             InputError: an image cannot be read.
         """
+        return [self._next() for _ in range(count)]
+
+    def move(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return a batch's images and labels on the device."""
+        return self._move(batch.images), self._move(batch.labels)
+
+    def _next(self) -> Batch:
         try:
-            images, labels, *_ = next(self._batches)
+            images, labels, *rest = next(self._batches)
         except InputError as error:  # from a worker it comes wrapped in that process's traceback
             raise InputError(
                 str(error).strip().splitlines()[-1].split("InputError: ")[-1]
             ) from error
-        return self._move(images), self._move(labels)
+        return Batch(images, labels, int(rest[-1].sum()) if self._counts_cuts else 0)
 
     def _move(self, x: Tensor) -> Tensor:
         return x.to(self.device, torch.float32, non_blocking=True)

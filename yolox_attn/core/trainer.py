@@ -1,12 +1,14 @@
-"""The host's training loop on a CPU, CUDA or MPS device, leaving a record of the run."""
+"""The host's training loop on a CPU, CUDA or MPS device, exact to the bit across interruptions."""
 
+import math
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from loguru import logger
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from yolox.core import Trainer
 from yolox.utils import (
@@ -17,16 +19,25 @@ from yolox.utils import (
     get_rank,
     get_world_size,
     is_parallel,
-    synchronize,
 )
 
 from yolox_attn import device as devices
+from yolox_attn.core import guard, prepare
 from yolox_attn.core import record as describe
 from yolox_attn.core.batches import Batches
-from yolox_attn.core.checkpoint import load_weights, read_resumable, save_checkpoint
+from yolox_attn.core.checkpoint import save_checkpoint
 from yolox_attn.core.journal import Journal
-from yolox_attn.errors import InputError
+from yolox_attn.core.plan import Plan, check_schedule, describe_plan
+from yolox_attn.core.ranks import any_rank, average_norm, on_rank_zero
+from yolox_attn.core.resume import check_resume, describe_environment, describe_protocol
+from yolox_attn.core.state import Progress, capture, rank_states, restore_training
+from yolox_attn.core.stop import StopRequest
+from yolox_attn.data.exact import ExactBatches, images_of
+from yolox_attn.errors import Interrupted
 from yolox_attn.evaluators import adapt_evaluator
+from yolox_attn.models.freeze import hold
+from yolox_attn.runs import refuse_or_clear
+from yolox_attn.seed import derive, seed_everything, stream
 
 EMA_DECAY = 0.9998  # the host's
 
@@ -35,8 +46,11 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
     """Trains an experiment and leaves logs, checkpoints, metrics and run.json in its folder.
 
     The step is the host's: with attention "none" in float32 and contiguous memory it gives the same
-    loss, gradients, weights and EMA, bit for bit. What differs is around it: any device, the
-    latest checkpoint is written after the evaluation, and the last epoch is always evaluated.
+    loss, gradients, weights and EMA, bit for bit. What differs is around it: any device; every
+    random draw is a function of the seed and of a number; the run can end after any step and be
+    taken up to the same bits; and nothing is written before everything has been checked.
+
+    `args` is the command line, ours or the host's own tool's.
     """
 
     def __init__(self, exp: Any, args: Any) -> None:
@@ -44,119 +58,217 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         self.exp, self.args = exp, args
         self.max_epoch = exp.max_epoch
         self.rank, self.local_rank = get_rank(), get_local_rank()
-        self.is_distributed = get_world_size() > 1
-        # The host's own train tool has no --device.
+        self.processes = get_world_size()
+        self.is_distributed = self.processes > 1
+        # The host's own train tool has no --device, and none of our other flags.
         self.device = devices.pick_device(getattr(args, "device", "auto"))
         self.precision = describe.precision_of(args)
         self.autocast_dtype = devices.precision_dtype(self.precision, self.device)
+        self.accumulate = getattr(args, "accumulate", 1)  # batches a step
+        self.deterministic = getattr(args, "deterministic", False)
         self.memory_format = torch.channels_last if exp.channels_last else torch.contiguous_format
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self.use_model_ema = exp.ema
         self.save_history_ckpt = exp.save_history_ckpt
         self.input_size = exp.input_size
         self.best_ap: float | None = None
+        self.progress = Progress()
         self.meter = MeterBuffer(window_size=exp.print_interval)
         self.folder = Path(exp.output_dir, args.experiment_name)
         self.file_name = str(self.folder)
         self.journal = Journal(self.folder, self.rank, self.device)
+        self.stop = StopRequest()
 
     def train(self) -> None:
-        """Run every epoch; run.json says "running" meanwhile and how it ended afterwards."""
-        with self.journal.open():
-            super().train()
+        """Run every epoch; run.json says "running" meanwhile and how it ended afterwards.
 
-    # ---- before the first epoch, in the host's order
+        Raises:
+            InputError: before anything is written, if the run cannot work.
+            TrainingError: a loss that is not finite, or no memory left.
+            Interrupted: asked to stop; saved.
+        """
+        self.before_train()
+        with self.journal.open(), self.stop.listening():
+            self._begin()
+            try:
+                self.train_in_epoch()
+            finally:
+                self.after_train()
+
+    # ---- before the first epoch: nothing is written
 
     def before_train(self) -> None:
-        """Build model, optimiser, data, EMA and evaluator; start the record."""
+        """Check everything; build model, optimiser, data, EMA and evaluator."""
         exp, args = self.exp, self.args
         exp.check()
-        logger.info(f"{args.experiment_name} on {devices.describe(self.device)}, {self.precision}")
-        logger.debug(f"exp value:\n{exp}")
+        check_schedule(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs)
+        if not args.resume and not getattr(args, "overwrite", False):
+            refuse_or_clear(self.folder, overwrite=False)
         devices.use(self.device)
+        state = prepare.read_resumed(args, self.folder, self.device)
+        self.seed = exp.seed = prepare.choose_seed(exp.seed, state)
+        seed_everything(self.seed)
+        if cost := devices.set_determinism(self.deterministic, self.device):
+            logger.info(cost)
         model = exp.get_model()
-        costs = describe.describe_model(model, exp.test_size)
-        logger.info(f"{costs['parameters']:,} parameters, {costs['gflops']:.2f} GFLOPs")
+        self.costs = describe.describe_model(model, exp.test_size)
         model.to(self.device, memory_format=self.memory_format)
-        self.optimizer = exp.get_optimizer(args.batch_size)
-        model = self.resume_train(model)
+        self.optimizer = exp.get_optimizer(args.batch_size * self.accumulate)
+        prepare.load_start(model, self.optimizer, state, args, exp.attention_init)
+        self.start_epoch, self.start_iter = state.get("start_epoch", 0), state.get("start_iter", 0)
+        self.exact = args.start_epoch is None
+        if args.start_epoch is not None:
+            self.start_epoch, self.start_iter = args.start_epoch - 1, 0
         self._build_data()
+        self._describe(state)
         if getattr(args, "occupy", False):
             devices.occupy(self.device)
-        if self.is_distributed:
-            ids = [self.device] if self.device.index is not None else None
-            model = DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False)
-        self._build_ema(model)
-        self.model = model
+        self._wrap(model, state)
+        self.model.train()
+        hold(self.raw_model(), exp.freeze)
+
+    def _build_data(self) -> None:
+        exp, args = self.exp, self.args
+        self.train_loader = prepare.training_loader(exp, args, self.device)
+        self.exact = self.exact and self._samples_exactly()
+        self.max_iter = math.ceil(len(self.train_loader) / self.accumulate)  # steps an epoch
+        self.plan = Plan(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs, self.max_iter)
+        lr = exp.basic_lr_per_img * args.batch_size * self.accumulate
+        self.lr_scheduler = exp.get_lr_scheduler(lr, self.max_iter)
         self.evaluator = adapt_evaluator(
             exp.get_evaluator(batch_size=args.batch_size, is_distributed=self.is_distributed)
         )
-        record = describe.first_record(self, costs)
-        self.journal.start(record, args.logger, describe.wandb_options(args.opts or []))
-        self.model.train()
+        self.repairs: dict[str, int] = {}
+        if not getattr(args, "skip_doctor", False):
+            loaders = self.train_loader, self.evaluator.dataloader
+            self.repairs = on_rank_zero(lambda: prepare.examine_data(*loaders, exp.num_classes))
 
-    def _build_data(self) -> None:
-        self.no_aug = self.start_epoch >= self.max_epoch - self.exp.no_aug_epochs
-        self.train_loader = self.exp.get_data_loader(
+    def _describe(self, state: dict[str, Any]) -> None:
+        """Say what this run is, and refuse to go on with another."""
+        images = len(self.train_loader.dataset), len(self.evaluator.dataloader.dataset)
+        self.data = describe.describe_data(self.exp, *images)
+        self.protocol = describe_protocol(
+            self.exp,
+            seed=self.seed,
             batch_size=self.args.batch_size,
-            is_distributed=self.is_distributed,
-            no_aug=self.no_aug,
-            cache_img=self.args.cache,
+            accumulate=self.accumulate,
+            processes=self.processes,
+            precision=self.precision,
+            data=self.data,
         )
-        self.train_loader.pin_memory = devices.pins_memory(self.device)
+        self.environment = describe_environment(self.device, torch.get_num_threads())
+        if state:
+            insist = getattr(self.args, "resume_anyway", False)
+            exact = check_resume(
+                state, self.protocol, self.environment, path=state["path"], insist=insist
+            )
+            self.exact = self.exact and exact
+
+    def _wrap(self, model: nn.Module, state: dict[str, Any]) -> None:
+        """Add what stands around the model, and take up what the resumed run had of it."""
+        if self.is_distributed:
+            ids = [self.device] if self.device.index is not None else None
+            model = DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False)
+        self.model = model
+        if self.use_model_ema:
+            self.ema_model = ModelEMA(model, EMA_DECAY)
+            self.ema_model.updates = self.max_iter * self.start_epoch
+        # Each rank has streams of its own from here on: dropout must differ between ranks.
+        seed_everything(derive(self.seed, "training", self.rank))
+        self._start_loading()
+        if state:  # last, as starting the loader draws from torch's stream
+            restore_training(self, state)
+
+    def _start_loading(self) -> None:
+        sampler = self.train_loader.batch_sampler
+        if isinstance(sampler, ExactBatches):
+            plain = self.plan.first_plain_epoch
+            sampler.mosaic_batches = plain * self.max_iter * self.accumulate
+            sampler.start = (self.start_epoch * self.max_iter + self.start_iter) * self.accumulate
         self.prefetcher = Batches(self.train_loader, self.device)
-        self.max_iter = len(self.train_loader)  # iterations of an epoch
-        lr = self.exp.basic_lr_per_img * self.args.batch_size
-        self.lr_scheduler = self.exp.get_lr_scheduler(lr, self.max_iter)
 
-    def _build_ema(self, model: nn.Module) -> None:
-        if not self.use_model_ema:
-            return
-        self.ema_model = ModelEMA(model, EMA_DECAY)
-        self.ema_model.updates = self.max_iter * self.start_epoch
-        if "weights" in self.resumed:
-            self.ema_model.ema.load_state_dict(self.resumed["model"])
-            self.ema_model.updates = self.resumed["ema_updates"]
+    # ---- the loop
 
-    def resume_train(self, model: nn.Module) -> nn.Module:
-        """Load what -c and --resume ask for; sets `start_epoch`."""
+    def _begin(self) -> None:
+        """Write the first record, and say what is going to happen."""
+        if self.rank == 0 and not self.args.resume:
+            refuse_or_clear(self.folder, overwrite=True)  # asked before: refused by now, or wanted
         args = self.args
-        self.start_epoch = 0
-        self.resumed: dict[str, Any] = {}
-        if args.resume:
-            self._resume(model, Path(args.ckpt or self.folder / "latest_ckpt.pth"))
-        elif args.ckpt is not None:
-            init = self.exp.attention_init
-            logger.info(load_weights(model, Path(args.ckpt), attention_init=init))
-        return model
+        record = describe.first_record(self, self.costs)
+        self.journal.start(record, args.logger, describe.wandb_options(args.opts or []))
+        logger.info(
+            f"{args.experiment_name}, seed {self.seed}, on {devices.describe(self.device)}, "
+            f"{self.precision}, {self.costs['parameters']:,} parameters, "
+            f"{self.costs['gflops']:.2f} GFLOPs"
+        )
+        logger.debug(f"exp value:\n{self.exp}")
+        for line in describe_plan(self.plan, self.lr_scheduler.update_lr):
+            logger.info(line)
+        if self.args.resume:
+            how = "" if self.exact else ", not exactly"
+            logger.info(f"going on{how} after epoch {self.start_epoch}, step {self.start_iter}")
+        self._saved_at = time.monotonic()
 
-    def _resume(self, model: nn.Module, path: Path) -> None:
-        state = self.resumed = read_resumable(path, self.device)
-        try:
-            model.load_state_dict(state.get("weights", state["model"]))
-            self.optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{path} does not continue this experiment: {reason}") from error
-        self.scaler.load_state_dict(state.get("scaler") or self.scaler.state_dict())
-        self.best_ap = float(state.get("best_ap", 0.0))
-        first = self.args.start_epoch
-        self.start_epoch = state["start_epoch"] if first is None else first - 1
-        logger.info(f"resumed {path} after epoch {self.start_epoch}")
+    def train_in_epoch(self) -> None:
+        """Run the epochs that are left, unless the Exp's patience ends before them."""
+        for self.epoch in range(self.start_epoch, self.max_epoch):
+            if self._out_of_patience():
+                break
+            self.before_epoch()
+            self.train_in_iter()
+            self.after_epoch()
+
+    def train_in_iter(self) -> None:
+        """Run the steps of an epoch that are left; between two of them the run may be stopped."""
+        for self.iter in range(self.start_iter, self.max_iter):
+            self.before_iter()
+            self.train_one_iter()
+            self.after_iter()
+            self._after_step()
+        self.start_iter = 0
+
+    def after_iter(self) -> None:
+        """Log and draw a new input size as the host does, the size from a stream of its own."""
+        with stream(self.seed, "size", self.progress_in_iter):
+            super().after_iter()
+
+    def _after_step(self) -> None:
+        """Save if it is time; stop, if any rank was asked to."""
+        stop, save = any_rank(self.stop.signal is not None, self._save_is_due())
+        if stop or save:
+            self._save_latest((self.epoch, self.iter + 1))
+        if stop:
+            self._interrupt()
+
+    def _save_is_due(self) -> bool:
+        steps = getattr(self.args, "save_steps", None)
+        minutes = getattr(self.args, "save_minutes", None)
+        return bool(
+            (steps and (self.progress_in_iter + 1) % steps == 0)
+            or (minutes and time.monotonic() - self._saved_at >= 60 * minutes)
+        )
+
+    def _interrupt(self) -> None:
+        name = self.stop.signal or "asked on another rank"
+        raise Interrupted(
+            f"stopped ({name}) and saved in {self.folder}; --resume goes on to the same numbers"
+        )
 
     # ---- one step
 
     def train_one_iter(self) -> None:
-        """One step of the host: forward, backward, SGD, EMA, learning rate."""
-        start = time.time()
-        images, labels = self.prefetcher.next()
-        images, labels = self.exp.preprocess(images, labels, self.input_size)
-        images = images.contiguous(memory_format=self.memory_format)
-        fetched = time.time()
-        outputs = self._forward(images, labels)
-        loss = outputs["total_loss"]
+        """One step of the host: forward, backward, SGD, EMA, learning rate.
+
+        With `accumulate` above 1, the gradient is the mean over as many batches.
+        """
+        start = time.perf_counter()
+        batches = self._fetch()
+        fetched = time.perf_counter()
         self.optimizer.zero_grad()
-        self.scaler.scale(loss).backward()
+        losses: dict[str, float] = {}
+        for k, batch in enumerate(batches):
+            for key, value in self._pass(batch, k).items():
+                losses[key] = losses.get(key, 0.0) + value / self.accumulate
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.use_model_ema:
@@ -164,109 +276,201 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         lr = self.lr_scheduler.update_lr(self.progress_in_iter + 1)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        parts = {key: _number(value) for key, value in outputs.items()}
-        for key, value in parts.items():
-            self._epoch_sums[key] = self._epoch_sums.get(key, 0.0) + value
-        self.meter.update(iter_time=time.time() - start, data_time=fetched - start, lr=lr, **parts)
+        seconds = time.perf_counter() - start
+        self._count(losses, seconds, sum(batch.cut for batch in batches))
+        self.meter.update(iter_time=seconds, data_time=fetched - start, lr=lr, **losses)
 
-    def _forward(self, images: Tensor, labels: Tensor) -> dict[str, Any]:
-        """Return the losses; a loss or weights that are not finite stop the run by name."""
-        where = f"epoch {self.epoch + 1}, iteration {self.iter + 1}"
-        advice = "nothing was saved from it; lower basic_lr_per_img or look at the boxes"
+    def _fetch(self) -> Any:
+        """Return a step's batches, before anything of the step has been done."""
         try:
+            return self.prefetcher.take(self.accumulate)
+        except RuntimeError:
+            # A scheduler's signal reaches the loading processes too, and ends them.
+            if self.stop.signal is None:
+                raise
+        self._save_latest((self.epoch, self.iter))
+        return self._interrupt()
+
+    def _pass(self, batch: Any, k: int) -> dict[str, float]:
+        """Run the step's batch number `k` forward and backward; return its losses."""
+        images, labels = self.prefetcher.move(batch)
+        images, labels = self.exp.preprocess(images, labels, self.input_size)
+        images = images.contiguous(memory_format=self.memory_format)
+        where = f"epoch {self.epoch + 1}, iteration {self.iter + 1}"
+        number = self.progress_in_iter * self.accumulate + k
+
+        def names() -> list[str]:
+            return images_of(self.train_loader, [number]) if self._samples_exactly() else []
+
+        height, width = images.shape[2:]
+        load = f"{len(images)} images of {height} x {width} on {self.device}"
+        with (
+            guard.named_failures(self.raw_model(), where, load, names),
+            self._unsynchronised(k < self.accumulate - 1),
+        ):
             with devices.autocast(self.device, self.autocast_dtype):
                 outputs: dict[str, Any] = self.model(images, labels)
-        except RuntimeError as error:  # the host's label assignment falls over a NaN by itself
-            if all(p.isfinite().all() for p in self.model.parameters()):
-                raise
-            raise FloatingPointError(f"{where}: weights are not finite; {advice}") from error
-        if not torch.isfinite(outputs["total_loss"]):
-            parts = ", ".join(f"{key} {_number(value):g}" for key, value in outputs.items())
-            raise FloatingPointError(f"{where}: loss is not finite ({parts}); {advice}")
-        return outputs
+            guard.finite_losses(outputs, where, names)
+            self.scaler.scale(outputs["total_loss"] / self.accumulate).backward()
+        return {key: guard.number(value) for key, value in outputs.items()}
+
+    def _unsynchronised(self, wanted: bool) -> AbstractContextManager[object]:  # noqa: FBT001
+        if wanted and self.is_distributed:
+            context: AbstractContextManager[object] = self.model.no_sync()
+            return context
+        return nullcontext()
+
+    def _count(self, losses: dict[str, float], seconds: float, cut: int) -> None:
+        sums = self.progress.losses
+        for key, value in losses.items():
+            sums[key] = sums.get(key, 0.0) + value
+        self.progress.seconds += seconds
+        self.progress.labels_cut += cut
+        self._epoch_cut += cut
 
     # ---- one epoch
 
     def before_epoch(self) -> None:
-        """Start the epoch as the host does, with its losses at zero."""
-        super().before_epoch()
-        self._epoch_sums: dict[str, float] = {}
-        self._epoch_started = time.perf_counter()
+        """Start the epoch as the host does: in the last ones without mosaic, with the L1 loss."""
+        logger.info(f"---> start train epoch{self.epoch + 1}")
+        self._epoch_cut = 0
+        plain = self.plan.first_plain_epoch
+        if self.epoch < plain:
+            return
+        logger.info("--->No mosaic aug now! Additional L1 loss now!")
+        self.train_loader.close_mosaic()
+        self.raw_model().head.use_l1 = True
+        if 0 < self.epoch == plain and self.start_iter == 0:
+            self.save_ckpt("last_mosaic_epoch")
 
     def after_epoch(self) -> None:
-        """Evaluate if it is time (always in the last epoch), then save and write the metrics."""
-        seconds = time.perf_counter() - self._epoch_started
+        """Evaluate if it is time; write the metrics, then the checkpoint that goes on from them."""
+        row = self._epoch_row()
+        changes: dict[str, Any] = {}
+        if self._evaluates():
+            self.evaluate_and_save_model()
+            changes["figures"] = self.figures
+            changes["class_ap"] = getattr(self.evaluator, "class_ap", {})
+            if self._out_of_patience():
+                changes["stopped_early"] = self._stopped_early()
+        seconds, self.progress.seconds = self.progress.seconds, 0.0
+        self.progress.losses = {}
+        images = self.max_iter * self.args.batch_size * self.accumulate
+        changes |= {"best_ap": self.best_ap, "images_per_second": round(images / seconds, 3)}
+        changes |= {"labels_cut": self.progress.labels_cut}
+        # In this order: killed in between, the run repeats the epoch and writes its row anew.
+        self.journal.epoch(row | changes.get("figures", {}), **changes)
+        self._save_latest((self.epoch + 1, 0))
+
+    def _epoch_row(self) -> dict[str, Any]:
+        """Return the epoch's means, and say them."""
+        seconds, sums = self.progress.seconds, self.progress.losses
         row: dict[str, Any] = {"epoch": self.epoch + 1}
-        row |= {key: total / self.max_iter for key, total in self._epoch_sums.items()}
+        row |= {key: total / self.max_iter for key, total in sums.items()}
         row |= {"lr": self.optimizer.param_groups[0]["lr"], "train_seconds": round(seconds, 3)}
         logger.info(
             f"epoch {self.epoch + 1}/{self.max_epoch}: "
             f"mean loss {row['total_loss']:.3f}, {seconds:.1f} s"
         )
-        changes: dict[str, Any] = {}
-        last = self.epoch + 1 == self.max_epoch
-        if last or (self.epoch + 1) % self.exp.eval_interval == 0:
-            self.evaluate_and_save_model()
-            changes["figures"] = self.figures
-            changes["class_ap"] = getattr(self.evaluator, "class_ap", {})
-        self.save_ckpt("latest")
-        images = self.max_iter * self.args.batch_size
-        changes |= {"best_ap": self.best_ap, "images_per_second": round(images / seconds, 3)}
-        self.journal.epoch(row | changes.get("figures", {}), **changes)
+        if self._epoch_cut:
+            logger.warning(
+                f"{self._epoch_cut} boxes of this epoch were left out, as no image keeps more "
+                f"than max_labels ({getattr(self.exp, 'max_labels', '?')}): raise it"
+            )
+        return row
+
+    def _evaluates(self) -> bool:
+        """Tell whether this epoch is evaluated: every eval_interval, and all without mosaic."""
+        number = self.epoch + 1
+        plain = self.epoch >= self.plan.first_plain_epoch
+        return plain or number == self.max_epoch or number % self.exp.eval_interval == 0
 
     def evaluate_and_save_model(self) -> None:
         """Evaluate the EMA (or raw) weights and keep them as `best` when they are."""
-        model = self._shown_model()
-        with adjust_status(model, training=False):
-            ap, ap50, summary = self.exp.eval(model, self.evaluator, self.is_distributed)
-        synchronize()
+        ranks = rank_states(self)  # what each rank had before the statistics are made equal
+        average_norm(*self.models())
+        model = self.shown_model()
+        try:
+            with self.stop.at_once(), adjust_status(model, training=False):
+                ap, ap50, summary = self.exp.eval(model, self.evaluator, self.is_distributed)
+        except Interrupted:
+            self._save_latest((self.epoch, self.max_iter), ranks)
+            self._interrupt()
+        ap, ap50 = on_rank_zero(lambda: (float(ap), float(ap50)))
         # A user's own evaluator returns what the host asks for: two figures.
         own = getattr(self.evaluator, "figures", None)
-        self.figures: dict[str, float | None] = own or {"AP": float(ap), "AP50": float(ap50)}
-        better = self.best_ap is None or ap > self.best_ap
-        self.best_ap = float(ap) if better else self.best_ap
+        self.figures: dict[str, float | None] = own or {"AP": ap, "AP50": ap50}
         logger.info(f"AP {100 * ap:.2f}, AP50 {100 * ap50:.2f}\n{summary}")
         self.journal.detections(getattr(self.evaluator, "detections", []))
-        if better:
-            self.save_ckpt("best")
+        if self._is_best(ap):
+            self.save_ckpt("best", (self.epoch + 1, 0))
         if self.save_history_ckpt:
-            self.save_ckpt(f"epoch_{self.epoch + 1}")
+            self.save_ckpt(f"epoch_{self.epoch + 1}", (self.epoch + 1, 0))
+
+    def _is_best(self, ap: float) -> bool:
+        """Count an evaluation; the first is the best so far even at AP 0."""
+        better = self.best_ap is None or ap > self.best_ap
+        self.best_ap = ap if better else self.best_ap
+        self.progress.evaluated(self.epoch + 1, better=better)
+        return better
+
+    def _out_of_patience(self) -> bool:
+        return 0 < self.exp.patience <= self.progress.since_best
+
+    def _stopped_early(self) -> dict[str, int]:
+        best, patience = self.progress.best_epoch, self.exp.patience
+        logger.info(
+            f"stopped early: no better AP in {patience} evaluations since epoch {best}. The split "
+            "that stopped a run cannot judge it: compare on another"
+        )
+        return {"epoch": self.epoch + 1, "patience": patience, "best_epoch": best}
 
     def after_train(self) -> None:
         """Say how it ended."""
         best = "none evaluated" if self.best_ap is None else f"{100 * self.best_ap:.2f}"
         logger.info(f"best AP {best}; {self.folder}")
 
-    # ---- checkpoints
+    # ---- models and checkpoints
 
-    def _shown_model(self) -> nn.Module:
-        model: nn.Module = self.ema_model.ema if self.use_model_ema else self._raw_model()
+    def shown_model(self) -> nn.Module:
+        """Return the model that is evaluated: the EMA where there is one."""
+        model: nn.Module = self.ema_model.ema if self.use_model_ema else self.raw_model()
         return model
 
-    def _raw_model(self) -> nn.Module:
+    def raw_model(self) -> nn.Module:
+        """Return the model that is trained, without what DDP puts around it."""
         model: nn.Module = self.model.module if is_parallel(self.model) else self.model
         return model
 
-    def save_ckpt(self, ckpt_name: str, update_best_ckpt: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Write `<ckpt_name>_ckpt.pth`, readable by the stock YOLOX as well.
+    def models(self) -> list[nn.Module]:
+        """Return the raw model, and the EMA where there is one."""
+        return [self.raw_model(), self.ema_model.ema] if self.use_model_ema else [self.raw_model()]
 
-        `model` holds the EMA weights, `weights` the raw ones that training goes on from.
+    def save_ckpt(
+        self,
+        ckpt_name: str,
+        position: tuple[int, int] | None = None,
+        ranks: list[dict[str, Any]] | None = None,
+    ) -> None:
+        """Write `<ckpt_name>_ckpt.pth` (see `core.state.capture`); all ranks call it, one writes.
+
+        `position` is (epochs done, steps done of the next), by default the start of this epoch.
         """
+        ranks = rank_states(self) if ranks is None else ranks
         if self.rank != 0:
             return
-        state = {
-            "start_epoch": self.epoch + 1,
-            "model": self._shown_model().state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "best_ap": self.best_ap or 0.0,
-            "weights": self._raw_model().state_dict(),
-            "ema_updates": self.ema_model.updates if self.use_model_ema else 0,
-            "scaler": self.scaler.state_dict(),
-        }
-        save_checkpoint(state, self.folder / f"{ckpt_name}_ckpt.pth")
+        state = capture(self, position or (self.epoch, 0), ranks)
+        path = self.folder / f"{ckpt_name}_ckpt.pth"
+        previous = self.folder / "previous_ckpt.pth" if ckpt_name == "latest" else None
+        save_checkpoint(state, path, previous=previous)
         if self.journal.wandb is not None:
-            self.journal.wandb.save_checkpoint(self.file_name, ckpt_name, update_best_ckpt)
+            self.journal.wandb.save_checkpoint(self.file_name, ckpt_name, ckpt_name == "best")
 
+    def _save_latest(
+        self, position: tuple[int, int], ranks: list[dict[str, Any]] | None = None
+    ) -> None:
+        self.save_ckpt("latest", position, ranks)
+        self._saved_at = time.monotonic()
 
-def _number(value: Any) -> float:
-    return float(value.detach() if isinstance(value, Tensor) else value)
+    def _samples_exactly(self) -> bool:
+        return isinstance(self.train_loader.batch_sampler, ExactBatches)

@@ -10,27 +10,24 @@ from typing import Any
 import torch.distributed as dist
 from torch import nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, Sampler, SequentialSampler
-from torch.utils.data.distributed import DistributedSampler
+from torch.utils.data import DataLoader
 from yolox.data import DataLoader as MosaicLoader
-from yolox.data import (
-    InfiniteSampler,
-    MosaicDetection,
-    TrainTransform,
-    ValTransform,
-    YoloBatchSampler,
-    get_yolox_datadir,
-)
+from yolox.data import MosaicDetection, ValTransform, get_yolox_datadir
 from yolox.exp import Exp
 from yolox.models import YOLOX
+from yolox.utils import get_rank, get_world_size
 
 from yolox_attn.core.optimizer import build_sgd
 from yolox_attn.core.trainer import AttentionTrainer
 from yolox_attn.data.coco_dataset import CocoDetection
+from yolox_attn.data.exact import exact_loader
+from yolox_attn.data.labels import CountingTransform
+from yolox_attn.data.shards import Share
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators import COCOEvaluator
 from yolox_attn.exp.overrides import apply_overrides
 from yolox_attn.models import LEVELS, AttentionPAFPN, FullPrecisionHead
+from yolox_attn.models.freeze import freeze
 from yolox_attn.models.placement import AttentionChoice
 from yolox_attn.seed import seed_worker
 
@@ -49,6 +46,9 @@ class AttentionExp(Exp):  # type: ignore[misc]
         depthwise: depthwise convolutions, as in YOLOX-nano.
         channels_last: memory format of the model; 1.3 times faster on a CPU.
         max_labels: boxes kept of one augmented training image.
+        freeze: patterns of module or parameter names, as "backbone.backbone.dark2" or "*.stem*",
+            that are not trained; their BatchNorm keeps its statistics.
+        patience: evaluations without a better AP before the run stops; 0 never stops it.
         train_name, val_name, test_name: the image folders below data_dir.
     """
 
@@ -62,6 +62,8 @@ class AttentionExp(Exp):  # type: ignore[misc]
         self.depthwise = False
         self.channels_last = True
         self.max_labels = 120
+        self.freeze: Sequence[str] = ()
+        self.patience = 0
         self.train_name, self.val_name, self.test_name = "train2017", "val2017", "test2017"
         self.save_history_ckpt = False
         self.data_num_workers = min(4, max(1, (os.cpu_count() or 1) // 2))
@@ -82,6 +84,8 @@ class AttentionExp(Exp):  # type: ignore[misc]
                 raise InputError(f"{key} {tuple(size)}: height and width must be multiples of 32")
         if self.num_classes < 1:
             raise InputError(f"num_classes {self.num_classes}: at least 1")
+        if self.patience < 0:
+            raise InputError(f"patience {self.patience}: evaluations to wait, 0 for no early stop")
 
     def get_model(self) -> nn.Module:
         """Return the detector, built and initialised once; called again, the same as it is now."""
@@ -106,6 +110,7 @@ class AttentionExp(Exp):  # type: ignore[misc]
             )
             self.model = YOLOX(neck, head)
             super().get_model()  # finds the model: sets BatchNorm's eps and momentum, head biases
+            freeze(self.model, self.freeze)
         model: nn.Module = self.model
         return model
 
@@ -124,13 +129,13 @@ class AttentionExp(Exp):  # type: ignore[misc]
         no_aug: bool = False,  # noqa: FBT001, FBT002
         cache_img: bool = False,  # noqa: FBT001, FBT002
     ) -> MosaicLoader:
-        """Return the host's endless mosaic loader over data_dir's training split."""
+        """Return the host's endless mosaic loader, its batches numbered (see `data.exact`)."""
         images = self._images(self.train_ann, self.train_name, self.input_size, None, cache_img)
         self.dataset = MosaicDetection(
             images,
             mosaic=not no_aug,
             img_size=self.input_size,
-            preproc=TrainTransform(self.max_labels, self.flip_prob, self.hsv_prob),
+            preproc=CountingTransform(self.max_labels, self.flip_prob, self.hsv_prob),
             degrees=self.degrees,
             translate=self.translate,
             mosaic_scale=self.mosaic_scale,
@@ -140,15 +145,15 @@ class AttentionExp(Exp):  # type: ignore[misc]
             mosaic_prob=self.mosaic_prob,
             mixup_prob=self.mixup_prob,
         )
-        sampler = InfiniteSampler(len(self.dataset), seed=self.seed or 0)
-        batches = YoloBatchSampler(
-            sampler, _per_rank(batch_size, is_distributed), drop_last=False, mosaic=not no_aug
-        )
-        return MosaicLoader(
+        _per_rank(batch_size, is_distributed)
+        return exact_loader(
             self.dataset,
-            batch_sampler=batches,
-            num_workers=self.data_num_workers,
-            worker_init_fn=seed_worker,
+            batch_size,
+            seed=self.seed or 0,
+            workers=self.data_num_workers,
+            rank=get_rank() if is_distributed else 0,
+            ranks=get_world_size() if is_distributed else 1,
+            mosaic=not no_aug,
         )
 
     def get_eval_loader(
@@ -161,13 +166,11 @@ class AttentionExp(Exp):  # type: ignore[misc]
         """Return the validation (or, with `testdev`, test) images in order, resized and padded."""
         ann, name = (self.test_ann, self.test_name) if testdev else (self.val_ann, self.val_name)
         images = self._images(ann, name, self.test_size, ValTransform(legacy=legacy), cache=False)
-        sampler: Sampler[int] = SequentialSampler(images)
-        if is_distributed:
-            sampler = DistributedSampler(images, shuffle=False)
+        rank, ranks = (get_rank(), get_world_size()) if is_distributed else (0, 1)
         return DataLoader(
             images,
             batch_size=_per_rank(batch_size, is_distributed),
-            sampler=sampler,
+            sampler=Share(len(images), rank, ranks),
             num_workers=self.data_num_workers,
             worker_init_fn=seed_worker,
         )

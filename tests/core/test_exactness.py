@@ -1,0 +1,205 @@
+"""One seed fixes every number of a run, however often it is interrupted, whoever loads the data."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from killing import differing, outcome
+
+from yolox_attn.errors import InputError, Interrupted
+from yolox_attn.runs import read_metrics, read_record
+
+LONG = {"max_epoch": 4, "warmup_epochs": 1, "no_aug_epochs": 1}  # mosaic off from the third epoch
+STEPS = 3
+
+
+@pytest.fixture
+def whole(tiny: Callable, train: Callable, tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that trains without interruption and returns the run's folder."""
+
+    def run(name: str = "whole", accumulate: int = 1, **settings: Any) -> Path:
+        exp = tiny(output_dir=str(tmp_path / name), **LONG, **settings)
+        return train(exp, batch_size=4 // accumulate, accumulate=accumulate).folder
+
+    return run
+
+
+def interrupt_after(exp: Any, steps: int, accumulate: int) -> None:
+    """Send this process a real SIGTERM in the middle of step number `steps`, from 1."""
+    preprocess, calls = exp.preprocess, iter(range(1, 10**6))
+
+    def counting(*batch: Any) -> Any:
+        if next(calls) == steps * accumulate:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return preprocess(*batch)
+
+    exp.preprocess = counting
+
+
+def interrupt_evaluation(exp: Any, number: int) -> None:
+    evaluate, calls = exp.eval, iter(range(1, 100))
+
+    def counting(model: Any, evaluator: Any, *rest: Any) -> Any:
+        def stopped(*_: Any) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        if next(calls) == number:  # in the middle: the network is asked for the first batch
+            model.head.register_forward_hook(stopped)
+        return evaluate(model, evaluator, *rest)
+
+    exp.eval = counting
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("stops", [(1, 4, 1), (6, 2)], ids=["early", "across the switch"])
+def test_interrupted_between_steps_a_run_ends_in_the_same_bits(
+    stops: tuple[int, ...], workers: int, whole: Callable, tiny: Callable, train: Callable,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    settings = {**LONG, "data_num_workers": workers, "enable_mixup": True, "eval_interval": 1}
+    reference = whole(accumulate=2, data_num_workers=0, enable_mixup=True, eval_interval=1)
+    flags = {"batch_size": 2, "accumulate": 2}
+    for number, steps in enumerate(stops):
+        exp = tiny(output_dir=str(tmp_path / "stopped"), **settings)
+        interrupt_after(exp, steps, 2)
+        with pytest.raises(Interrupted, match=r"stopped \(SIGTERM\) and saved"):
+            train(exp, resume=number > 0, **flags)
+    assert read_record(tmp_path / "stopped/tiny").state == "interrupted"
+    folder = train(tiny(output_dir=str(tmp_path / "stopped"), **settings), resume=True, **flags)
+    assert differing(outcome(reference), outcome(folder.folder)) == []
+    assert [entry["exact"] for entry in read_record(folder.folder).resumed] == [True] * len(stops)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_interrupted_in_an_evaluation_a_run_ends_in_the_same_bits(
+    number: int, whole: Callable, tiny: Callable, train: Callable, tmp_path: Path
+) -> None:
+    settings = {**LONG, "output_dir": str(tmp_path / "stopped"), "eval_interval": 1}
+    exp = tiny(**settings)
+    interrupt_evaluation(exp, number)
+    with pytest.raises(Interrupted):
+        train(exp)
+    assert len(read_metrics(tmp_path / "stopped/tiny")) == number - 1
+    folder = train(tiny(**settings), resume=True).folder
+    assert differing(outcome(whole(eval_interval=1)), outcome(folder)) == []
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_the_same_seed_gives_the_same_run_with_any_number_of_workers(
+    workers: int, whole: Callable
+) -> None:
+    reference = outcome(whole("reference", data_num_workers=0))
+    assert differing(reference, outcome(whole("again", data_num_workers=workers))) == []
+
+
+def test_another_seed_gives_another_run(whole: Callable) -> None:
+    first, second = (torch.load(whole(str(k), seed=k) / "latest_ckpt.pth") for k in (0, 1))
+    name = "backbone.backbone.stem.conv.conv.weight"
+    assert not torch.equal(first["weights"][name], second["weights"][name])
+    assert first["protocol"]["seed"] == 0
+
+
+def test_without_a_seed_one_is_drawn_recorded_and_resumed(
+    tiny: Callable, train: Callable, tmp_path: Path
+) -> None:
+    exp = tiny(seed=None, **LONG)
+    interrupt_after(exp, 2, 1)
+    with pytest.raises(Interrupted):
+        train(exp)
+    drawn = read_record(tmp_path / "tiny").seed
+    assert isinstance(drawn, int)
+    train(tiny(seed=None, **LONG), resume=True)
+    assert read_record(tmp_path / "tiny").seed == drawn
+    other = train(tiny(seed=None, output_dir=str(tmp_path / "other"), **LONG))
+    assert read_record(other.folder).seed != drawn
+
+
+def test_a_finished_run_resumed_stays_as_it_is(tiny: Callable, train: Callable) -> None:
+    folder = train(tiny(**LONG)).folder
+    before = outcome(folder)
+    train(tiny(**LONG), resume=True)
+    assert differing(before, outcome(folder)) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "flags", "says"),
+    [
+        ({"seed": 7}, {}, "seed 0 -> 7"),
+        ({}, {"batch_size": 2}, "batch_size 4 -> 2"),
+        ({}, {"accumulate": 2}, "accumulate 1 -> 2"),
+        ({"basic_lr_per_img": 0.5}, {}, "basic_lr_per_img .* -> 0.5"),
+    ],
+)
+def test_a_changed_run_is_not_resumed_unless_told_so(
+    settings: dict[str, Any], flags: dict[str, Any], says: str, tiny: Callable, train: Callable
+) -> None:
+    train(tiny(max_epoch=1))
+    with pytest.raises(InputError, match=says):
+        train(tiny(max_epoch=1, **settings), resume=True, **flags)
+    trainer = train(tiny(max_epoch=1, **settings), resume=True, resume_anyway=True, **flags)
+    assert not trainer.exact
+
+
+def test_a_folder_with_a_run_is_refused_and_can_be_overwritten(
+    tiny: Callable, train: Callable
+) -> None:
+    folder = train(tiny(max_epoch=2)).folder
+    before = sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
+    with pytest.raises(InputError, match="--overwrite"):
+        train(tiny(max_epoch=1))
+    assert before == sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
+    train(tiny(max_epoch=1), overwrite=True)
+    assert [row["epoch"] for row in read_metrics(folder)] == [1]
+
+
+def test_saving_every_other_step_changes_nothing(
+    tiny: Callable, train: Callable, whole: Callable, tmp_path: Path
+) -> None:
+    exp = tiny(output_dir=str(tmp_path / "saving"), **LONG)
+    folder = train(exp, save_steps=2, save_minutes=1e-9).folder
+    assert differing(outcome(whole()), outcome(folder)) == []
+
+
+def test_early_stopping_ends_the_run_and_is_recorded(
+    tiny: Callable, train: Callable, tmp_path: Path
+) -> None:
+    settings = {"max_epoch": 6, "no_aug_epochs": 0, "eval_interval": 1, "test_conf": 1.0}
+    trainer = train(tiny(patience=2, **settings))  # nothing is ever detected: AP stays 0
+    record = read_record(trainer.folder)
+    assert record.stopped_early == {"epoch": 3, "patience": 2, "best_epoch": 1}
+    assert (record.state, record.epoch) == ("finished", 3)
+    train(tiny(patience=2, **settings), resume=True)
+    assert read_record(trainer.folder).epoch == 3
+
+
+def test_frozen_parts_do_not_move(tiny: Callable, train: Callable) -> None:
+    exp = tiny(max_epoch=2, freeze=("backbone.backbone.dark*",), ema=False)
+    before = {key: value.clone() for key, value in exp.get_model().state_dict().items()}
+    after = train(exp).raw_model().state_dict()
+    moved = {key for key, value in after.items() if not torch.equal(value, before[key])}
+    frozen = {key for key in after if key.startswith("backbone.backbone.dark")}
+    assert frozen
+    assert not moved & frozen
+    assert "backbone.backbone.stem.conv.bn.running_mean" in moved
+
+
+def test_boxes_beyond_max_labels_are_counted(tiny: Callable, train: Callable) -> None:
+    folder = train(tiny(max_labels=1, max_epoch=2)).folder
+    assert read_record(folder).labels_cut > 10
+
+
+def test_accumulation_takes_its_steps_from_the_whole_batch(
+    tiny: Callable, train: Callable, tmp_path: Path
+) -> None:
+    """Two batches of two are one step of four: the same schedule, learning rates and images."""
+    whole = train(tiny(max_epoch=1, output_dir=str(tmp_path / "a")))
+    parts = train(tiny(max_epoch=1, output_dir=str(tmp_path / "b")), batch_size=2, accumulate=2)
+    assert (parts.max_iter, parts.ema_model.updates) == (whole.max_iter, whole.ema_model.updates)
+    rates = [t.optimizer.param_groups[0]["lr"] for t in (whole, parts)]
+    assert rates[0] == rates[1] > 0
+    samplers = [t.train_loader.batch_sampler for t in (whole, parts)]
+    assert samplers[0].batch(1) == samplers[1].batch(2) + samplers[1].batch(3)

@@ -1,0 +1,70 @@
+"""A step that cannot go on says why, where, and on which images."""
+
+import pytest
+import torch
+from torch import nn
+
+from yolox_attn.core.guard import finite_losses, named_failures
+from yolox_attn.errors import TrainingError
+
+
+def losses(**values: float) -> dict[str, object]:
+    return {"total_loss": torch.tensor(1.0), **values}
+
+
+def test_finite_losses_pass_and_no_images_are_looked_up() -> None:
+    finite_losses(losses(iou_loss=2.0), "here", lambda: pytest.fail("looked up"))
+
+
+def test_the_part_that_is_not_finite_is_named_with_the_images() -> None:
+    outputs = losses(iou_loss=torch.tensor(float("nan")), conf_loss=3.5)
+    outputs["total_loss"] = torch.tensor(float("nan"))
+    with pytest.raises(TrainingError) as caught:
+        finite_losses(outputs, "epoch 2, iteration 7", lambda: ["a.jpg", "b.jpg"])
+    told = str(caught.value)
+    assert told.startswith("epoch 2, iteration 7: total_loss, iou_loss not finite (")
+    assert "conf_loss 3.5" in told
+    assert "images a.jpg, b.jpg; nothing was saved from it" in told
+
+
+def test_of_many_images_the_first_dozen_are_named() -> None:
+    outputs = losses()
+    outputs["total_loss"] = torch.tensor(float("inf"))
+    with pytest.raises(TrainingError, match=r"11\.jpg and 8 more; "):
+        finite_losses(outputs, "here", lambda: [f"{k}.jpg" for k in range(20)])
+
+
+def test_no_memory_is_told_with_what_was_tried() -> None:
+    model = nn.Linear(1, 1)
+    with (
+        pytest.raises(TrainingError, match=r"here: out of memory with 8 images of 640 x 640 on cpu"),
+        named_failures(model, "here", "8 images of 640 x 640 on cpu", list),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+
+def test_a_real_failure_of_the_allocator_is_recognised() -> None:
+    model = nn.Linear(1, 1)
+    with (
+        pytest.raises(TrainingError, match="out of memory"),
+        named_failures(model, "here", "too much", list),
+    ):
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+
+def test_weights_that_are_not_finite_are_named() -> None:
+    model = nn.Linear(1, 1)
+    nn.init.constant_(model.weight, float("nan"))
+    with (
+        pytest.raises(TrainingError, match=r"weights are not finite; images x\.jpg; "),
+        named_failures(model, "here", "", lambda: ["x.jpg"]),
+    ):
+        raise RuntimeError("all elements of input should be between 0 and 1")
+
+
+def test_any_other_failure_keeps_its_own_words() -> None:
+    with (
+        pytest.raises(RuntimeError, match=r"^sizes differ$"),
+        named_failures(nn.Linear(1, 1), "here", "", list),
+    ):
+        raise RuntimeError("sizes differ")

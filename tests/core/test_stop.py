@@ -1,0 +1,65 @@
+"""A signal is a request, granted at once only where nothing can be lost."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from yolox_attn.core import stop as stopping
+from yolox_attn.core.stop import StopRequest
+from yolox_attn.errors import Interrupted
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_noted_and_nothing_is_broken_off(number: signal.Signals) -> None:
+    stop = StopRequest()
+    with stop.listening():
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)  # a launcher passes on what the process group has already got
+    assert stop.signal == number.name
+
+
+def test_a_later_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "SAME_REQUEST", -1.0)
+    stop = StopRequest()
+    with stop.listening():
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_evaluation_is_broken_off_at_once() -> None:
+    stop = StopRequest()
+    with stop.listening(), pytest.raises(Interrupted, match="SIGTERM"), stop.at_once():
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("the evaluation went on")
+
+
+def test_an_evaluation_is_not_begun_after_a_request() -> None:
+    stop = StopRequest()
+    with stop.listening():
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Interrupted), stop.at_once():
+            pytest.fail("the evaluation began")
+
+
+def test_the_handlers_of_before_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(ValueError, match="oops"), StopRequest().listening():
+        assert signal.getsignal(signal.SIGTERM) != before
+        raise ValueError("oops")
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_in_another_thread_signals_keep_their_meaning() -> None:
+    seen = []
+
+    def listen() -> None:
+        with StopRequest().listening():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    thread.join()
+    assert seen == [signal.getsignal(signal.SIGTERM)]

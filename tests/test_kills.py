@@ -1,0 +1,59 @@
+"""The promise of resume, kept by the real trainer: killed anywhere, it ends in the same bits."""
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+from killing import KINDS, STEPS, SWITCH, differing, finish, kill_again_and_again, outcome, start
+
+from yolox_attn.data.drawn import drawn_set
+
+SEED = 20
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn_set(tmp_path_factory.mktemp("kills"), train_images=24, val_images=8, size=96)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("uninterrupted")
+    finish(start(data, out, 2))
+    return out / "run"
+
+
+def check(
+    data: Path, uninterrupted: Path, out: Path, workers: int, kinds: tuple[str, ...], seed: int
+) -> list[str]:
+    hits = kill_again_and_again(data, out, workers, kinds, random.Random(seed))
+    print(f"\nseed {seed}, {workers} workers:", *hits, sep="\n  ")
+    assert len(hits) == len(kinds)
+    assert differing(outcome(uninterrupted), outcome(out / "run")) == []
+    return hits
+
+
+def test_killed_while_saving_and_at_the_switch(
+    data: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    check(data, uninterrupted, tmp_path, 0, ("saving", "switch"), SEED)
+
+
+@pytest.mark.slow
+def test_twenty_kills(data: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    """Five runs of four kills, one of each kind; at least three hit what they were meant for."""
+    hits = []
+    for seed in range(SEED + 1, SEED + 6):
+        (out := tmp_path / str(seed)).mkdir()
+        hits += check(data, uninterrupted, out, 2, KINDS, seed)
+    assert len(hits) == 20
+    for kind, words in (("saving", "was saving"), ("evaluation", "was evaluating")):
+        assert sum(hit.startswith(kind) and words in hit for hit in hits) >= 3, hits
+    assert sum(hit.startswith("switch") and near_the_switch(hit) for hit in hits) >= 3, hits
+
+
+def near_the_switch(hit: str) -> bool:
+    """The last step done before the kill was at most five from the one that closed mosaic."""
+    found = re.search(r"after step \((\d+), (\d+)\)", hit)
+    return bool(found) and abs(int(found[1]) * STEPS + int(found[2]) - (SWITCH + 1) * STEPS) <= 5

@@ -1,0 +1,103 @@
+"""What a run needs before its first step: where it goes on from, its seed, its data examined."""
+
+import secrets
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import torch
+from loguru import logger
+from torch import nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+from yolox.utils import get_rank, get_world_size
+
+from yolox_attn import device as devices
+from yolox_attn.core.checkpoint import load_weights, newest_checkpoint, read_resumable
+from yolox_attn.core.ranks import on_rank_zero
+from yolox_attn.data.coco_dataset import CocoDetection
+from yolox_attn.data.doctor import examine
+from yolox_attn.data.exact import make_exact
+from yolox_attn.errors import InputError
+
+
+def read_resumed(args: Namespace, folder: Path, device: torch.device) -> dict[str, Any]:
+    """Return the checkpoint to go on from, its file under "path"; {} for a fresh start."""
+    if not args.resume:
+        return {}
+    if args.ckpt is None:
+        path, state = newest_checkpoint(folder, device)
+    else:
+        path = Path(args.ckpt)
+        state = read_resumable(path, device)
+    return {**state, "path": path}
+
+
+def choose_seed(given: int | None, state: dict[str, Any]) -> int:
+    """Return the seed given, else the resumed run's, else a fresh one, the same on all ranks."""
+    if given is None:
+        given = state.get("protocol", {}).get("seed")
+    return on_rank_zero(lambda: secrets.randbelow(2**31)) if given is None else given
+
+
+def load_start(
+    model: nn.Module, optimizer: Optimizer, state: dict[str, Any], args: Namespace, init: str
+) -> None:
+    """Load what -c and --resume ask for; `init` is the Exp's attention_init.
+
+    Raises:
+        InputError: the file holds another model.
+    """
+    if not state:
+        if args.ckpt is not None:
+            logger.info(load_weights(model, Path(args.ckpt), attention_init=init))
+        return
+    weights = state.get("weights", state["model"])
+    try:
+        model.load_state_dict({key.removeprefix("module."): v for key, v in weights.items()})
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{state['path']} does not continue this experiment: {reason}") from error
+
+
+def training_loader(exp: Any, args: Namespace, device: torch.device) -> DataLoader[Any]:
+    """Return the Exp's loader with numbered batches, or as it is where that cannot be done."""
+    loader: DataLoader[Any] = exp.get_data_loader(
+        batch_size=args.batch_size,
+        is_distributed=get_world_size() > 1,
+        no_aug=exp.no_aug_epochs >= exp.max_epoch,
+        cache_img=args.cache,
+    )
+    exact = make_exact(
+        loader, args.batch_size, seed=exp.seed, rank=get_rank(), ranks=get_world_size()
+    )
+    if exact is None:
+        logger.warning(
+            "this Exp's data loader is none of YOLOX's kind: the seed does not fix its order, and "
+            "--resume will not be exact"
+        )
+    loader = exact or loader
+    loader.pin_memory = devices.pins_memory(device)
+    return loader
+
+
+def examine_data(train: DataLoader[Any], val: DataLoader[Any], num_classes: int) -> dict[str, int]:
+    """Let the data doctor look at both splits; return what was repaired in memory, by kind.
+
+    Data sets of a user's own kind are not looked at.
+
+    Raises:
+        InputError: a fault that training or evaluation would fall over, or be wrong by.
+    """
+    # Of the loader's wrappers, the one that seeds samples is outside, YOLOX's mosaic inside.
+    images = getattr(getattr(train.dataset, "dataset", train.dataset), "_dataset", None)
+    judged = val.dataset
+    if not isinstance(images, CocoDetection) or not isinstance(judged, CocoDetection):
+        logger.info("the data doctor knows COCO sets alone: this one was not examined")
+        return {}
+    report = examine(images, judged, num_classes=num_classes)
+    for line in report.lines():
+        logger.warning(line)
+    report.refuse()
+    return {f"{each.split} {each.code}": each.count for each in report.repairs}

@@ -1,0 +1,110 @@
+"""What a checkpoint holds: everything that decides a run's further numbers."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from yolox.utils import get_rank
+
+from yolox_attn import device as devices
+from yolox_attn.core.ranks import gather_objects
+from yolox_attn.seed import random_states, restore_random_states
+
+
+@dataclass
+class Progress:
+    """What a run has counted so far.
+
+    Args:
+        losses: sums over the steps of the epoch in progress, by name.
+        seconds: of training in the epoch in progress.
+        labels_cut: boxes beyond max_labels, over the whole run.
+        evaluations: how many there were; since_best: how many since the best AP.
+        best_epoch: the epoch, from 1, of the best AP; 0 before the first evaluation.
+    """
+
+    losses: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    labels_cut: int = 0
+    evaluations: int = 0
+    since_best: int = 0
+    best_epoch: int = 0
+
+    def evaluated(self, epoch: int, *, better: bool) -> None:
+        """Count an evaluation after `epoch`, from 1; `better` than all before it."""
+        self.evaluations += 1
+        self.since_best = 0 if better else self.since_best + 1
+        self.best_epoch = epoch if better else self.best_epoch
+
+
+def capture(trainer: Any, position: tuple[int, int], ranks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the content of a checkpoint at `position` (epochs done, steps done of the next).
+
+    `model`, `optimizer`, `start_epoch` and `best_ap` are the stock trainer's; `weights` are the raw
+    weights that training goes on from, `ranks` comes from `rank_states`.
+    """
+    return {
+        "start_epoch": position[0],
+        "start_iter": position[1],
+        "model": trainer.shown_model().state_dict(),
+        "optimizer": trainer.optimizer.state_dict(),
+        "best_ap": trainer.best_ap or 0.0,
+        "weights": trainer.raw_model().state_dict(),
+        "ema_updates": trainer.ema_model.updates if trainer.use_model_ema else 0,
+        "scaler": trainer.scaler.state_dict(),
+        "input_size": list(trainer.input_size),
+        "progress": asdict(trainer.progress),
+        "ranks": ranks,
+        "protocol": trainer.protocol,
+        "environment": trainer.environment,
+    }
+
+
+def restore_training(trainer: Any, state: dict[str, Any]) -> None:
+    """Take up EMA, counters and this rank's own state; a stock file has some of it, or none."""
+    trainer.scaler.load_state_dict(state.get("scaler") or trainer.scaler.state_dict())
+    if trainer.use_model_ema and "weights" in state:
+        trainer.ema_model.ema.load_state_dict(state["model"])
+        trainer.ema_model.updates = state["ema_updates"]
+    if "progress" in state:
+        trainer.progress = Progress(**state["progress"])
+        trainer.input_size = tuple(state["input_size"])
+        trainer.best_ap = state["best_ap"] if trainer.progress.evaluations else None
+    else:
+        trainer.best_ap = float(state.get("best_ap", 0.0))
+    ranks = state.get("ranks", [])
+    if get_rank() < len(ranks):
+        _restore_rank(trainer, ranks[get_rank()])
+
+
+def rank_states(trainer: Any) -> list[dict[str, Any]]:
+    """Return on rank 0 what each rank has of its own: random streams and BatchNorm statistics.
+
+    Every rank must call it. The statistics are in the weights already where there is one rank.
+    """
+    own: dict[str, Any] = {
+        "random": random_states(),
+        "device_random": devices.random_state(trainer.device),
+    }
+    if trainer.processes > 1:
+        own["norms"] = [_statistics(model) for model in trainer.models()]
+    return gather_objects(own)
+
+
+def _restore_rank(trainer: Any, own: dict[str, Any]) -> None:
+    for model, saved in zip(trainer.models(), own.get("norms", []), strict=False):
+        for name, value in _statistics(model).items():
+            value.copy_(saved[name])
+    devices.restore_random_state(trainer.device, own["device_random"])
+    restore_random_states(own["random"])
+
+
+def _statistics(model: nn.Module) -> dict[str, Tensor]:
+    """Return the running statistics of every BatchNorm, on the CPU unless they are elsewhere."""
+    return {
+        f"{name}.{key}": value
+        for name, module in model.named_modules()
+        if isinstance(module, _NormBase)
+        for key, value in module.named_buffers(recurse=False)
+    }

@@ -1,0 +1,68 @@
+"""SIGTERM and Ctrl-C as a request, granted where nothing is lost."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from yolox_attn.errors import Interrupted
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# A launcher passes on the signal that a process group has already got: that is still the first.
+SAME_REQUEST = 3.0  # seconds
+
+
+class StopRequest:
+    """Whether this process was asked to stop, and by which signal."""
+
+    def __init__(self) -> None:
+        self.signal: str | None = None
+        self._received = 0.0
+        self._at_once = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Turn the two signals into requests meanwhile; a later Ctrl-C does not wait any more.
+
+        Only the main thread can listen; in any other the signals keep their meaning.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Mark work that can be broken off anywhere, as an evaluation: a request ends it.
+
+        Raises:
+            Interrupted: asked to stop before or meanwhile.
+        """
+        self._at_once = True
+        try:
+            if self.signal:
+                raise Interrupted(self.signal)
+            yield
+        finally:
+            self._at_once = False
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        now, again = time.monotonic(), self.signal is not None
+        if again and number == signal.SIGINT and now - self._received > SAME_REQUEST:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number).name
+        if not again:
+            self._received = now
+            # Neither logging nor print may be entered anew from a signal handler.
+            os.write(2, f"{self.signal}: saving at the end of this step ...\n".encode())
+        if self._at_once:
+            self._at_once = False
+            raise Interrupted(self.signal)
