@@ -1,9 +1,19 @@
+import io
 import random
+import signal
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
-from yolox_attn.seed import derive, seed_everything, seed_worker
+from yolox_attn.seed import (
+    derive,
+    random_states,
+    restore_random_states,
+    seed_everything,
+    seed_worker,
+    stream,
+)
 
 
 def test_derived_seeds_are_fixed_for_ever() -> None:
@@ -11,6 +21,7 @@ def test_derived_seeds_are_fixed_for_ever() -> None:
     assert derive(1, "a") == derive(1, "a")
     assert len({derive(s, n) for s in range(9) for n in ("dark3", "dark4", "dark5")}) == 27
     assert derive(2**62, "x") < 2**63
+    assert derive(5, "sample", 12) == derive(5, "sample", "12") != derive(5, "sample1", 2)
 
 
 def draws() -> tuple[float, float, float]:
@@ -33,3 +44,60 @@ def test_a_worker_follows_torchs_seed() -> None:
     torch.manual_seed(11)
     seed_worker(0)
     assert draws() == first
+
+
+def test_a_stream_is_a_function_of_its_name_and_leaves_no_trace() -> None:
+    seed_everything(3)
+    first = draws()
+    with stream(0, "sample", 7):
+        inside = draws()
+    second = draws()
+    with stream(0, "sample", 7):
+        assert draws() == inside
+    with stream(0, "sample", 8):
+        assert all(a != b for a, b in zip(draws(), inside, strict=True))
+    seed_everything(3)
+    assert (draws(), draws()) == (first, second)
+
+
+def test_a_stream_is_left_by_an_error_too() -> None:
+    seed_everything(3)
+    expected = draws()
+    seed_everything(3)
+    try:
+        with stream(0, "x"):
+            draws()
+            raise KeyError
+    except KeyError:
+        pass
+    assert draws() == expected
+
+
+def test_states_survive_a_file_read_without_trust() -> None:
+    seed_everything(5)
+    np.random.randn()  # noqa: NPY002 - leaves its second value waiting, a part of the state
+    random.gauss()
+    file = io.BytesIO()
+    torch.save(random_states(), file)
+    expected = draws(), np.random.randn(), random.gauss()  # noqa: NPY002
+    seed_everything(6)
+    file.seek(0)
+    restore_random_states(torch.load(file, weights_only=True))
+    assert (draws(), np.random.randn(), random.gauss()) == expected  # noqa: NPY002
+
+
+class InterruptHandlers:
+    """A data set that says how the process that reads it takes Ctrl-C."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> int:
+        return int(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+
+
+def test_ctrl_c_leaves_the_workers_to_their_run() -> None:
+    seed_worker(0)  # in the run's own process nothing changes
+    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    loader = DataLoader(InterruptHandlers(), num_workers=1, worker_init_fn=seed_worker)
+    assert next(iter(loader)).item() == 1

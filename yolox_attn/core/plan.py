@@ -14,6 +14,7 @@ class Plan:
     Attributes:
         steps: steps of an epoch.
         eval_interval: epochs between two evaluations; 0: do not speak of them.
+        mosaic: False: the experiment never uses it.
     """
 
     max_epoch: int
@@ -21,6 +22,7 @@ class Plan:
     no_aug_epochs: int
     steps: int
     eval_interval: int = 0
+    mosaic: bool = True
 
     @property
     def first_plain_epoch(self) -> int:
@@ -75,11 +77,14 @@ def _stage(plan: Plan, first: int, end: int, lr_at: Callable[[int], float]) -> s
     """Tell the epochs from `first` to `end`, counted from 0, `end` not included."""
     plain = first >= plan.first_plain_epoch
     what = ["warm-up"] if first < plan.warmup_epochs else []
-    what.append("no mosaic, L1 loss" if plain else "mosaic")
+    if plan.mosaic:
+        what.append("no mosaic" if plain else "mosaic")
+    if plain:
+        what.append("L1 loss")
     rates = f"{lr_at(first * plan.steps + 1):.3g}", f"{lr_at(end * plan.steps):.3g}"
     rate = rates[0] if rates[0] == rates[1] else " to ".join(rates)
     epochs = f"epoch {end}" if end == first + 1 else f"epochs {first + 1}-{end}"
-    return f"  {epochs}: {', '.join(what)}, learning rate {rate}"
+    return f"  {epochs}: {', '.join([*what, f'learning rate {rate}'])}"
 
 
 def _evaluations(plan: Plan) -> list[str]:

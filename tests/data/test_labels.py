@@ -1,0 +1,51 @@
+import numpy as np
+from yolox.data import TrainTransform
+
+from yolox_attn.data.labels import CountingTransform
+from yolox_attn.seed import seed_everything, stream
+
+IMAGE = np.random.default_rng(0).integers(0, 255, (80, 60, 3), dtype=np.uint8)
+
+
+def boxes(count: int, rng: np.random.Generator, largest: float = 40) -> np.ndarray:
+    corners = rng.uniform(0, 30, (count, 2))
+    sides = rng.uniform(0, largest, (count, 2))
+    return np.hstack([corners, corners + sides, rng.integers(0, 5, (count, 1))])
+
+
+def test_it_is_the_hosts_transform_with_its_draws() -> None:
+    rng = np.random.default_rng(1)
+    for number in range(40):
+        targets = boxes(number % 12, rng)
+        results = []
+        for transform in (TrainTransform(8), CountingTransform(8)):
+            with stream(0, number):
+                image, labels = transform(IMAGE.copy(), targets.copy(), (64, 64))
+                results.append((image, labels, np.random.rand()))  # noqa: NPY002
+        (image, labels, draw), (our_image, our_labels, our_draw) = results
+        assert np.array_equal(image, our_image)
+        assert np.array_equal(labels, our_labels)
+        assert labels.dtype == our_labels.dtype
+        assert draw == our_draw
+
+
+def test_it_counts_what_it_leaves_out_of_the_last_image() -> None:
+    transform = CountingTransform(3)
+    seed_everything(0)
+    large = np.array([[10.0, 10, 40, 40, 1]])
+    small = np.array([[10.0, 10, 11, 40, 1]])  # 0.8 pixels wide at 64
+    for count, cut in ((5, 2), (3, 0), (9, 6), (0, 0)):
+        targets = np.vstack([np.repeat(large, count, axis=0), small, small])
+        transform(IMAGE.copy(), targets, (64, 64))
+        assert transform.cut == cut
+
+
+def test_boxes_too_small_to_learn_are_dropped_even_if_there_are_no_others() -> None:
+    targets = boxes(4, np.random.default_rng(2), largest=1.0)
+    _, kept_by_host = TrainTransform(8)(IMAGE.copy(), targets.copy(), (64, 64))
+    assert kept_by_host.any()
+    image, labels = CountingTransform(8)(IMAGE.copy(), targets.copy(), (64, 64))
+    assert labels.shape == (8, 5)
+    assert not labels.any()
+    plain, _ = TrainTransform(8)(IMAGE.copy(), targets[:0], (64, 64))
+    assert np.array_equal(image, plain)
