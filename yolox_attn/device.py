@@ -34,11 +34,8 @@ def pick_device(name: str = "auto") -> torch.device:
             return torch.device(
                 "mps" if torch.backends.mps.is_available() and not shared else "cpu"
             )
-    elif share is not None and name.startswith(("mps", "cuda:")):
-        raise InputError(
-            f"--device {name} is one device; several processes take auto, cpu, or cuda for one "
-            "CUDA device each"
-        )
+    elif share is not None:
+        _refuse_single(name)
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and not (kind == "cuda" and index.isdigit())):
         raise InputError(f"unknown device {name!r}; it is auto, cpu, cuda, cuda:N or mps")
@@ -54,6 +51,31 @@ def pick_device(name: str = "auto") -> torch.device:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise InputError("--device mps: torch has no MPS here; try cpu")
     return torch.device(kind)
+
+
+def check_processes(name: str, processes: int) -> None:
+    """Refuse a device that `processes` on this machine cannot have, each its own.
+
+    Raises:
+        InputError: it is a single device, or there are fewer CUDA devices than processes.
+    """
+    if processes == 1:
+        return
+    _refuse_single(name)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if (name == "cuda" or (name == "auto" and count)) and count < processes:
+        raise InputError(
+            f"-d {processes}: torch sees {count} CUDA devices here, one a process; "
+            f"-d {max(count, 1)} or --device cpu"
+        )
+
+
+def _refuse_single(name: str) -> None:
+    if name.startswith(("mps", "cuda:")):
+        raise InputError(
+            f"--device {name} is one device; several processes take auto, cpu, or cuda for one "
+            "CUDA device each"
+        )
 
 
 def _local_rank() -> int | None:

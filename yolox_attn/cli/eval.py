@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from loguru import logger
+from yolox.utils import get_world_size, is_main_process
 
 from yolox_attn import device as devices
 from yolox_attn.cli import report_errors
@@ -11,11 +12,12 @@ from yolox_attn.cli.options import (
     add_experiment_options,
     build_exp,
     refuse_flags,
-    refuse_many_processes,
     run_folder,
+    run_in_processes,
 )
 from yolox_attn.cli.train import prepare_process
 from yolox_attn.core.checkpoint import file_hash
+from yolox_attn.core.launch import launched, process_group
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators.results import write_results
 from yolox_attn.exp import AttentionExp
@@ -48,16 +50,22 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Evaluate, print and write the figures; returns the exit code."""
     args = make_parser().parse_args(argv)
-    refuse_many_processes(args)
     refuse_flags(args, REFUSED)
     exp = build_exp(args)
     set_thresholds(exp, args)
     how = conditions_of(args)
+    if not args.speed:
+        checkpoint_of(exp, args)
+    if (code := run_in_processes("eval", args, argv)) is not None:
+        return code
     prepare_process()
-    devices.use(how.device)
-    if exp.seed is not None:
-        seed_everything(exp.seed)
-    print(speed(exp, args, how) if args.speed else judge(exp, args, how))  # noqa: T201
+    with process_group(how.device, args.dist_backend):
+        devices.use(how.device)
+        if exp.seed is not None:
+            seed_everything(exp.seed)
+        told = speed(exp, args, how) if args.speed else judge(exp, args, how)
+        if is_main_process():
+            print(told)  # noqa: T201
     return 0
 
 
@@ -97,17 +105,32 @@ def conditions_of(args: argparse.Namespace) -> Conditions:
         fuse=args.fuse,
     )
     devices.precision_dtype(how.precision, how.device)
+    if args.speed and (launched() or args.devices not in (None, 1)):
+        raise InputError("--speed times one process; drop -d and torchrun")
     return how
 
 
-def judge(exp: AttentionExp, args: argparse.Namespace, how: Conditions) -> str:
-    """Evaluate the checkpoint, write the results and return the summary to print."""
+def checkpoint_of(exp: AttentionExp, args: argparse.Namespace) -> Path:
+    """Return the file that -c names, else the best of the experiment's run.
+
+    Raises:
+        InputError: there is none.
+    """
     checkpoint = Path(args.ckpt) if args.ckpt else run_folder(exp, args) / "best_ckpt.pth"
     if not checkpoint.is_file():
         advice = "" if args.ckpt else "; train the experiment first, or give -c FILE"
         raise InputError(f"no checkpoint {checkpoint}{advice}")
-    logger.info(f"{checkpoint} on {devices.describe(how.device)}, {how.precision}")
+    return checkpoint
+
+
+def judge(exp: AttentionExp, args: argparse.Namespace, how: Conditions) -> str:
+    """Evaluate the checkpoint, write the results and return the summary: rank 0's task at last."""
+    checkpoint = checkpoint_of(exp, args)
+    if is_main_process():
+        logger.info(f"{checkpoint} on {devices.describe(how.device)}, {how.precision}")
     result = evaluate_checkpoint(exp, checkpoint, how)
+    if not is_main_process():
+        return ""
     folder = args.output or run_folder(exp, args) / f"eval_{'test' if how.test else 'val'}"
     report = {"experiment": args.experiment_name, **describe(exp, checkpoint, how, result)}
     written = write_results(folder, result.detections, report)
@@ -130,6 +153,8 @@ def describe(
         "fused": how.fuse,
         "legacy": how.legacy,
         "device": devices.describe(how.device),
+        "batch_size": how.batch_size,
+        "processes": get_world_size(),
         "timing": result.timing,
         "figures": result.figures,
         "class_ap": result.class_ap,

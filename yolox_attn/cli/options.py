@@ -5,8 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from yolox_attn.cli.processes import add_process_options, run_in_processes
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
+
+__all__ = [
+    "add_experiment_options",
+    "build_exp",
+    "refuse_flags",
+    "run_folder",
+    "run_in_processes",
+]
 
 
 def add_experiment_options(parser: argparse.ArgumentParser) -> None:
@@ -22,11 +31,7 @@ def add_experiment_options(parser: argparse.ArgumentParser) -> None:
     add("--fp16", action="store_true", help="mixed precision in float16 (CUDA only)")
     add("--bf16", action="store_true", help="mixed precision in bfloat16 (CPU or CUDA)")
     add("--seed", type=int, metavar="K", help="seed of the run; its folder becomes NAME/seedK")
-    add("-d", "--devices", type=int, metavar="N", help="number of processes (only 1 for now)")
-    add("--num_machines", type=int, default=1, help=argparse.SUPPRESS)
-    add("--machine_rank", type=int, default=0, help=argparse.SUPPRESS)
-    add("--dist-url", help=argparse.SUPPRESS)
-    add("--dist-backend", help=argparse.SUPPRESS)
+    add_process_options(parser)
     add("opts", nargs=argparse.REMAINDER, metavar="key value", help="override settings of the Exp")
 
 
@@ -70,20 +75,3 @@ def refuse_flags(args: argparse.Namespace, refused: Mapping[str, str]) -> None:
         value: Any = getattr(args, attribute, None)
         if value not in (None, False):
             raise InputError(message)
-
-
-def refuse_many_processes(args: argparse.Namespace) -> None:
-    """Refuse what needs more than one process.
-
-    Raises:
-        InputError: -d above 1, or flags of several machines.
-    """
-    if args.devices is not None and args.devices != 1:
-        raise InputError(
-            f"-d {args.devices}: one process a run for now; run several seeds side by side with "
-            "--seed and --device cuda:N"
-        )
-    if args.num_machines != 1 or args.machine_rank != 0:
-        raise InputError("--num_machines, --machine_rank: one machine a run for now; drop them")
-    if args.dist_url is not None or args.dist_backend is not None:
-        raise InputError("--dist-url, --dist-backend: one process a run for now; drop them")

@@ -10,7 +10,7 @@ from yolox.evaluators.coco_evaluator import per_class_AP_table, per_class_AR_tab
 from yolox.utils import is_main_process, synchronize
 
 from yolox_attn.evaluators.figures import Judgement, class_names, judge
-from yolox_attn.evaluators.predict import collect, predict
+from yolox_attn.evaluators.predict import collect, in_order, predict
 from yolox_attn.evaluators.results import timing_line, to_results
 from yolox_attn.evaluators.rules import rules_of
 
@@ -61,6 +61,7 @@ class COCOEvaluator(HostCOCOEvaluator):  # type: ignore[misc]
             found, timing = collect(found, timing)
         result = 0.0, 0.0, ""
         if is_main_process():
+            found = in_order(found, self.dataloader.dataset)
             self.detections = to_results(found, self.dataloader.dataset.class_ids, self.num_classes)
             self.timing = timing.as_dict()
             result = self.evaluate_prediction(self.detections, self.timing)

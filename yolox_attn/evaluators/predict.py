@@ -16,6 +16,7 @@ from yolox.utils import gather, is_main_process, postprocess
 
 from yolox_attn.device import autocast, synchronize
 from yolox_attn.errors import InputError
+from yolox_attn.evaluators.loading import readable
 from yolox_attn.evaluators.rules import Rules, model_device
 
 
@@ -89,7 +90,12 @@ def to_original(rows: Tensor, image_size: tuple[int, int], height: int, width: i
 def predict(
     model: nn.Module, loader: Iterable[Any], rules: Rules
 ) -> tuple[dict[int, Tensor], Timing]:
-    """Run the model over the host's loader: rows of `keep_best` for every image id."""
+    """Run the model over the host's loader: rows of `keep_best` for every image id.
+
+    Raises:
+        InputError: an image cannot be read.
+        RuntimeError: the network computes nan.
+    """
     device = model_device(model)
     found: dict[int, Tensor] = {}
     timing = first = Timing()
@@ -102,15 +108,13 @@ def predict(
         disable=None if is_main_process() else True,  # None: off where stderr is no terminal
     )
     with evaluation_mode(model), torch.no_grad():
-        for images, _, (heights, widths), ids in progress:
+        for images, _, (heights, widths), ids in readable(progress):
             kept, seconds = run_batch(model, images.to(device, torch.float32), rules)
             if timing is first and timing.images:
                 timing = Timing()
             timing.add(len(kept), *seconds)
             for rows, height, width, image_id in zip(kept, heights, widths, ids, strict=True):
                 found[int(image_id)] = to_original(rows, rules.image_size, int(height), int(width))
-    if not found:
-        raise InputError("the evaluation set has no images")
     return found, timing
 
 
@@ -143,3 +147,16 @@ def collect(found: dict[int, Tensor], timing: Timing) -> tuple[dict[int, Tensor]
         images = rows | images  # the first rank that saw an image keeps it
         total.add(clock.images, clock.forward, clock.nms)
     return images, total
+
+
+def in_order(found: dict[int, Tensor], dataset: Any) -> dict[int, Tensor]:
+    """Return the images in the set's own order, whichever process and batch each came from.
+
+    Raises:
+        InputError: there are none.
+    """
+    if not found:
+        raise InputError("the evaluation set has no images")
+    listed = [image for image in getattr(dataset, "ids", []) if image in found]
+    unlisted = sorted(found.keys() - set(listed))
+    return {image: found[image] for image in [*listed, *unlisted]}

@@ -15,7 +15,7 @@ from yolox.evaluators import VOCEvaluator as HostVOCEvaluator
 from yolox.utils import is_main_process, synchronize
 
 from yolox_attn.errors import InputError
-from yolox_attn.evaluators.predict import collect, predict
+from yolox_attn.evaluators.predict import collect, in_order, predict
 from yolox_attn.evaluators.results import timing_line, to_results
 from yolox_attn.evaluators.rules import rules_of
 
@@ -79,6 +79,7 @@ class VOCEvaluator(HostVOCEvaluator):  # type: ignore[misc]
             found, timing = collect(found, timing)
         result = 0.0, 0.0, ""
         if is_main_process():
+            found = in_order(found, self.dataloader.dataset)
             classes = list(range(self.num_classes))
             self.detections = to_results(found, classes, self.num_classes)
             self.timing = timing.as_dict()

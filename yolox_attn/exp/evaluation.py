@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from loguru import logger
 from torch import Tensor, nn
+from yolox.utils import get_world_size, is_main_process
 
 from yolox_attn import cost
 from yolox_attn import device as devices
@@ -43,18 +44,22 @@ class Evaluation:
 def evaluate_checkpoint(exp: AttentionExp, checkpoint: Path, how: Conditions) -> Evaluation:
     """Judge the checkpoint on the experiment's validation or test split.
 
+    Of several processes each evaluates its share of the images with its share of the batch, and
+    rank 0 gets what was found; the others get an Evaluation of nothing.
+
     Raises:
         InputError: data or checkpoint do not fit, or the conditions cannot be met.
     """
+    shared = get_world_size() > 1
     evaluator = adapt_evaluator(
-        exp.get_evaluator(how.batch_size, is_distributed=False, testdev=how.test, legacy=how.legacy)
+        exp.get_evaluator(how.batch_size, shared, testdev=how.test, legacy=how.legacy)
     )
     _set_precision(evaluator, how)
     evaluator.per_class_AP = True
     model = _load(exp, checkpoint)
     if how.fuse:
-        model = _fuse(model, next(iter(evaluator.dataloader))[0][:2])
-    ap, ap50, summary = evaluator.evaluate(_place(model, exp, how.device))
+        model = _fuse(model, _first_images(evaluator.dataloader.dataset))
+    ap, ap50, summary = evaluator.evaluate(_place(model, exp, how.device), shared)
     return Evaluation(
         summary=summary,
         figures=getattr(evaluator, "figures", {"AP": float(ap), "AP50": float(ap50)}),
@@ -77,14 +82,22 @@ def time_forward(exp: AttentionExp, checkpoint: Path | None, how: Conditions) ->
 def _load(exp: AttentionExp, checkpoint: Path) -> nn.Module:
     model = exp.get_model()
     init = exp.attention_init
-    logger.info(load_weights(model, checkpoint, attention_init=init, same_classes=True))
+    _tell(load_weights(model, checkpoint, attention_init=init, same_classes=True))
     return model
 
 
 def _fuse(model: nn.Module, images: Tensor) -> nn.Module:
     fused, layers = fuse(model, images)
-    logger.info(f"fused {layers} convolutions with their BatchNorm, outputs compared")
+    _tell(f"fused {layers} convolutions with their BatchNorm, outputs compared")
     return fused
+
+
+def _first_images(dataset: Any) -> Tensor:
+    """Return up to two images of the set, the same on every rank: some ranks may have no share."""
+    images = [dataset[index][0] for index in range(min(2, len(dataset)))]
+    if not images:
+        raise InputError("the evaluation set has no images")
+    return torch.stack([torch.as_tensor(image) for image in images])
 
 
 def _place(model: nn.Module, exp: AttentionExp, device: torch.device) -> nn.Module:
@@ -101,3 +114,8 @@ def _set_precision(evaluator: Any, how: Conditions) -> None:
             f"--{how.precision} needs an evaluator of yolox_attn.evaluators; this Exp's is "
             f"{type(evaluator).__name__}"
         )
+
+
+def _tell(line: str) -> None:
+    if is_main_process():
+        logger.info(line)
