@@ -1,4 +1,9 @@
+import errno
+import math
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +14,8 @@ import torch
 from loguru import logger
 
 from yolox_attn.core import load_weights, read_checkpoint, save_checkpoint
-from yolox_attn.core.checkpoint import file_hash, read_resumable
-from yolox_attn.errors import InputError
+from yolox_attn.core.checkpoint import file_hash, newest_checkpoint, read_resumable
+from yolox_attn.errors import InputError, TrainingError
 from yolox_attn.exp import AttentionExp
 
 
@@ -27,21 +32,117 @@ def saved(path: Path, exp: AttentionExp, **more: Any) -> Path:
     return path
 
 
-def test_a_kill_while_saving_leaves_the_old_file(
+def tensors(value: float) -> dict[str, Any]:
+    return {"model": {"a": torch.full((50_000,), float(value))}}
+
+
+def test_a_failing_save_leaves_the_old_file_and_says_so_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "latest_ckpt.pth"
-    save_checkpoint({"model": {"a": torch.ones(2)}}, path)
+    save_checkpoint(tensors(1), path)
 
     def half(state: object, file: Any) -> None:
         file.write(b"half")
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(torch, "save", half)
-    with pytest.raises(OSError, match="no space"):
-        save_checkpoint({"model": {}}, path)
-    assert read_checkpoint(path)["model"]["a"].sum() == 2
+    with pytest.raises(InputError) as caught:
+        save_checkpoint(tensors(2), path)
+    assert str(caught.value) == (
+        f"cannot write {path}: No space left on device; the last checkpoint is {path}"
+    )
+    assert read_checkpoint(path)["model"]["a"][0] == 1
     assert list(tmp_path.iterdir()) == [path]
+
+
+SAVE = """
+import resource, sys
+from pathlib import Path
+import torch
+from yolox_attn.cli import report_errors
+from yolox_attn.core import save_checkpoint
+@report_errors
+def main(argv):
+    if argv[1]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(argv[1]), int(argv[1])))  # bytes
+    path = Path(argv[0], "latest_ckpt.pth")
+    state = {"model": {"a": torch.full((50_000,), 2.0)}}
+    save_checkpoint(state, path, previous=path.with_name("previous_ckpt.pth"))
+    return 0
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def save_elsewhere(folder: Path, limit: str = "") -> subprocess.CompletedProcess[str]:
+    """Save 200 kB into `folder` by another process, no file of which may exceed `limit` bytes."""
+    command = [sys.executable, "-c", SAVE, str(folder), limit]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("limit", ["3000", "200000"])
+def test_a_limit_on_file_size_leaves_the_old_file(tmp_path: Path, limit: str) -> None:
+    path = tmp_path / "latest_ckpt.pth"
+    save_checkpoint(tensors(1), path)
+    ended = save_elsewhere(tmp_path, limit)
+    message = f"error: cannot write {path}: File too large; the last checkpoint is {path}\n"
+    assert (ended.returncode, ended.stderr) == (2, message)
+    assert read_checkpoint(path)["model"]["a"][0] == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_file_system_leaves_the_old_file(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=320k", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
+        pytest.skip("needs the right to mount a small tmpfs")
+    try:
+        path = disk / "latest_ckpt.pth"
+        save_checkpoint(tensors(1), path)
+        ended = save_elsewhere(disk)
+        assert ended.returncode == 2
+        assert "No space left on device; the last checkpoint is" in ended.stderr
+        assert ended.stderr.count("\n") == 1
+        assert read_checkpoint(path)["model"]["a"][0] == 1
+        assert list(disk.iterdir()) == [path]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_folder_that_may_not_be_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        InputError, match=r"cannot write .*No such file.*there is no checkpoint yet"
+    ):
+        save_checkpoint(tensors(1), tmp_path / "gone" / "latest_ckpt.pth")
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "open", refused)  # whoever is root may write everywhere
+    with pytest.raises(InputError, match="Permission denied; there is no checkpoint yet"):
+        save_checkpoint(tensors(1), tmp_path / "latest_ckpt.pth")
+
+
+def test_what_is_not_finite_is_never_saved(tmp_path: Path) -> None:
+    path, previous = tmp_path / "latest_ckpt.pth", tmp_path / "previous_ckpt.pth"
+    save_checkpoint(tensors(1), path)
+    state = tensors(2) | {"optimizer": {"state": {3: {"momentum_buffer": torch.ones(4)}}}}
+    state["optimizer"]["state"][3]["momentum_buffer"][2] = math.nan
+    with pytest.raises(TrainingError, match=r"optimizer\.state\.3\.momentum_buffer is not finite"):
+        save_checkpoint(state, path, previous=previous)
+    assert read_checkpoint(path)["model"]["a"][0] == 1
+    assert not previous.exists()
+
+
+def test_the_previous_checkpoint_is_kept(tmp_path: Path) -> None:
+    path, previous = tmp_path / "latest_ckpt.pth", tmp_path / "previous_ckpt.pth"
+    for value in (1, 2, 3):
+        save_checkpoint(tensors(value), path, previous=previous)
+    kept = [read_checkpoint(each)["model"]["a"][0] for each in (path, previous)]
+    assert kept == [3, 2]
 
 
 def test_a_new_file_has_ordinary_permissions(tmp_path: Path) -> None:
@@ -72,8 +173,10 @@ class Evil:
     [
         (None, "no checkpoint"),
         (b"", "not a readable checkpoint"),
-        (b"hello", "refused, not plain weights|not a readable"),
-        ({"model": Evil()}, "refused, not plain weights"),
+        (b"hello", "not a readable checkpoint"),
+        (b"\x80\x02garbage", "not a readable checkpoint"),
+        ({"model": Evil()}, r"refused: it carries code \(\w+\.mkdir\), which loading would run"),
+        (torch.nn.Linear(1, 1), r"it carries code \(torch\.nn\.modules\.linear\.Linear\)"),
         ({"weights": 1}, "no weights under the key 'model'"),
         ([1, 2], "no weights under the key 'model'"),
     ],
@@ -152,6 +255,105 @@ def test_names_from_a_parallel_model_are_stripped(tiny: Callable, tmp_path: Path
     state = {f"module.{k}": v for k, v in tiny().get_model().state_dict().items()}
     save_checkpoint({"model": state}, tmp_path / "ddp.pth")
     load_weights(tiny().get_model(), tmp_path / "ddp.pth")
+
+
+def whole(**changes: Any) -> dict[str, Any]:
+    """What a checkpoint must have for training to go on from it."""
+    state: dict[str, Any] = {"model": {"a": torch.ones(5000)}, "optimizer": {}, "start_epoch": 2}
+    return state | changes
+
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"start_epoch": "three"}, "damaged (start_epoch is 'three')"),
+        ({"start_epoch": True}, "damaged (start_epoch is 'True')"),
+        ({"start_epoch": -1}, "damaged (it is before the first epoch)"),
+        ({"start_iter": 1.5}, "damaged (start_iter is '1.5')"),
+        ({"optimizer": [1]}, "damaged (optimizer is '[1]')"),
+        ({"weights": None}, "damaged (weights is 'None')"),
+        ({"model": {"a": torch.tensor([math.inf])}}, "model.a is not finite"),
+    ],
+)
+def test_a_checkpoint_that_makes_no_sense_is_refused(
+    tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
+    path = tmp_path / "x.pth"
+    torch.save(whole(**changes), path)
+    with pytest.raises(InputError) as caught:
+        read_resumable(path, CPU)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_byte_changed_on_the_disk_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    save_checkpoint(whole(), path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # among the weights, where torch looks at no sum
+    path.write_bytes(content)
+    assert read_checkpoint(path)
+    with pytest.raises(InputError, match=r"damaged .* is not what was written"):
+        read_resumable(path, CPU)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.9, 0.99, 0.999])
+def test_a_checkpoint_cut_anywhere_is_one_line(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "x.pth"
+    save_checkpoint(whole(), path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(InputError, match=r"not a readable checkpoint|damaged") as caught:
+        read_resumable(path, CPU)
+    assert "\n" not in str(caught.value)
+
+
+def test_our_own_file_loads_without_an_allow_list(tmp_path: Path) -> None:
+    save_checkpoint(whole(best_ap=0.5, input_size=[64, 64]), tmp_path / "x.pth")
+    assert torch.load(tmp_path / "x.pth", weights_only=True)["best_ap"] == 0.5
+
+
+def test_a_stock_parallel_checkpoint_resumes(tmp_path: Path) -> None:
+    given = {"model": {"module.a": torch.ones(2)}, "best_ap": np.float64(0.4)}
+    torch.save(whole(**given), tmp_path / "x.pth")
+    assert list(read_resumable(tmp_path / "x.pth", CPU)["model"]) == ["a"]
+
+
+def test_the_newest_readable_checkpoint_is_found(tmp_path: Path, warnings: list[str]) -> None:
+    names = ("epoch_1", "best", "previous", "latest")
+    paths = {name: tmp_path / f"{name}_ckpt.pth" for name in names}
+    for age, path in enumerate(paths.values()):
+        save_checkpoint(whole(start_epoch=age), path)
+        os.utime(path, (1000 + age, 1000 + age))
+    os.utime(paths["best"], (5000, 5000))  # written last, but by name latest comes first
+    for name in ("latest", "previous", "best"):
+        found, state = newest_checkpoint(tmp_path, CPU)
+        assert found == paths[name]
+        assert state["start_epoch"] == names.index(name)
+        paths[name].write_bytes(paths[name].read_bytes()[:500])
+    warnings.clear()
+    assert newest_checkpoint(tmp_path, CPU)[0] == paths["epoch_1"]
+    assert [line.split(":")[0] for line in warnings] == [
+        str(paths[name]) for name in ("latest", "previous", "best")
+    ]
+    paths["epoch_1"].write_bytes(b"")
+    with pytest.raises(InputError, match=r"holds no readable checkpoint: .*latest.*and 3 more"):
+        newest_checkpoint(tmp_path, CPU)
+
+
+def test_without_a_checkpoint_there_is_nothing_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no checkpoint to go on from; drop --resume"):
+        newest_checkpoint(tmp_path / "none", CPU)
+
+
+def test_weights_that_are_not_finite_are_refused(tiny: Callable, tmp_path: Path) -> None:
+    state = tiny().get_model().state_dict()
+    state["head.stems.0.conv.weight"] = state["head.stems.0.conv.weight"] * math.nan
+    torch.save({"model": state}, tmp_path / "x.pth")
+    with pytest.raises(InputError, match=r"head\.stems\.0\.conv\.weight is not finite"):
+        load_weights(tiny().get_model(), tmp_path / "x.pth")
 
 
 def test_weights_alone_do_not_resume(tmp_path: Path) -> None:
