@@ -1,5 +1,6 @@
 """The dispatcher: names, exit codes, and what is decided before torch is imported."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from yolox_attn import __version__, cli
-from yolox_attn.errors import InputError
+from yolox_attn.errors import InputError, Interrupted, TrainingError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,6 +49,36 @@ def test_users_mistakes_are_one_line_and_status_2(
     assert capsys.readouterr().err == "error: no such folder: x\n"
 
 
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (TrainingError("epoch 1: loss is nan"), 1, "error: epoch 1: loss is nan\n"),
+        (Interrupted("stopped and saved"), 75, "stopped and saved\n"),
+        (OSError(errno.ENOSPC, "No space left"), 2, "error: No space left\n"),
+        (OSError(errno.EFBIG, "File too large", "a.pth"), 2, "error: a.pth: File too large\n"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "x"),
+            2,
+            "error: x: Permission denied\n",
+        ),
+        (OSError(errno.EROFS, "Read-only", "run.json"), 2, "error: run.json: Read-only\n"),
+    ],
+)
+def test_each_way_to_end_has_one_line_and_a_code_of_its_own(
+    capsys: pytest.CaptureFixture[str], error: BaseException, code: int, says: str
+) -> None:
+    assert cli.report_errors(raising(error))([]) == code
+    assert capsys.readouterr().err == says
+
+
+def test_one_of_several_processes_says_which(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    assert cli.report_errors(raising(InputError("no image")))([]) == 2
+    assert capsys.readouterr().err == "[rank 1] error: no image\n"
+
+
 def test_ctrl_c_is_130(command: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     command.main = raising(KeyboardInterrupt())  # type: ignore[attr-defined]
     assert cli.main(["train"]) == 130
@@ -57,6 +88,8 @@ def test_ctrl_c_is_130(command: ModuleType, capsys: pytest.CaptureFixture[str]) 
 def test_a_fault_of_the_program_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         cli.report_errors(raising(ZeroDivisionError()))([])
+    with pytest.raises(ConnectionError):
+        cli.report_errors(raising(ConnectionError(errno.ECONNRESET, "reset")))([])
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,29 @@
+import dataclasses
+import errno
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
+from run_folders import make_record
 
 from yolox_attn.core.journal import Journal
 from yolox_attn.core.record import first_record
-from yolox_attn.runs import read_metrics, read_record
+from yolox_attn.errors import Interrupted, TrainingError
+from yolox_attn.runs import held, read_metrics, read_record
+
+
+@contextmanager
+def started(folder: Path, **changes: object) -> Iterator[Journal]:
+    """The journal of a run that does nothing."""
+    journal = Journal(folder, rank=0, device=torch.device("cpu"))
+    fresh = {"state": "running", "epoch": 0, "pid": 1} | changes
+    with journal.open():
+        record = dataclasses.replace(make_record("yolox_s", 0, None), **fresh)
+        journal.start(record, "tensorboard", {})
+        yield journal
 
 
 @pytest.fixture
@@ -51,6 +67,10 @@ def test_the_record_says_what_was_run(finished: Path) -> None:
     assert record.seconds > 0
     assert record.images_per_second > 0
     assert record.started <= record.ended
+    assert (record.accumulate, record.processes, record.deterministic) == (1, 1, False)
+    assert record.cpu
+    assert record.host
+    assert record.resumed == []
 
 
 def test_a_failed_run_says_so_and_why(tiny: Callable, train: Callable, tmp_path: Path) -> None:
@@ -65,6 +85,58 @@ def test_a_failed_run_says_so_and_why(tiny: Callable, train: Callable, tmp_path:
     record = read_record(tmp_path / "tiny")
     assert (record.state, record.error) == ("failed", "RuntimeError: the roof fell in")
     assert record.ended is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(Interrupted("stopped"), "interrupted"), (TrainingError("loss is nan"), "failed")],
+)
+def test_the_record_says_how_it_ended(tmp_path: Path, error: Exception, state: str) -> None:
+    with pytest.raises(type(error)), started(tmp_path):
+        raise error
+    record = read_record(tmp_path)
+    assert (record.state, record.error) == (state, f"{type(error).__name__}: {error}")
+
+
+def test_a_full_disk_does_not_hide_why_the_run_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(TrainingError, match="loss is nan"), started(tmp_path):
+        monkeypatch.setattr("yolox_attn.core.journal.write_record", full)
+        raise TrainingError("loss is nan")
+
+
+def test_nobody_else_may_train_there_meanwhile(tmp_path: Path) -> None:
+    with started(tmp_path):
+        assert held(tmp_path)
+        assert read_record(tmp_path).state == "running"
+    assert held(tmp_path) is False
+
+
+def test_what_a_killed_run_was_writing_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".latest_ckpt.pth.1.tmp").write_text("half")
+    with started(tmp_path):
+        pass
+    assert not list(tmp_path.glob("*.tmp"))
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_a_continued_run_keeps_its_metrics_and_adds_to_its_time(tmp_path: Path) -> None:
+    with started(tmp_path) as journal:
+        for epoch in (1, 2, 3):
+            journal.epoch({"epoch": epoch})
+        journal.detections([{"image_id": 1}])
+    with started(tmp_path, epoch=2, seconds=100.0, resumed=[{"epoch": 2}]):
+        pass
+    assert [row["epoch"] for row in read_metrics(tmp_path)] == [1, 2]
+    assert 100 < read_record(tmp_path).seconds < 110
+    assert (tmp_path / "detections.json").exists()
+    with started(tmp_path):
+        assert not read_metrics(tmp_path)
+        assert not (tmp_path / "detections.json").exists()
 
 
 def test_a_block_of_ones_own_is_recorded_by_its_qualname(tiny: Callable, train: Callable) -> None:

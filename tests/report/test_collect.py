@@ -6,6 +6,7 @@ import pytest
 from yolox_attn.errors import InputError
 from yolox_attn.report import find_runs
 from yolox_attn.report.collect import by_variant, describe_attention
+from yolox_attn.runs import hold
 
 WriteRun = Callable[..., Path]
 
@@ -46,6 +47,32 @@ def test_every_run_that_cannot_be_used_is_named(write_run: WriteRun) -> None:
     assert f"{folders[3]}: the run has no evaluation" in text
     assert str(folders[0]) not in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ("running", "the run is running, 2 epochs done; let it end"),
+        ("interrupted", "the run was interrupted, 2 epochs done; go on with --resume"),
+        ("killed", "the run was killed, 2 epochs done; its process is gone: go on with --resume"),
+    ],
+)
+def test_what_to_do_about_a_run_that_did_not_end(
+    write_run: WriteRun, state: str, says: str
+) -> None:
+    folder = write_run("yolox_s", state="running" if state == "killed" else state, epoch=2)
+    if state == "killed":
+        with hold(folder):
+            pass
+    with pytest.raises(InputError) as caught:
+        find_runs([folder])
+    assert f"{folder}: {says}" in str(caught.value)
+
+
+def test_a_run_that_its_own_judge_ended_is_refused(write_run: WriteRun) -> None:
+    folder = write_run("yolox_s", stopped_early={"epoch": 2, "patience": 1, "best_epoch": 1})
+    with pytest.raises(InputError, match="its validation split ended the run after epoch 2"):
+        find_runs([folder])
 
 
 def test_one_variant_and_seed_twice(write_run: WriteRun, tmp_path: Path) -> None:

@@ -134,3 +134,20 @@ def test_other_machines_and_versions_are_noted(write_run: WriteRun) -> None:
         "The runs differ in torch version: 2.9 (yolox_s, yolox_s_cam seed 1); "
         "2.8 (yolox_s_cam seed 0).",
     )
+
+
+def test_runs_that_a_stop_has_changed_are_noted(write_run: WriteRun) -> None:
+    exact = {"at": "2026", "epoch": 1, "iteration": 3, "exact": True}
+    folders = [write_run("yolox_s", 0), write_run("yolox_s", 1, resumed=[exact])]
+    folders += [write_run("yolox_s_cam", 0, resumed=[exact, {**exact, "exact": False}])]
+    folders += [write_run("yolox_s_cam", 1)]
+    notes = compare(find_runs(folders)).notes
+    assert len(notes) == 1
+    assert notes[0].startswith("Stopped and continued, but not exactly: yolox_s_cam seed 0; with")
+
+
+def test_one_batch_in_one_pass_or_two_is_noted(write_run: WriteRun) -> None:
+    folders = [write_run("yolox_s", seed) for seed in (0, 1)]
+    folders += [write_run("yolox_s_cam", seed, batch_size=4, accumulate=2) for seed in (0, 1)]
+    (note,) = compare(find_runs(folders)).notes
+    assert note == "The runs differ in images of one forward pass: 8 (yolox_s); 4 (yolox_s_cam)."

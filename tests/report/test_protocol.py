@@ -24,6 +24,8 @@ WriteRun = Callable[..., Path]
         ({"data": {"val_sha256": "c" * 64}}, "(val_sha256 bbbbbbbbbbbb / cccccccccccc)"),
         ({"data": {"train_images": 91}}, "another data set (train_images 90 / 91)"),
         ({"batch_size": 16}, r"another schedule (batch_size 8 / 16)"),
+        ({"accumulate": 2}, r"another schedule (batch_size 8 / 16)"),
+        ({"processes": 2}, r"another schedule (processes 1 / 2)"),
         ({"precision": "bf16"}, r"another schedule (precision fp32 / bf16)"),
         ({"epoch": 2}, r"another schedule (epochs trained 3 / 2)"),
         ({"pretrained": {"file": "w", "sha256": "d" * 64}}, "(pretrained None / dddddddddddd)"),
@@ -52,6 +54,8 @@ def test_another_protocol_is_refused(
         {"config": {"print_interval": 1, "data_num_workers": 9, "eval_interval": 2, "seed": 5}},
         {"config": {"data_dir": "moved", "train_ann": "renamed.json"}},
         {"data": {"dir": "moved", "train_ann": "renamed.json"}},
+        {"batch_size": 4, "accumulate": 2, "cpu": "another"},
+        {"config": {"channels_last": False, "patience": 3}},
         {"threads": 8, "device": "cuda:0", "memory_format": "contiguous", "seconds": 9.0},
     ],
 )

@@ -13,7 +13,7 @@ def make_notes(variants: Variants) -> tuple[str, ...]:
     baseline, *others = variants.values()
     runs = [run for members in variants.values() for run in members]
     notes = [_single_runs(variants), *(_pairing(each, baseline) for each in others)]
-    notes += [_mixed(variants, *fact) for fact in FACTS]
+    notes += [_continued(runs), *(_mixed(variants, *fact) for fact in FACTS)]
     packages = sorted({package for run in runs for package in run.record.versions})
     notes += [_mixed(variants, f"{package} version", _version(package)) for package in packages]
     return tuple(note for note in notes if note)
@@ -53,6 +53,19 @@ def _pairing(runs: Sequence[Run], baseline: Sequence[Run]) -> str | None:
     if not common:
         return f"{name}: no seed in common, so the difference is one of means and unpaired."
     return f"{name}: the difference is over the seeds that both have: {', '.join(common)}."
+
+
+def _continued(runs: Sequence[Run]) -> str | None:
+    """Name the runs whose numbers a stop has changed."""
+    changed = [
+        run.title for run in runs if not all(each.get("exact") for each in run.record.resumed)
+    ]
+    if not changed:
+        return None
+    return (
+        f"Stopped and continued, but not exactly: {', '.join(changed)}; without the stop the "
+        "numbers would be others, as with another seed."
+    )
 
 
 def _mixed(variants: Variants, what: str, fact: Callable[[RunRecord], object]) -> str | None:

@@ -7,8 +7,9 @@ from yolox_attn.errors import InputError
 from yolox_attn.report.collect import Run
 from yolox_attn.runs import COSMETIC, RunRecord, identify_data
 
-# Beside what is cosmetic everywhere: it changes the last bits, and is told in a note.
-ROUNDING = {"channels_last"}
+# Beside what is cosmetic everywhere: the memory format changes the last bits and is told in a
+# note; patience changes nothing unless it ended the run, and such a run is refused by itself.
+HARMLESS = {"channels_last", "patience"}
 
 KINDS = {
     "detector": {"depth", "width", "act", "depthwise"},
@@ -39,7 +40,7 @@ def _protocol(record: RunRecord) -> dict[str, Any]:
     settings = {
         key: value
         for key, value in record.config.items()
-        if key not in COSMETIC | ROUNDING and not key.startswith("attention")
+        if key not in COSMETIC | HARMLESS and not key.startswith("attention")
     }
     return {
         **settings,
