@@ -73,6 +73,13 @@ def test_two_seeds_differ_in_order_and_augmentation(
     assert not np.array_equal(first.dataset[address][0], second.dataset[address][0])
 
 
+def test_an_image_looks_different_each_time_it_comes(
+    mosaic: Callable[..., MosaicDetection],
+) -> None:
+    samples = exact_loader(mosaic(), 4, seed=0, workers=0).dataset
+    assert not np.array_equal(samples[True, 2, 9][0], samples[True, 2, 21][0])
+
+
 def test_loading_leaves_the_global_streams_alone(mosaic: Callable[..., MosaicDetection]) -> None:
     seed_everything(4)
     expected = torch.rand(())

@@ -33,7 +33,7 @@ def test_it_counts_what_it_leaves_out_of_the_last_image() -> None:
     transform = CountingTransform(3)
     seed_everything(0)
     large = np.array([[10.0, 10, 40, 40, 1]])
-    small = np.array([[10.0, 10, 11, 40, 1]])  # 0.8 pixels wide at 64
+    small = np.array([[10.0, 10, 11.1, 40, 1]])  # 0.9 pixels wide at 64
     for count, cut in ((5, 2), (3, 0), (9, 6), (0, 0)):
         targets = np.vstack([np.repeat(large, count, axis=0), small, small])
         transform(IMAGE.copy(), targets, (64, 64))

@@ -53,6 +53,7 @@ def test_asking_disturbs_nothing(drawn: Path) -> None:
     expected = torch.rand(())
     torch.manual_seed(0)
     images_of(loader, [5])
+    assert "pull_item" not in vars(loader.dataset.dataset._dataset)
     assert torch.equal(torch.rand(()), expected)
     assert torch.equal(next(iter(loader))[0], undisturbed[0])
 

@@ -101,12 +101,9 @@ class SeededSamples(Dataset[tuple[Any, ...]]):
 
     def __getitem__(self, address: Address) -> tuple[Any, ...]:
         mosaic, index, counter = address
-        transform: Any = getattr(self.dataset, "preproc", None)
-        if hasattr(transform, "cut"):
-            transform.cut = 0  # an item that never meets the transform cuts nothing
         with stream(self.seed, "sample", counter):
             item = self.dataset[mosaic, index]
-        return (*item, getattr(transform, "cut", 0))
+        return (*item, getattr(getattr(self.dataset, "preproc", None), "cut", 0))
 
 
 def exact_loader(  # noqa: PLR0913 - the sampler's arguments and the loader's
