@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import pytest
 import torch
 from killing import differing, outcome
 
+from yolox_attn.core import AttentionTrainer
 from yolox_attn.errors import InputError, Interrupted
 from yolox_attn.runs import read_metrics, read_record
 
 LONG = {"max_epoch": 4, "warmup_epochs": 1, "no_aug_epochs": 1}  # mosaic off from the third epoch
-STEPS = 3
 
 
 @pytest.fixture
@@ -28,46 +29,49 @@ def whole(tiny: Callable, train: Callable, tmp_path: Path) -> Callable[..., Path
     return run
 
 
-def interrupt_after(exp: Any, steps: int, accumulate: int) -> None:
+def interrupt_after(trainer: AttentionTrainer, steps: int) -> None:
     """Send this process a real SIGTERM in the middle of step number `steps`, from 1."""
-    preprocess, calls = exp.preprocess, iter(range(1, 10**6))
+    calls = count(1)
+    take = AttentionTrainer._fetch
 
-    def counting(*batch: Any) -> Any:
-        if next(calls) == steps * accumulate:
+    def counting() -> Any:
+        if next(calls) == steps:
             os.kill(os.getpid(), signal.SIGTERM)
-        return preprocess(*batch)
+        return take(trainer)
 
-    exp.preprocess = counting
+    trainer._fetch = counting
 
 
-def interrupt_evaluation(exp: Any, number: int) -> None:
-    evaluate, calls = exp.eval, iter(range(1, 100))
+def interrupt_evaluation(trainer: AttentionTrainer, number: int) -> None:
+    """Send it while the first batch of evaluation `number`, from 1, is in the network."""
+    calls, begin = count(1), trainer._begin
 
-    def counting(model: Any, evaluator: Any, *rest: Any) -> Any:
-        def stopped(*_: Any) -> None:
+    def counting(*_: Any) -> None:
+        if next(calls) == 2 * number - 1:  # five images are two batches
             os.kill(os.getpid(), signal.SIGTERM)
 
-        if next(calls) == number:  # in the middle: the network is asked for the first batch
-            model.head.register_forward_hook(stopped)
-        return evaluate(model, evaluator, *rest)
+    def beginning() -> None:
+        trainer.ema_model.ema.head.register_forward_hook(counting)
+        begin()
 
-    exp.eval = counting
+    trainer._begin = beginning
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("stops", [(1, 4, 1), (6, 2)], ids=["early", "across the switch"])
 def test_interrupted_between_steps_a_run_ends_in_the_same_bits(
     stops: tuple[int, ...], workers: int, whole: Callable, tiny: Callable, train: Callable,
-    tmp_path: Path,
+    train_args: Callable, tmp_path: Path,
 ) -> None:  # fmt: skip
     settings = {**LONG, "data_num_workers": workers, "enable_mixup": True, "eval_interval": 1}
     reference = whole(accumulate=2, data_num_workers=0, enable_mixup=True, eval_interval=1)
     flags = {"batch_size": 2, "accumulate": 2}
     for number, steps in enumerate(stops):
         exp = tiny(output_dir=str(tmp_path / "stopped"), **settings)
-        interrupt_after(exp, steps, 2)
+        trainer = exp.get_trainer(train_args(resume=number > 0, **flags))
+        interrupt_after(trainer, steps)
         with pytest.raises(Interrupted, match=r"stopped \(SIGTERM\) and saved"):
-            train(exp, resume=number > 0, **flags)
+            trainer.train()
     assert read_record(tmp_path / "stopped/tiny").state == "interrupted"
     folder = train(tiny(output_dir=str(tmp_path / "stopped"), **settings), resume=True, **flags)
     assert differing(outcome(reference), outcome(folder.folder)) == []
@@ -76,13 +80,14 @@ def test_interrupted_between_steps_a_run_ends_in_the_same_bits(
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_interrupted_in_an_evaluation_a_run_ends_in_the_same_bits(
-    number: int, whole: Callable, tiny: Callable, train: Callable, tmp_path: Path
-) -> None:
+    number: int, whole: Callable, tiny: Callable, train: Callable, train_args: Callable,
+    tmp_path: Path,
+) -> None:  # fmt: skip
     settings = {**LONG, "output_dir": str(tmp_path / "stopped"), "eval_interval": 1}
-    exp = tiny(**settings)
-    interrupt_evaluation(exp, number)
+    trainer = tiny(**settings).get_trainer(train_args())
+    interrupt_evaluation(trainer, number)
     with pytest.raises(Interrupted):
-        train(exp)
+        trainer.train()
     assert len(read_metrics(tmp_path / "stopped/tiny")) == number - 1
     folder = train(tiny(**settings), resume=True).folder
     assert differing(outcome(whole(eval_interval=1)), outcome(folder)) == []
@@ -104,12 +109,12 @@ def test_another_seed_gives_another_run(whole: Callable) -> None:
 
 
 def test_without_a_seed_one_is_drawn_recorded_and_resumed(
-    tiny: Callable, train: Callable, tmp_path: Path
+    tiny: Callable, train: Callable, train_args: Callable, tmp_path: Path
 ) -> None:
-    exp = tiny(seed=None, **LONG)
-    interrupt_after(exp, 2, 1)
+    trainer = tiny(seed=None, **LONG).get_trainer(train_args())
+    interrupt_after(trainer, 2)
     with pytest.raises(Interrupted):
-        train(exp)
+        trainer.train()
     drawn = read_record(tmp_path / "tiny").seed
     assert isinstance(drawn, int)
     train(tiny(seed=None, **LONG), resume=True)
