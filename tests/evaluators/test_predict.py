@@ -1,3 +1,4 @@
+import json
 import socket
 
 import pytest
@@ -6,12 +7,19 @@ import torch.multiprocessing as mp
 from planted import SIDE, PlantedModel, PlantedSet, box, evaluator_of, truth_of
 from torch import nn
 from torch.utils.data import DataLoader
-from torch.utils.data.distributed import DistributedSampler
 from yolox.utils import postprocess
 
+from yolox_attn.data.shards import Share
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators import COCOEvaluator
-from yolox_attn.evaluators.predict import Timing, collect, evaluation_mode, keep_best, predict
+from yolox_attn.evaluators.predict import (
+    Timing,
+    collect,
+    evaluation_mode,
+    in_order,
+    keep_best,
+    predict,
+)
 from yolox_attn.evaluators.rules import Rules, model_device
 
 RULES = Rules(image_size=(SIDE, SIDE), num_classes=2, confidence=0.25, nms_iou=0.5)
@@ -124,9 +132,20 @@ def test_a_decoder_is_applied():
     assert seen == ["torch.FloatTensor"]
 
 
-def test_no_image_is_an_error():
+def test_no_image_is_an_error_once_all_shares_are_together():
+    found, timing = predict(PlantedModel([[]]), [], RULES)  # as of a rank without a share
+    assert timing.as_dict() == {"forward_ms": 0, "nms_ms": 0, "images": 0}
     with pytest.raises(InputError, match="no images"):
-        predict(PlantedModel([[]]), [], RULES)
+        in_order(found, PlantedSet(truth_of([], images=())))
+
+
+def test_images_come_in_the_order_of_the_set():
+    found = {image: torch.zeros(0, 7) for image in (3, 9, 1, 7)}
+    images = PlantedSet(truth_of([], images=(1, 3, 7)))
+    images.ids = [7, 1, 3]
+    assert list(in_order(found, images)) == [7, 1, 3, 9]
+    images.ids = [("VOC2007", "a"), ("VOC2007", "b")]  # as the host's VOC set: ids are positions
+    assert list(in_order(found, images)) == [1, 3, 7, 9]
 
 
 def test_the_device_is_the_models():
@@ -148,27 +167,34 @@ def test_images_that_two_ranks_saw_count_once(monkeypatch):
     assert timing == Timing(images=4, forward=4.0, nms=1.0)
 
 
+ANSWERS = [[(0, 0.9, WHOLE)], [(0, 0.8, WHOLE)], [], [(0, 0.7, WHOLE), (0, 0.3, WHOLE)]]
+
+
+def judge(images, *, rank=0, ranks=1):
+    coco = truth_of([(image, 1, WHOLE) for image in images], images=images)
+    evaluator = evaluator_of(COCOEvaluator, coco)
+    dataset = evaluator.dataloader.dataset
+    evaluator.dataloader = DataLoader(dataset, sampler=Share(len(dataset), rank, ranks))
+    result = evaluator.evaluate(PlantedModel(ANSWERS), distributed=ranks > 1)
+    return result[:2], evaluator.detections
+
+
 def judge_a_share(rank, ranks, port, folder):
     torch.distributed.init_process_group(
         "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=ranks
     )
-    coco = truth_of([(i, 1, WHOLE) for i in (1, 2, 3)], images=(1, 2, 3))
-    evaluator = evaluator_of(COCOEvaluator, coco)
-    shares = DistributedSampler(evaluator.dataloader.dataset, shuffle=False)  # pads 3 to 4
-    evaluator.dataloader = DataLoader(evaluator.dataloader.dataset, sampler=shares)
-    model = PlantedModel([[(0, 0.9, WHOLE)], [(0, 0.8, WHOLE)], []])
-    result = evaluator.evaluate(model, distributed=True)
-    torch.save((result, evaluator.detections), folder / f"{rank}.pt")
+    many, one = judge((1, 2, 3, 4), rank=rank, ranks=ranks), judge((5,), rank=rank, ranks=ranks)
+    torch.save((many, one), folder / f"{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
-@pytest.mark.slow
-def test_two_processes_judge_as_one(tmp_path):
+def test_two_processes_judge_as_one_also_where_one_has_no_image(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(judge_a_share, args=(2, port, tmp_path), nprocs=2)
-    (ap, _, _), detections = torch.load(tmp_path / "0.pt")
-    assert sorted(d["image_id"] for d in detections) == [1, 2]
-    assert ap == pytest.approx(67 / 101)  # two of three found: recall 0 to 0.66
-    assert torch.load(tmp_path / "1.pt") == ((0.0, 0.0, ""), [])
+    mp.start_processes(judge_a_share, args=(2, port, tmp_path), nprocs=2, start_method="fork")
+    many, one = torch.load(tmp_path / "0.pt")
+    assert json.dumps(many) == json.dumps(judge((1, 2, 3, 4)))
+    assert json.dumps(one) == json.dumps(judge((5,)))
+    assert [d["image_id"] for d in many[1]] == [1, 2, 4]
+    assert torch.load(tmp_path / "1.pt") == (((0.0, 0.0), []),) * 2

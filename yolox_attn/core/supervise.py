@@ -57,12 +57,17 @@ def supervise(command: Sequence[str], environments: Sequence[Mapping[str, str]])
 
 
 def _wait(ranks: Sequence[Rank]) -> tuple[int, int]:
-    """Wait until all have ended: number and exit code of the first that failed, else (0, 0)."""
+    """Wait until all have ended: number and exit code of the one that failed, else (0, 0).
+
+    Ranks that end because another is gone may be seen to end before it: the cause is told among
+    all that ended before any was asked to.
+    """
     first: tuple[int, int] | None = None
     since, asked = 0.0, False
-    while any(rank.poll() is None for rank in ranks):
-        if first is None and (first := _first_failure(ranks)):
-            since = time.monotonic()
+    while None in [rank.poll() for rank in ranks]:  # every one: returncode is known once polled
+        if not asked and (failed := _first_failure(ranks)):
+            since = time.monotonic() if first is None else since
+            first = failed
         if first is not None:
             waited = time.monotonic() - since - (SAVE if first[1] == Interrupted.CODE else LEAVE)
             if waited > 0 and not asked:
@@ -72,7 +77,7 @@ def _wait(ranks: Sequence[Rank]) -> tuple[int, int]:
                 for rank in ranks:
                     _kill(rank)
         time.sleep(POLL)
-    return first or _first_failure(ranks) or (0, 0)
+    return (first if asked else _first_failure(ranks)) or (0, 0)
 
 
 def _first_failure(ranks: Sequence[Rank]) -> tuple[int, int] | None:

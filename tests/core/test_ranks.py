@@ -1,0 +1,85 @@
+"""What ranks tell each other: alone, and in two processes joined by gloo."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import nn
+
+from yolox_attn.core.ranks import any_rank, average_norm, gather_objects, on_rank_zero
+from yolox_attn.errors import InputError
+
+
+def refuse() -> None:
+    raise InputError(f"seen by rank {dist.get_rank() if dist.is_initialized() else 0}")
+
+
+def test_alone_everything_is_as_it_was() -> None:
+    norm = nn.BatchNorm2d(2)
+    norm.running_mean.fill_(3)  # type: ignore[union-attr, operator]
+    average_norm(norm)
+    assert norm.running_mean.tolist() == [3, 3]  # type: ignore[union-attr]
+    assert any_rank(True, False) == (True, False)
+    assert gather_objects("a") == ["a"]
+    assert on_rank_zero(lambda: 7) == 7
+    with pytest.raises(InputError, match="seen by rank 0"):
+        on_rank_zero(refuse)
+
+
+def talk(rank: int, port: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+    raw, ema = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), nn.BatchNorm1d(2)
+    weight = raw[0].weight.detach().clone()
+    raw[1].running_var.copy_(torch.tensor([1.0, 2, 3, 4]) + 2 * rank)
+    ema.running_mean.fill_(0.1)
+    average_norm(raw, ema, nn.BatchNorm2d(3, track_running_stats=False))
+    heard: dict[str, Any] = {
+        "var": raw[1].running_var.tolist(),
+        "same": bool((ema.running_mean == torch.full((2,), 0.1)).all()),
+        "untouched": torch.equal(raw[0].weight, weight),
+        "any": any_rank(rank == 1, False, True),
+        "gathered": gather_objects({"rank": rank}),
+        "zero": on_rank_zero(lambda: f"drawn by {rank}"),
+    }
+    try:
+        on_rank_zero(refuse)
+    except InputError as error:
+        heard["refused"] = str(error)
+    torch.save(heard, folder / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each of two ranks heard."""
+    folder = tmp_path_factory.mktemp("ranks")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mp.start_processes(talk, args=(port, folder), nprocs=2, start_method="fork")
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+def test_norm_statistics_are_the_mean_and_nothing_else_changes(heard: list[dict[str, Any]]) -> None:
+    for each in heard:
+        assert each["var"] == [2, 3, 4, 5]
+        assert each["same"], "equal statistics must stay as they are, bit for bit"
+        assert each["untouched"]
+
+
+def test_a_flag_of_one_rank_is_heard_by_all(heard: list[dict[str, Any]]) -> None:
+    assert [each["any"] for each in heard] == [(True, False, True)] * 2
+
+
+def test_rank_zero_gathers_in_order(heard: list[dict[str, Any]]) -> None:
+    assert [each["gathered"] for each in heard] == [[{"rank": 0}, {"rank": 1}], []]
+
+
+def test_what_rank_zero_finds_or_refuses_holds_for_all(heard: list[dict[str, Any]]) -> None:
+    assert [each["zero"] for each in heard] == ["drawn by 0"] * 2
+    assert [each["refused"] for each in heard] == ["seen by rank 0"] * 2
