@@ -39,7 +39,7 @@ class Life:
 
 
 def command(data: Path, out: Path, workers: int, *flags: str) -> list[str]:
-    """YOLOX-nano with mosaic, mixup, multi-scale, EMA and accumulation, small enough to wait for."""
+    """YOLOX-nano with mosaic, mixup, multi-scale, EMA and accumulation, made small."""
     settings = {
         "max_epoch": EPOCHS, "warmup_epochs": 1, "no_aug_epochs": 1, "eval_interval": 1,
         "print_interval": 1, "input_size": "64,64", "test_size": "64,64", "random_size": "1,3",
@@ -91,7 +91,8 @@ def while_saving(life: Life, epoch: int) -> Callable[[], bool]:
 
     def ready() -> bool:
         return reached() and any(
-            "ckpt" in entry.name and entry.name.endswith(".tmp") for entry in os.scandir(life.folder)
+            "ckpt" in entry.name and entry.name.endswith(".tmp")
+            for entry in os.scandir(life.folder)
         )
 
     return ready
@@ -140,14 +141,12 @@ def kill_again_and_again(
 
 def where(life: Life) -> str:
     """Say what a killed process was doing, by what it left."""
-    text = life.text()
+    text, steps = life.text(), life.steps()
     last = text.strip().splitlines()[-1] if text.strip() else ""
+    place = f"after step {steps[-1]}" if steps else "before its first step"
     if any(entry.name.endswith(".tmp") for entry in os.scandir(life.folder)):
-        return "saving"
-    if "mean loss" in last:
-        return "evaluating"
-    steps = life.steps()
-    return f"after step {steps[-1]}" if steps else "before its first step"
+        return f"saving {place}"
+    return f"evaluating {place}" if "mean loss" in last else place
 
 
 def outcome(folder: Path) -> dict[str, Any]:

@@ -61,9 +61,9 @@ def load_start(
         raise InputError(f"{state['path']} does not continue this experiment: {reason}") from error
 
 
-def training_loader(exp: Any, args: Namespace, device: torch.device) -> DataLoader[Any]:
+def training_loader(exp: Any, args: Namespace, device: torch.device) -> Any:
     """Return the Exp's loader with numbered batches, or as it is where that cannot be done."""
-    loader: DataLoader[Any] = exp.get_data_loader(
+    loader = exp.get_data_loader(
         batch_size=args.batch_size,
         is_distributed=get_world_size() > 1,
         no_aug=exp.no_aug_epochs >= exp.max_epoch,

@@ -25,12 +25,12 @@ from yolox_attn import device as devices
 from yolox_attn.core import guard, prepare
 from yolox_attn.core import record as describe
 from yolox_attn.core.batches import Batches
-from yolox_attn.core.checkpoint import save_checkpoint
 from yolox_attn.core.journal import Journal
 from yolox_attn.core.plan import Plan, check_schedule, describe_plan
 from yolox_attn.core.ranks import any_rank, average_norm, on_rank_zero
 from yolox_attn.core.resume import check_resume, describe_environment, describe_protocol
-from yolox_attn.core.state import Progress, capture, rank_states, restore_training
+from yolox_attn.core.saving import Saver
+from yolox_attn.core.state import Progress, rank_states, restore_training
 from yolox_attn.core.stop import StopRequest
 from yolox_attn.data.exact import ExactBatches, images_of
 from yolox_attn.errors import Interrupted
@@ -78,6 +78,11 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         self.file_name = str(self.folder)
         self.journal = Journal(self.folder, self.rank, self.device)
         self.stop = StopRequest()
+        self.saver = Saver(
+            self,
+            steps=getattr(args, "save_steps", None),
+            minutes=getattr(args, "save_minutes", None),
+        )
 
     def train(self) -> None:
         """Run every epoch; run.json says "running" meanwhile and how it ended afterwards.
@@ -207,20 +212,21 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         if self.args.resume:
             how = "" if self.exact else ", not exactly"
             logger.info(f"going on{how} after epoch {self.start_epoch}, step {self.start_iter}")
-        self._saved_at = time.monotonic()
 
     def train_in_epoch(self) -> None:
         """Run the epochs that are left, unless the Exp's patience ends before them."""
-        for self.epoch in range(self.start_epoch, self.max_epoch):
+        for epoch in range(self.start_epoch, self.max_epoch):
             if self._out_of_patience():
                 break
+            self.epoch = epoch
             self.before_epoch()
             self.train_in_iter()
             self.after_epoch()
 
     def train_in_iter(self) -> None:
         """Run the steps of an epoch that are left; between two of them the run may be stopped."""
-        for self.iter in range(self.start_iter, self.max_iter):
+        for step in range(self.start_iter, self.max_iter):
+            self.iter = step
             self.before_iter()
             self.train_one_iter()
             self.after_iter()
@@ -234,19 +240,12 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
 
     def _after_step(self) -> None:
         """Save if it is time; stop, if any rank was asked to."""
-        stop, save = any_rank(self.stop.signal is not None, self._save_is_due())
+        due = self.saver.due(self.progress_in_iter + 1)
+        stop, save = any_rank(self.stop.signal is not None, due)
         if stop or save:
-            self._save_latest((self.epoch, self.iter + 1))
+            self.saver.latest((self.epoch, self.iter + 1))
         if stop:
             self._interrupt()
-
-    def _save_is_due(self) -> bool:
-        steps = getattr(self.args, "save_steps", None)
-        minutes = getattr(self.args, "save_minutes", None)
-        return bool(
-            (steps and (self.progress_in_iter + 1) % steps == 0)
-            or (minutes and time.monotonic() - self._saved_at >= 60 * minutes)
-        )
 
     def _interrupt(self) -> None:
         name = self.stop.signal or "asked on another rank"
@@ -288,7 +287,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             # A scheduler's signal reaches the loading processes too, and ends them.
             if self.stop.signal is None:
                 raise
-        self._save_latest((self.epoch, self.iter))
+        self.saver.latest((self.epoch, self.iter))
         return self._interrupt()
 
     def _pass(self, batch: Any, k: int) -> dict[str, float]:
@@ -316,7 +315,8 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
 
     def _unsynchronised(self, wanted: bool) -> AbstractContextManager[object]:  # noqa: FBT001
         if wanted and self.is_distributed:
-            context: AbstractContextManager[object] = self.model.no_sync()
+            parallel: Any = self.model
+            context: AbstractContextManager[object] = parallel.no_sync()
             return context
         return nullcontext()
 
@@ -339,9 +339,10 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             return
         logger.info("--->No mosaic aug now! Additional L1 loss now!")
         self.train_loader.close_mosaic()
-        self.raw_model().head.use_l1 = True
+        head: Any = self.raw_model().head
+        head.use_l1 = True
         if 0 < self.epoch == plain and self.start_iter == 0:
-            self.save_ckpt("last_mosaic_epoch")
+            self._save("last_mosaic_epoch", (self.epoch, 0))
 
     def after_epoch(self) -> None:
         """Evaluate if it is time; write the metrics, then the checkpoint that goes on from them."""
@@ -360,7 +361,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         changes |= {"labels_cut": self.progress.labels_cut}
         # In this order: killed in between, the run repeats the epoch and writes its row anew.
         self.journal.epoch(row | changes.get("figures", {}), **changes)
-        self._save_latest((self.epoch + 1, 0))
+        self.saver.latest((self.epoch + 1, 0))
 
     def _epoch_row(self) -> dict[str, Any]:
         """Return the epoch's means, and say them."""
@@ -394,7 +395,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             with self.stop.at_once(), adjust_status(model, training=False):
                 ap, ap50, summary = self.exp.eval(model, self.evaluator, self.is_distributed)
         except Interrupted:
-            self._save_latest((self.epoch, self.max_iter), ranks)
+            self.saver.latest((self.epoch, self.max_iter), ranks)
             self._interrupt()
         ap, ap50 = on_rank_zero(lambda: (float(ap), float(ap50)))
         # A user's own evaluator returns what the host asks for: two figures.
@@ -403,9 +404,9 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         logger.info(f"AP {100 * ap:.2f}, AP50 {100 * ap50:.2f}\n{summary}")
         self.journal.detections(getattr(self.evaluator, "detections", []))
         if self._is_best(ap):
-            self.save_ckpt("best", (self.epoch + 1, 0))
+            self._save("best", (self.epoch + 1, 0))
         if self.save_history_ckpt:
-            self.save_ckpt(f"epoch_{self.epoch + 1}", (self.epoch + 1, 0))
+            self._save(f"epoch_{self.epoch + 1}", (self.epoch + 1, 0))
 
     def _is_best(self, ap: float) -> bool:
         """Count an evaluation; the first is the best so far even at AP 0."""
@@ -415,7 +416,8 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         return better
 
     def _out_of_patience(self) -> bool:
-        return 0 < self.exp.patience <= self.progress.since_best
+        patience: int = self.exp.patience
+        return 0 < patience <= self.progress.since_best
 
     def _stopped_early(self) -> dict[str, int]:
         best, patience = self.progress.best_epoch, self.exp.patience
@@ -439,38 +441,22 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
 
     def raw_model(self) -> nn.Module:
         """Return the model that is trained, without what DDP puts around it."""
-        model: nn.Module = self.model.module if is_parallel(self.model) else self.model
+        around: Any = self.model
+        model: nn.Module = around.module if is_parallel(around) else around
         return model
 
     def models(self) -> list[nn.Module]:
         """Return the raw model, and the EMA where there is one."""
         return [self.raw_model(), self.ema_model.ema] if self.use_model_ema else [self.raw_model()]
 
-    def save_ckpt(
-        self,
-        ckpt_name: str,
-        position: tuple[int, int] | None = None,
-        ranks: list[dict[str, Any]] | None = None,
-    ) -> None:
-        """Write `<ckpt_name>_ckpt.pth` (see `core.state.capture`); all ranks call it, one writes.
+    def save_ckpt(self, ckpt_name: str, update_best_ckpt: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Write `<ckpt_name>_ckpt.pth` as of the start of this epoch; all ranks call it."""
+        self._save(ckpt_name, (self.epoch, 0))
 
-        `position` is (epochs done, steps done of the next), by default the start of this epoch.
-        """
-        ranks = rank_states(self) if ranks is None else ranks
-        if self.rank != 0:
-            return
-        state = capture(self, position or (self.epoch, 0), ranks)
-        path = self.folder / f"{ckpt_name}_ckpt.pth"
-        previous = self.folder / "previous_ckpt.pth" if ckpt_name == "latest" else None
-        save_checkpoint(state, path, previous=previous)
+    def _save(self, name: str, position: tuple[int, int]) -> None:
+        self.saver.save(f"{name}_ckpt.pth", position)
         if self.journal.wandb is not None:
-            self.journal.wandb.save_checkpoint(self.file_name, ckpt_name, ckpt_name == "best")
-
-    def _save_latest(
-        self, position: tuple[int, int], ranks: list[dict[str, Any]] | None = None
-    ) -> None:
-        self.save_ckpt("latest", position, ranks)
-        self._saved_at = time.monotonic()
+            self.journal.wandb.save_checkpoint(self.file_name, name, name == "best")
 
     def _samples_exactly(self) -> bool:
         return isinstance(self.train_loader.batch_sampler, ExactBatches)
