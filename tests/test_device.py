@@ -1,4 +1,5 @@
 import os
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -57,3 +58,107 @@ def test_threads_are_fixed_by_the_environment_or_the_machine(
 def test_memory_can_be_reserved_on_cuda_only() -> None:
     with pytest.raises(InputError, match="-o reserves CUDA memory, this is cpu"):
         devices.occupy(torch.device("cpu"))
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+
+@pytest.fixture
+def second_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+
+
+@pytest.mark.usefixtures("two_gpus", "second_of_two")
+@pytest.mark.parametrize("name", ["auto", "cuda"])
+def test_of_several_processes_each_takes_its_own_gpu(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert devices.pick_device(name) == torch.device("cuda", 1)
+    assert devices.pick_device("cpu") == torch.device("cpu")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(InputError, match="torch sees 2 CUDA devices here, process 2"):
+        devices.pick_device(name)
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_several_processes_share_no_device() -> None:
+    with pytest.raises(InputError, match="--device cuda:0 is one device"):
+        devices.pick_device("cuda:0")
+    with pytest.raises(InputError, match="--device mps is one device"):
+        devices.pick_device("mps")
+
+
+def test_processes_beyond_the_gpus_are_refused(two_gpus: None) -> None:
+    devices.check_processes("cuda:1", 1)
+    devices.check_processes("auto", 2)
+    devices.check_processes("cpu", 3)
+    for name in ("auto", "cuda"):
+        with pytest.raises(InputError, match=r"-d 3: torch sees 2 CUDA devices here.*; -d 2"):
+            devices.check_processes(name, 3)
+    with pytest.raises(InputError, match="--device cuda:1 is one device"):
+        devices.check_processes("cuda:1", 2)
+
+
+@pytest.fixture
+def torch_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put back what `set_determinism` changes."""
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.deterministic
+    yield
+    cudnn.benchmark, cudnn.deterministic = before
+    torch.use_deterministic_algorithms(mode=False)
+    os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
+
+
+@pytest.mark.usefixtures("torch_settings")
+def test_the_search_for_fast_convolutions_is_never_on_with_determinism() -> None:
+    cuda, cudnn = torch.device("cuda", 0), torch.backends.cudnn
+    assert devices.set_determinism(wanted=False, device=cuda) is None
+    assert (cudnn.benchmark, torch.are_deterministic_algorithms_enabled()) == (True, False)
+    told = devices.set_determinism(wanted=True, device=cuda)
+    assert "--deterministic: " in str(told)
+    assert (cudnn.benchmark, torch.are_deterministic_algorithms_enabled()) == (False, True)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+@pytest.mark.usefixtures("torch_settings")
+def test_a_cpu_repeats_without_being_told() -> None:
+    torch.backends.cudnn.benchmark = False
+    for wanted in (True, False):
+        assert devices.set_determinism(wanted=wanted, device=torch.device("cpu")) is None
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.benchmark
+
+
+def test_a_cpu_has_no_random_state_of_its_own() -> None:
+    cpu = torch.device("cpu")
+    assert devices.random_state(cpu) is None
+    before = torch.get_rng_state()
+    devices.restore_random_state(cpu, torch.zeros(16, dtype=torch.uint8))  # saved on a GPU
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not HAS_CUDA, reason="no CUDA device")
+def test_the_random_state_of_a_gpu_comes_back() -> None:
+    gpu = torch.device("cuda", 0)
+    state = devices.random_state(gpu)
+    first = torch.rand(4, device=gpu)
+    devices.restore_random_state(gpu, state)
+    assert torch.equal(torch.rand(4, device=gpu), first)
+
+
+def test_memory_that_ran_out_is_told_from_other_errors() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 62, dtype=torch.uint8)
+    assert devices.out_of_memory(caught.value)
+    assert devices.out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    assert devices.out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))
+    assert devices.out_of_memory(MemoryError())
+    assert not devices.out_of_memory(RuntimeError("shapes do not fit"))
+    assert not devices.out_of_memory(OSError("Cannot allocate memory"))

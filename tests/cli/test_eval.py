@@ -85,6 +85,7 @@ def work(tmp_path_factory):
 def evaluate(work, data, tmp_path, monkeypatch):
     """Return a function: arguments -> (exit code, report of figures.json, detections)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
     def call(*words, checkpoint=True):
         given = ["-c", str(work / "tiny.pth")] if checkpoint else []
@@ -119,6 +120,18 @@ def test_the_written_figures_are_pycocotools_on_the_written_detections(evaluate,
     printed = capsys.readouterr().out
     assert "Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all" in printed
     assert "| blue" in printed
+
+
+def test_two_processes_find_exactly_what_one_finds(evaluate):
+    """One image a process at a time and one thread each; of three images rank 1 has one."""
+    detections = Path("out/detections.json")
+    assert evaluate("--conf", 0.3, "-b", 1)[1]["processes"] == 1
+    alone = detections.read_bytes()
+    detections.unlink()
+    code, report, found = evaluate("--conf", 0.3, "-b", 2, "-d", 2)
+    assert (code, report["processes"]) == (0, 2)
+    assert len(found) > 20
+    assert detections.read_bytes() == alone
 
 
 @pytest.mark.parametrize("block", sorted(ATTENTIONS))
@@ -193,9 +206,10 @@ def test_speed_needs_neither_data_nor_checkpoint(work, tmp_path, monkeypatch, ca
     ("words", "message"),
     [
         (("--trt",), "--trt: TensorRT is not supported; use --fuse"),
-        (("-d", 2), "-d 2: one process"),
-        (("--num_machines", 2), "--num_machines"),
-        (("--dist-url", "auto"), "--dist-url"),
+        (("-d", 3), "-b 8: does not divide among 3 processes; -b 6 or -b 9 does"),
+        (("--speed", "-d", 2), "--speed times one process"),
+        (("--num_machines", 2), "--num_machines 2: needs --dist-url"),
+        (("--dist-url", "here"), "--dist-url here: must read tcp://HOST:PORT"),
         (("--fp16",), "--fp16 needs a CUDA device"),
         (("--fp16", "--bf16"), "choose one"),
         (("--device", "tpu"), "unknown device 'tpu'"),

@@ -7,7 +7,6 @@ from yolox_attn.cli.options import (
     add_experiment_options,
     build_exp,
     refuse_flags,
-    refuse_many_processes,
     run_folder,
 )
 from yolox_attn.errors import InputError
@@ -51,17 +50,3 @@ def test_stock_flags_are_refused_by_name() -> None:
     refuse_flags(argparse.Namespace(occupy=False), refused)
     with pytest.raises(InputError, match="-o: not here"):
         refuse_flags(argparse.Namespace(occupy=True), refused)
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["-d", "2"], "-d 2: one process"),
-        (["--machine_rank", "1"], "one machine"),
-        (["--dist-backend", "nccl"], "--dist-backend"),
-    ],
-)
-def test_several_processes_are_refused(words: list[str], says: str) -> None:
-    refuse_many_processes(parse("-d", "1"))
-    with pytest.raises(InputError, match=says):
-        refuse_many_processes(parse(*words))
