@@ -11,7 +11,7 @@ from run_folders import make_record
 
 from yolox_attn.core.journal import Journal
 from yolox_attn.core.record import first_record
-from yolox_attn.errors import Interrupted, TrainingError
+from yolox_attn.errors import InputError, Interrupted, TrainingError
 from yolox_attn.runs import held, read_metrics, read_record
 
 
@@ -114,6 +114,13 @@ def test_nobody_else_may_train_there_meanwhile(tmp_path: Path) -> None:
         assert held(tmp_path)
         assert read_record(tmp_path).state == "running"
     assert held(tmp_path) is False
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    says = r"cannot make the run's folder .*: Not a directory; set output_dir"
+    with pytest.raises(InputError, match=says), started(tmp_path / "file" / "seed0"):
+        pass
 
 
 def test_what_a_killed_run_was_writing_is_removed(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
+import errno
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs import held, hold
+from yolox_attn.runs import held, hold, lock
 from yolox_attn.runs.lock import is_mine
 
 HOLDER = """
@@ -71,11 +71,33 @@ def test_a_loading_worker_does_not_inherit_the_lock(tmp_path: Path) -> None:
         worker.join()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX")
-def test_a_reader_that_looks_does_not_keep_a_run_from_starting(tmp_path: Path) -> None:
+def test_where_there_are_no_locks_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock.fcntl, "flock", unsupported)  # as some network file systems
+    with hold(tmp_path):
+        assert held(tmp_path) is None
+    monkeypatch.setattr(lock, "fcntl", None)  # as on Windows
+    with hold(tmp_path):
+        assert held(tmp_path) is None
+
+
+def test_readers_that_look_do_not_keep_a_run_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader has the lock for an instant: whoever wants it waits that long."""
     with hold(tmp_path):
         pass
-    for _ in range(20):
-        held(tmp_path)
-        with hold(tmp_path):
-            pass
+    flock, failures = lock.fcntl.flock, [BlockingIOError(), BlockingIOError()]
+
+    def busy(number: int, how: int) -> None:
+        if failures:
+            raise failures.pop()
+        flock(number, how)
+
+    monkeypatch.setattr(lock.fcntl, "flock", busy)
+    with hold(tmp_path):
+        assert not failures

@@ -14,7 +14,7 @@ from yolox.utils import WandbLogger
 
 from yolox_attn import device as devices
 from yolox_attn.core.record import now
-from yolox_attn.errors import Interrupted
+from yolox_attn.errors import InputError, Interrupted
 from yolox_attn.runs import (
     DETECTIONS_NAME,
     RunRecord,
@@ -52,13 +52,13 @@ class Journal:
         It is entered when everything was checked, as it makes the folder.
 
         Raises:
-            InputError: another process is training there.
+            InputError: the folder cannot be made, or another process is training there.
         """
         self._started = time.perf_counter()
         if not self.writes:
             yield
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         with hold(self.folder):
             remove_leftovers(self.folder)
             sink = logger.add(self.folder / "train_log.txt")
@@ -72,6 +72,14 @@ class Journal:
                 self._close_boards()
             finally:
                 logger.remove(sink)
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cannot make the run's folder {self.folder}: {error.strerror}; set output_dir"
+            ) from error
 
     def _end_badly(self, error: BaseException) -> None:
         """Say in the record why the run ended; if that fails too, the first reason stands."""
