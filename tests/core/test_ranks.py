@@ -14,8 +14,6 @@ from yolox_attn.core.ranks import any_rank, average_norm, gather_objects, on_ran
 from yolox_attn.errors import InputError
 
 EQUAL = torch.arange(1, 100) / 7  # in float32, (x + x + x) / 3 differs from some of these
-    torch.arange(1, 100) / 7
-)  # some of these are not themselves after x + x + x over 3 in float32
 
 
 def refuse() -> None:

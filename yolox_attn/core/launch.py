@@ -58,7 +58,7 @@ def process_group(device: torch.device, backend: str | None = None) -> Iterator[
     except RuntimeError as error:
         if not isinstance(error, TrainingError) and lost_rank(error):
             raise TrainingError(
-                f"rank {dist.get_rank()} lost another rank, which ended before it"
+                "lost another rank of the run, which ended before this one"
             ) from error
         raise  # the group is left as it is: to take leave of ranks that are gone would hang
     dist.destroy_process_group()
