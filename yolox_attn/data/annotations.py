@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-import math
 import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from yolox_attn.errors import InputError
 
 KEYS = ("images", "annotations", "categories")
+LARGEST = 1e9  # pixels; what is beyond is no measure of an image, nor are inf and nan
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ def read_annotations(file: Path) -> Annotations:
         raise InputError(f"{file} is no valid json: {place}: {error.msg}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is no UTF-8 text: byte {error.start}") from error
+    except (ValueError, RecursionError) as error:  # a number of too many digits, too deep a nest
+        raise InputError(f"{file} is no json that can be read: {error}") from error
     return Annotations(file, check_annotations(content, file), hashlib.sha256(raw).hexdigest())
 
 
@@ -64,7 +66,8 @@ def check_annotations(content: object, file: Path) -> dict[str, Any]:
     Raises:
         InputError: missing keys, no images or categories, ids that repeat or are no integers,
             annotations of unknown images or categories, images without size, boxes that are
-            not four finite numbers, categories without a name of their own.
+            not four finite numbers, areas that are no number, iscrowd other than 0 or 1,
+            categories without a name of their own, file names that leave the image folder.
     """
     if not isinstance(content, dict):
         raise InputError(f"{file} holds a json {type(content).__name__}, not a COCO object")
@@ -76,22 +79,29 @@ def check_annotations(content: object, file: Path) -> dict[str, Any]:
             raise InputError(f"{file} lists no {key}")
         _check_ids(entries, key, file)
     _refuse(file, "images without a positive width and height", _unsized(content["images"]))
+    _check_file_names(content["images"], file)
     _check_categories(content["categories"], file)
     for key, entries in (("image", content["images"]), ("category", content["categories"])):
         ids = {entry["id"] for entry in entries}
         strangers = (
             f"annotation {entry['id']}: {key} {entry.get(f'{key}_id')!r}"
             for entry in content["annotations"]
-            if entry.get(f"{key}_id") not in ids
+            if type(entry.get(f"{key}_id")) is not int or entry[f"{key}_id"] not in ids
         )
         _refuse(file, f"annotations of no listed {key}", strangers)
-    boxless = (
-        f"annotation {entry['id']}: {entry.get('bbox')!r}"
-        for entry in content["annotations"]
-        if not _is_box(entry.get("bbox"))
-    )
-    _refuse(file, "annotations without a bbox of four finite numbers", boxless)
+    _check_values(content["annotations"], file)
     return content
+
+
+def stays_inside(name: str) -> bool:
+    """Return whether a file name of a json stays in its folder: relative, and without "..".
+
+    Links on the disk are followed: who owns the disk made them, not who wrote the json.
+    """
+    for path in (PurePosixPath(name), PureWindowsPath(name)):
+        if path.anchor or ".." in path.parts:
+            return False
+    return "\0" not in name
 
 
 def missing_images(folder: Path, names: Iterable[str]) -> list[str]:
@@ -130,10 +140,36 @@ def _check_categories(categories: list[dict[str, Any]], file: Path) -> None:
     _refuse(file, "category names that repeat", (name for name, n in counts.items() if n > 1))
 
 
+def _check_file_names(images: list[dict[str, Any]], file: Path) -> None:
+    kinds = (repr(e["file_name"]) for e in images if not isinstance(e.get("file_name", ""), str))
+    _refuse(file, "images whose file_name is no text", kinds)
+    fault = "file names that leave the image folder (absolute, or with ..)"
+    _refuse(file, fault, (name for image in images if not stays_inside(name := image_name(image))))
+
+
+def _check_values(annotations: list[dict[str, Any]], file: Path) -> None:
+    kinds = (
+        ("bbox", "annotations without a bbox of four finite numbers", _is_box),
+        ("area", "annotations whose area is no number", _is_area),
+        ("iscrowd", "annotations whose iscrowd is neither 0 nor 1", _is_flag),
+    )
+    for key, fault, is_right in kinds:
+        wrong = (e for e in annotations if not is_right(e.get(key)))
+        _refuse(file, fault, (f"annotation {e['id']}: {e.get(key)!r}" for e in wrong))
+
+
+def _is_area(area: object) -> bool:
+    return area is None or isinstance(area, int | float)  # missing, 0 or nan: computed anew
+
+
+def _is_flag(flag: object) -> bool:
+    return flag is None or (isinstance(flag, int | float) and flag in (0, 1))
+
+
 def _unsized(images: list[dict[str, Any]]) -> Iterable[str]:
     for image in images:
         sides = (image.get("width"), image.get("height"))
-        if not all(isinstance(side, int | float) and side > 0 for side in sides):
+        if not all(isinstance(side, int | float) and 0 < side < LARGEST for side in sides):
             yield image_name(image)
 
 
@@ -141,5 +177,5 @@ def _is_box(box: object) -> bool:
     return (
         isinstance(box, list)
         and len(box) == 4
-        and all(isinstance(side, int | float) and math.isfinite(side) for side in box)
+        and all(isinstance(side, int | float) and -LARGEST < side < LARGEST for side in box)
     )

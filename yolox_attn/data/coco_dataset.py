@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import math
 import os
+from collections import Counter
 from collections.abc import Callable
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -35,6 +37,10 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
     for at the start; EXIF rotation cannot turn an image away from its boxes; the cache lives in
     RAM only, in one array that forked workers share.
 
+    Attributes:
+        repairs: what was put right in memory, kind -> count: "clipped" and "dropped" boxes,
+            "area" computed, "iscrowd" filled in, annotation "ids" shifted.
+
     Raises:
         InputError: the annotations are missing or broken, images are missing, or the cache is
             larger than the free memory.
@@ -50,6 +56,7 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
         cache: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
         self.imgs: np.ndarray | None = None  # the host's __del__ wants it even if we fail here
+        self.repairs: Counter[str] = Counter()
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
                 super().__init__(data_dir, json_file, name, img_size, preproc)
@@ -75,9 +82,10 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
                 f"{len(lost)} of {len(images)} images of {self._json_path()} are not in {folder}:"
                 f" {shortlist(lost)}"
             )
-        complete_annotations(self.coco.dataset["annotations"])
-        start_ids_at_one(self.coco)
+        self.repairs = Counter(complete_annotations(self.coco.dataset["annotations"]))
+        self.repairs["ids"] = start_ids_at_one(self.coco)
         loaded: list[Labels] = super()._load_coco_annotations()
+        self.repairs = +self.repairs  # only what did occur
         return loaded
 
     def load_anno_from_ids(self, id_: int) -> Labels:
@@ -90,11 +98,13 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
         found = [entry for entry in self.coco.imgToAnns[id_] if not entry["iscrowd"]]
         boxes = np.array([entry["bbox"] for entry in found], dtype=np.float64).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
-        boxes = boxes.clip(0, [width, height, width, height])
+        inside = boxes.clip(0, [width, height, width, height])
         classes = [self.class_ids.index(entry["category_id"]) for entry in found]
-        kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        kept = (inside[:, 2:] > inside[:, :2]).all(axis=1)
+        self.repairs["dropped"] += int((~kept).sum())
+        self.repairs["clipped"] += int((inside != boxes).any(axis=1)[kept].sum())
         scale = min(self.img_size[0] / height, self.img_size[1] / width)
-        labels = np.column_stack([boxes * scale, classes])[kept]
+        labels = np.column_stack([inside * scale, classes])[kept]
         resized = (int(height * scale), int(width * scale))
         return labels, (height, width), resized, image_name(image)
 
@@ -134,21 +144,34 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
         self.imgs = images
 
 
-def complete_annotations(annotations: list[dict[str, Any]]) -> None:
-    """Fill in, in place, what pycocotools' evaluation needs and other tools leave out."""
+def complete_annotations(annotations: list[dict[str, Any]]) -> dict[str, int]:
+    """Fill in, in place, what pycocotools' evaluation needs and other tools leave out.
+
+    Returns how often: {"area": ..., "iscrowd": ...}.
+    """
+    filled = {"area": 0, "iscrowd": 0}
     for entry in annotations:
-        entry.setdefault("iscrowd", 0)
-        if (entry.get("area") or 0) <= 0:
+        if entry.get("iscrowd") is None:
+            entry["iscrowd"] = 0
+            filled["iscrowd"] += 1
+        if not 0 < (entry.get("area") or 0) < math.inf:
             entry["area"] = entry["bbox"][2] * entry["bbox"][3]
+            filled["area"] += 1
+    return filled
 
 
-def start_ids_at_one(coco: COCO) -> None:
-    """Shift annotation ids that are 0 or less: COCOeval takes the id 0 for "no match"."""
+def start_ids_at_one(coco: COCO) -> int:
+    """Shift annotation ids that are 0 or less: COCOeval takes the id 0 for "no match".
+
+    Returns how many were changed.
+    """
     first = min(coco.anns, default=1)
-    if first < 1:
-        for entry in coco.dataset["annotations"]:
-            entry["id"] += 1 - first
-        coco.createIndex()
+    if first >= 1:
+        return 0
+    for entry in coco.dataset["annotations"]:
+        entry["id"] += 1 - first
+    coco.createIndex()
+    return len(coco.dataset["annotations"])
 
 
 def _decode(file: Path, flags: int) -> np.ndarray:

@@ -1,0 +1,97 @@
+"""What the annotations alone tell: boxes and areas of one split."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from yolox_attn.data.annotations import image_name
+from yolox_attn.data.coco_dataset import CocoDetection
+from yolox_attn.data.doctor.report import Finding, Level, finding
+
+SMALLEST = 1.0  # pixels: a side below it holds no pixel of its own
+LONGEST = 50.0  # a longer side of more than 50 shorter ones is hardly an object
+ENOUGH = 10  # boxes needed to say that all of them follow another convention
+
+
+def examine_boxes(dataset: CocoDetection, split: str) -> Iterator[Finding]:
+    """Yield what is wrong with the boxes of a split; what the dataset repaired is counted.
+
+    "Absurd" is a box with a side below 1 pixel, or more than 50 times as long as wide, as it is
+    left after clipping to its image.
+    """
+    entries: list[dict[str, Any]] = dataset.coco.dataset["annotations"]
+    if not entries:
+        yield Finding("error", "no_annotations", split, "the split has no annotations", 1)
+        return
+    images = [dataset.coco.imgs[entry["image_id"]] for entry in entries]
+    boxes = np.array([entry["bbox"] for entry in entries], dtype=np.float64)  # x, y, w, h
+    sizes = np.array([(image["width"], image["height"]) for image in images], dtype=np.float64)
+    corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    clipped = corners.clip(0, np.tile(sizes, 2))
+    sides = clipped[:, 2:] - clipped[:, :2]
+    empty = (sides <= 0).any(axis=1)
+    outside = (corners != clipped).any(axis=1) & ~empty
+    thin = ~empty & (sides.min(axis=1) < SMALLEST)
+    long = ~empty & ~thin & (sides.max(axis=1) > LONGEST * sides.min(axis=1))
+    areas = np.array([float(entry["area"]) for entry in entries])
+    wide = areas > 1.01 * boxes[:, 2:].prod(axis=1) + 1
+    crowds = np.array([bool(entry["iscrowd"]) for entry in entries])
+
+    def told(chosen: np.ndarray) -> Iterable[str]:
+        for index in np.flatnonzero(chosen):
+            entry = entries[index]
+            yield f"annotation {entry['id']} of {image_name(images[index])}: {entry['bbox']}"
+
+    yield from _conventions(boxes, sizes, corners, split)
+    warn: Level = "warning"
+    yield finding(
+        "repaired", "clipped", split, "boxes clipped to their image", told(outside & ~crowds)
+    )
+    yield finding(
+        "repaired", "dropped", split, "boxes of nothing inside their image", told(empty & ~crowds)
+    )
+    yield from _filled(dataset, split)
+    if split == "val":
+        message = "boxes of nothing inside their image, which evaluation counts as missed"
+        yield finding(warn, "empty_boxes", split, message, told(empty & ~crowds))
+    yield finding(warn, "tiny_boxes", split, "boxes with a side below 1 pixel", told(thin))
+    message = f"boxes more than {LONGEST:.0f} times as long as wide"
+    yield finding(warn, "long_boxes", split, message, told(long))
+    yield finding(warn, "large_areas", split, "areas larger than their box", told(wide & ~empty))
+    yield finding(warn, "repeated_boxes", split, "boxes given twice", _repeated(entries))
+    if split == "train":
+        message = "crowd boxes, left out of training: what they cover counts as background"
+        yield finding(warn, "crowds", split, message, told(crowds))
+
+
+def _conventions(
+    boxes: np.ndarray, sizes: np.ndarray, corners: np.ndarray, split: str
+) -> Iterator[Finding]:
+    """Find boxes that are no pixels, or no x, y, width, height."""
+    if (boxes <= 1).all() and (sizes > 2).all() and (boxes % 1 != 0).any():
+        message = "all boxes lie between 0 and 1: COCO wants pixels, not shares of the image"
+        yield Finding("error", "normalised_boxes", split, message, len(boxes))
+    elif len(boxes) >= ENOUGH:
+        ordered = (boxes[:, 2:] > boxes[:, :2]).all() and (boxes[:, 2:] <= sizes + 1).all()
+        leaving = (corners[:, 2:] > sizes + 1).any(axis=1)
+        if ordered and leaving.mean() > 0.3:
+            message = "the boxes look like x1, y1, x2, y2: COCO wants x, y, width, height"
+            yield Finding("error", "corner_boxes", split, message, int(leaving.sum()))
+
+
+def _filled(dataset: CocoDetection, split: str) -> Iterator[Finding]:
+    """Tell what the dataset filled in while it was read."""
+    messages = {
+        "area": "areas computed from their box, where none was given",
+        "iscrowd": "iscrowd filled in with 0",
+        "ids": "annotation ids shifted, to start at 1",
+    }
+    for code, message in messages.items():
+        yield Finding("repaired", code, split, message, dataset.repairs.get(code, 0))
+
+
+def _repeated(entries: list[dict[str, Any]]) -> Iterable[str]:
+    keys = Counter((e["image_id"], e["category_id"], *e["bbox"]) for e in entries)
+    return (f"image {key[0]}: {list(key[2:])}" for key, count in keys.items() if count > 1)

@@ -1,0 +1,56 @@
+"""What two splits must agree on: their categories, and which of them occur where."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from yolox_attn.data.annotations import image_name
+from yolox_attn.data.coco_dataset import CocoDetection
+from yolox_attn.data.doctor.report import Finding, finding
+
+
+def examine_classes(
+    train: CocoDetection, val: CocoDetection, num_classes: int
+) -> Iterator[Finding]:
+    """Yield differences of the categories, and the classes that only one split has objects of."""
+    lists = [[(c["id"], c["name"]) for c in _categories(split)] for split in (train, val)]
+    message = "categories that the splits do not share: class indices would shift"
+    differing = sorted(set(lists[0]) ^ set(lists[1]))
+    yield finding(
+        "error", "categories", "both", message, (f"{index} {name!r}" for index, name in differing)
+    )
+    for name, dataset in (("train", train), ("val", val)):
+        known = len(dataset.class_ids)
+        if known > num_classes:
+            message = f"{known} categories are more than num_classes {num_classes}; too many by"
+            yield Finding("error", "num_classes", name, message, known - num_classes)
+    if (known := len(train.class_ids)) < num_classes:
+        message = f"num_classes {num_classes} is more than the {known} categories; never learnt"
+        yield Finding("warning", "num_classes", "train", message, num_classes - known)
+    used = [_used(dataset) for dataset in (train, val)]
+    message = "classes without an object here, but with some in val: they cannot be learnt"
+    yield finding("warning", "class_absent", "train", message, sorted(used[1] - used[0]))
+    message = "classes without an object here, but with some in train: they cannot be judged"
+    yield finding("warning", "class_absent", "val", message, sorted(used[0] - used[1]))
+
+
+def examine_names(dataset: CocoDetection, split: str) -> Iterator[Finding]:
+    """Yield image files that are listed more than once, and a split that is mostly background."""
+    images = dataset.coco.dataset["images"]
+    counts = Counter(map(image_name, images))
+    twice = (name for name, count in counts.items() if count > 1)
+    yield finding("warning", "listed_twice", split, "image files listed twice", twice)
+    bare = [image_name(image) for image in images if not dataset.coco.imgToAnns.get(image["id"])]
+    if 2 * len(bare) > len(images):
+        message = f"images without an object, of {len(images)}: most of the split is background"
+        yield finding("warning", "background", split, message, bare)
+
+
+def _categories(dataset: CocoDetection) -> list[dict[str, str]]:
+    categories: list[dict[str, str]] = dataset.coco.dataset["categories"]
+    return categories
+
+
+def _used(dataset: CocoDetection) -> set[str]:
+    """Return the names of the classes that have an object which is no crowd."""
+    ids = {e["category_id"] for e in dataset.coco.dataset["annotations"] if not e["iscrowd"]}
+    return {dataset.coco.cats[index]["name"] for index in ids}

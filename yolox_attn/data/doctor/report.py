@@ -1,0 +1,115 @@
+"""What the doctor says: findings, from the worst to the mildest, as text, Markdown and json."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from yolox_attn.data.annotations import shortlist
+from yolox_attn.errors import InputError
+
+Level = Literal["error", "warning", "repaired"]
+EXAMPLES = 5  # kept of each finding
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of fault: an error stops, a warning is told, what is repaired is repaired in memory.
+
+    `code` is its short fixed name, `split` "train", "val" or "both", `count` how many cases,
+    `examples` the first few of them.
+    """
+
+    level: Level
+    code: str
+    split: str
+    message: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """The finding in one line."""
+        shown = shortlist(self.examples)
+        return f"{self.split}: {self.message}: {self.count}" + (f" ({shown})" if shown else "")
+
+
+def finding(level: Level, code: str, split: str, message: str, cases: Iterable[str]) -> Finding:
+    """Make a finding of its cases; one without cases has count 0, which a Report leaves out."""
+    held = list(cases)
+    return Finding(level, code, split, message, len(held), tuple(held[:EXAMPLES]))
+
+
+@dataclass(frozen=True)
+class Report:
+    """Findings of an examination; those that count nothing are left out."""
+
+    findings: tuple[Finding, ...]
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        object.__setattr__(self, "findings", tuple(each for each in findings if each.count))
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """What makes training on these data pointless or impossible."""
+        return self._of("error")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What a person should look at; training works."""
+        return self._of("warning")
+
+    @property
+    def repairs(self) -> tuple[Finding, ...]:
+        """What was put right in memory; the files are as they were."""
+        return self._of("repaired")
+
+    def lines(self) -> list[str]:
+        """Return the report as lines of text, errors first."""
+        ordered = (*self.errors, *self.warnings, *self.repairs)
+        return [f"{each.level:<8} {each.line}" for each in ordered]
+
+    def refuse(self) -> None:
+        """Stop here if there are errors.
+
+        Raises:
+            InputError: names the first error, and how many more there are.
+        """
+        if not self.errors:
+            return
+        more = len(self.errors) - 1
+        rest = f"; and {more} more kinds of error" if more else ""
+        raise InputError(
+            f"the data cannot be trained on: {self.errors[0].line}{rest}; "
+            "tools/doctor.py tells all, --skip-doctor trains nonetheless"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for a json file."""
+        return {
+            "errors": len(self.errors),
+            "warnings": len(self.warnings),
+            "repaired": len(self.repairs),
+            "findings": [asdict(each) for each in self.findings],
+        }
+
+    def as_markdown(self) -> str:
+        """Return a table of the findings, errors first."""
+        rows = [
+            "# Data report",
+            "",
+            "| level | split | what | count | examples |",
+            "|" + "---|" * 5,
+        ]
+        for each in (*self.errors, *self.warnings, *self.repairs):
+            cells = (
+                each.level,
+                each.split,
+                each.message,
+                str(each.count),
+                shortlist(each.examples),
+            )
+            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        return "\n".join(rows if len(rows) > 4 else [*rows[:2], "Nothing was found."]) + "\n"
+
+    def _of(self, level: Level) -> tuple[Finding, ...]:
+        return tuple(each for each in self.findings if each.level == level)
