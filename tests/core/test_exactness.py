@@ -18,13 +18,25 @@ from yolox_attn.runs import read_metrics, read_record
 LONG = {"max_epoch": 4, "warmup_epochs": 1, "no_aug_epochs": 1}  # mosaic off from the third epoch
 
 
-@pytest.fixture
-def whole(tiny: Callable, train: Callable, tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that trains without interruption and returns the run's folder."""
+@pytest.fixture(scope="module")
+def finished() -> dict[str, Path]:
+    """Runs without interruption that tests have made already, by their settings."""
+    return {}
 
-    def run(name: str = "whole", accumulate: int = 1, **settings: Any) -> Path:
-        exp = tiny(output_dir=str(tmp_path / name), **LONG, **settings)
-        return train(exp, batch_size=4 // accumulate, accumulate=accumulate).folder
+
+@pytest.fixture
+def whole(
+    tiny: Callable, train: Callable, tmp_path: Path, finished: dict[str, Path]
+) -> Callable[..., Path]:
+    """Return a function that trains without interruption, once, and returns the run's folder."""
+
+    def run(accumulate: int = 1, **settings: Any) -> Path:
+        key = f"{accumulate} {settings}"
+        if key not in finished:
+            exp = tiny(output_dir=str(tmp_path / "whole"), **LONG, **settings)
+            trainer = train(exp, batch_size=4 // accumulate, accumulate=accumulate)
+            finished[key] = trainer.folder
+        return finished[key]
 
     return run
 
@@ -64,7 +76,7 @@ def test_interrupted_between_steps_a_run_ends_in_the_same_bits(
     train_args: Callable, tmp_path: Path,
 ) -> None:  # fmt: skip
     settings = {**LONG, "data_num_workers": workers, "enable_mixup": True, "eval_interval": 1}
-    reference = whole(accumulate=2, data_num_workers=0, enable_mixup=True, eval_interval=1)
+    reference = whole(accumulate=2, enable_mixup=True, eval_interval=1)
     flags = {"batch_size": 2, "accumulate": 2}
     for number, steps in enumerate(stops):
         exp = tiny(output_dir=str(tmp_path / "stopped"), **settings)
@@ -95,14 +107,15 @@ def test_interrupted_in_an_evaluation_a_run_ends_in_the_same_bits(
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_the_same_seed_gives_the_same_run_with_any_number_of_workers(
-    workers: int, whole: Callable
+    workers: int, whole: Callable, tiny: Callable, train: Callable
 ) -> None:
-    reference = outcome(whole("reference", data_num_workers=0))
-    assert differing(reference, outcome(whole("again", data_num_workers=workers))) == []
+    again = train(tiny(data_num_workers=workers, **LONG)).folder
+    assert differing(outcome(whole()), outcome(again)) == []
 
 
-def test_another_seed_gives_another_run(whole: Callable) -> None:
-    first, second = (torch.load(whole(str(k), seed=k) / "latest_ckpt.pth") for k in (0, 1))
+def test_another_seed_gives_another_run(whole: Callable, tiny: Callable, train: Callable) -> None:
+    other = train(tiny(seed=1, **LONG)).folder
+    first, second = (torch.load(folder / "latest_ckpt.pth") for folder in (whole(), other))
     name = "backbone.backbone.stem.conv.conv.weight"
     assert not torch.equal(first["weights"][name], second["weights"][name])
     assert first["protocol"]["seed"] == 0

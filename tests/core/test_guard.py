@@ -37,7 +37,9 @@ def test_of_many_images_the_first_dozen_are_named() -> None:
 def test_no_memory_is_told_with_what_was_tried() -> None:
     model = nn.Linear(1, 1)
     with (
-        pytest.raises(TrainingError, match=r"here: out of memory with 8 images of 640 x 640 on cpu"),
+        pytest.raises(
+            TrainingError, match=r"here: out of memory with 8 images of 640 x 640 on cpu"
+        ),
         named_failures(model, "here", "8 images of 640 x 640 on cpu", list),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")

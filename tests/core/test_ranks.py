@@ -51,7 +51,7 @@ def talk(rank: int, port: int, folder: Path) -> None:
     try:
         on_rank_zero(refuse)
     except InputError as error:
-        heard["refused"] = str(error)
+        heard["refused"], heard["told_elsewhere"] = str(error), error.told_elsewhere
     torch.save(heard, folder / f"{rank}.pt")
     dist.destroy_process_group()
 

@@ -194,7 +194,9 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny: Callable, train: Callable
     exp = tiny()
     with torch.no_grad():
         exp.get_model().head.reg_preds[0].bias.fill_(float("nan"))
-    with pytest.raises(TrainingError, match=r"epoch 1, iteration \d: weights are not finite; images 0"):
+    with pytest.raises(
+        TrainingError, match=r"epoch 1, iteration \d: weights are not finite; images 0"
+    ):
         train(exp)
     assert not list(Path(exp.output_dir).rglob("*_ckpt.pth"))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from yolox_attn import __version__
-from yolox_attn.errors import InputError, Interrupted, TrainingError
+from yolox_attn.errors import Ending, InputError, Interrupted
 from yolox_attn.requirements import check_requirements
 
 COMMANDS = {
@@ -46,12 +46,8 @@ def report_errors(main: Main) -> Main:
     def reporting(argv: list[str] | None = None) -> int:
         try:
             return main(argv)
-        except InputError as error:
-            return _tell(f"error: {error}", 2)
-        except TrainingError as error:
-            return _tell(f"error: {error}", 1)
-        except Interrupted as error:
-            return _tell(str(error), Interrupted.CODE)
+        except Ending as error:
+            return _end(error)
         except KeyboardInterrupt:
             return _tell("stopped by Ctrl-C", 130)
         except OSError as error:
@@ -61,6 +57,14 @@ def report_errors(main: Main) -> Main:
             return _tell(f"error: {where}{error.strerror}", 2)
 
     return reporting
+
+
+def _end(error: Ending) -> int:
+    code = 2 if isinstance(error, InputError) else 1
+    message = f"error: {error}"
+    if isinstance(error, Interrupted):
+        code, message = Interrupted.CODE, str(error)
+    return code if error.told_elsewhere else _tell(message, code)
 
 
 def _tell(message: str, code: int) -> int:

@@ -1,6 +1,7 @@
 """`train`: one experiment, one seed, one run folder."""
 
 import argparse
+import os
 import sys
 import warnings
 from importlib.util import find_spec
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     if (code := run_in_processes("train", args, argv)) is not None:
         return code
     prepare_process()
-    with process_group(device):
+    with process_group(device, args.dist_backend):
         exp.get_trainer(args).train()
     return 0
 
@@ -83,6 +84,8 @@ def prepare_process() -> None:
     devices.fix_threads()
     cv2.setNumThreads(0)
     logger.remove()
-    logger.add(sys.stderr, format=LINE, level="INFO")
+    # Of several processes only the first tells how it goes.
+    level = "INFO" if os.environ.get("RANK", "0") == "0" else "WARNING"
+    logger.add(sys.stderr, format=LINE, level=level)
     # The host's head still asks torch.cuda.amp for autocast, at every label assignment.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"yolox\..*")

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from yolox_attn.data.exact import ExactBatches
 from yolox_attn.errors import InputError
+from yolox_attn.evaluators.loading import unwrapped
 
 
 class Batch(NamedTuple):
@@ -46,10 +47,8 @@ class Batches:
     def _next(self) -> Batch:
         try:
             images, labels, *rest = next(self._batches)
-        except InputError as error:  # from a worker it comes wrapped in that process's traceback
-            raise InputError(
-                str(error).strip().splitlines()[-1].split("InputError: ")[-1]
-            ) from error
+        except InputError as error:
+            raise unwrapped(error) from None
         return Batch(images, labels, int(rest[-1].sum()) if self._counts_cuts else 0)
 
     def _move(self, x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from yolox.utils import get_rank, get_world_size
 
-from yolox_attn.errors import InputError, Interrupted, TrainingError
+from yolox_attn.errors import Ending
 
 Value = TypeVar("Value")
 
@@ -63,7 +63,7 @@ def on_rank_zero(function: Callable[[], Value]) -> Value:
     """Call `function` on rank 0 alone and return its value on all ranks.
 
     Raises:
-        InputError, TrainingError, Interrupted: on all ranks, if `function` raises it.
+        Ending: on all ranks, if `function` raises it; only rank 0 is to tell it.
     """
     if get_world_size() == 1:
         return function()
@@ -71,11 +71,12 @@ def on_rank_zero(function: Callable[[], Value]) -> Value:
     if get_rank() == 0:
         try:
             told[0] = function()
-        except (InputError, TrainingError, Interrupted) as error:
+        except Ending as error:
             told[1] = error
     dist.broadcast_object_list(told, src=0, group=_gloo())
     value: Value = told[0]
     if told[1] is not None:
+        told[1].told_elsewhere = get_rank() != 0
         raise told[1]
     return value
 

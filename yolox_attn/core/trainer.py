@@ -137,7 +137,14 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         self.train_loader = prepare.training_loader(exp, args, self.device)
         self.exact = self.exact and self._samples_exactly()
         self.max_iter = math.ceil(len(self.train_loader) / self.accumulate)  # steps an epoch
-        self.plan = Plan(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs, self.max_iter)
+        self.plan = Plan(
+            exp.max_epoch,
+            exp.warmup_epochs,
+            exp.no_aug_epochs,
+            self.max_iter,
+            eval_interval=exp.eval_interval,
+            mosaic=exp.mosaic_prob > 0,
+        )
         lr = exp.basic_lr_per_img * args.batch_size * self.accumulate
         self.lr_scheduler = exp.get_lr_scheduler(lr, self.max_iter)
         self.evaluator = adapt_evaluator(
