@@ -72,6 +72,20 @@ def test_area_and_iscrowd_are_filled_in(spoil):
     assert {(e["area"], e["iscrowd"]) for e in found.coco.dataset["annotations"]} == {(200, 0)}
 
 
+def test_repairs_are_counted(spoil):
+    def damage(content):
+        first, second = content["annotations"]
+        first.update(bbox=[-10, 0, 20, 20], area=0)
+        second.update(bbox=[50, 5, 10, 10], iscrowd=None, id=0)
+
+    counts = {"clipped": 1, "dropped": 1, "area": 1, "iscrowd": 1, "ids": 2}
+    assert dataset(spoil(damage)).repairs == counts
+
+
+def test_sound_data_need_no_repair(folder):
+    assert dataset(folder).repairs == {}
+
+
 def test_real_box_of_area_zero_is_kept(spoil):
     found = dataset(spoil(lambda c: c["annotations"][0].update(area=0)))
     assert found.load_anno(0).shape == (1, 5)

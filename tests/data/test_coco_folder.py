@@ -110,6 +110,13 @@ def test_broken_json_names_the_place(folder):
     assert f"{file} is no valid json: line 2, column 18" in refusal(folder)
 
 
+def test_json_of_many_levels_or_digits(folder):
+    file = folder / "annotations" / "instances_val2017.json"
+    for text in ("[" * 100_000, '{"images": ' + "9" * 9999 + "}"):
+        file.write_text(text)
+        assert "is no json that can be read" in refusal(folder)
+
+
 def test_binary_json(folder):
     (folder / "annotations" / "instances_val2017.json").write_bytes(b"\xff\xfe\x00")
     assert "is no UTF-8 text" in refusal(folder)
@@ -158,6 +165,31 @@ FAULTS = {
     "without a bbox of four finite numbers: 1 (annotation 2: [0, 0, 1, nan])": lambda c: c[
         "annotations"
     ][1].update(bbox=[0, 0, 1, float("nan")]),
+    "annotations of no listed image: 1 (annotation 2: image [1])": lambda c: c["annotations"][
+        1
+    ].update(image_id=[1]),
+    "without a bbox of four finite numbers: 1 (annotation 1: [0, 0, 1, 1e+300])": lambda c: c[
+        "annotations"
+    ][0].update(bbox=[0, 0, 1, 1e300]),
+    "annotations whose area is no number: 1 (annotation 1: 'big')": lambda c: c["annotations"][
+        0
+    ].update(area="big"),
+    "annotations whose iscrowd is neither 0 nor 1: 1 (annotation 1: 2)": lambda c: c["annotations"][
+        0
+    ].update(iscrowd=2),
+    "images whose file_name is no text: 1 (5)": lambda c: c["images"][0].update(file_name=5),
+    "file names that leave the image folder (absolute, or with ..): 1 (/etc/a.png)": lambda c: c[
+        "images"
+    ][0].update(file_name="/etc/a.png"),
+    "file names that leave the image folder (absolute, or with ..): 1 (b/../../a.png)": lambda c: c[
+        "images"
+    ][0].update(file_name="b/../../a.png"),
+    "file names that leave the image folder (absolute, or with ..): 1 (C:a.png)": lambda c: c[
+        "images"
+    ][0].update(file_name="C:a.png"),
+    "file names that leave the image folder (absolute, or with ..): 1 (..\\a.png)": lambda c: c[
+        "images"
+    ][0].update(file_name="..\\a.png"),
     "categories without a name: 1 (7)": lambda c: c["categories"][0].pop("name"),
     "category names that repeat: 1 (three)": lambda c: c["categories"][0].update(name="three"),
     "instances_val2017.json list different categories: 7 'seven', 7 'other'": lambda c: c[

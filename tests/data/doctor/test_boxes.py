@@ -1,0 +1,75 @@
+import pytest
+
+from yolox_attn.data.doctor.boxes import examine_boxes
+
+
+def found(dataset, split="train"):
+    told = {each.code: each for each in examine_boxes(dataset, split) if each.count}
+    return {code: (each.level, each.count) for code, each in told.items()}
+
+
+def change(**values):
+    return lambda content: content["annotations"][0].update(**values)
+
+
+def test_sound_boxes_are_sound(load):
+    assert found(load("train")) == found(load("val"), "val") == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (change(bbox=[-10, 0, 20, 20]), {"clipped": ("repaired", 1)}),
+        (change(bbox=[30, 20, 20, 20]), {"clipped": ("repaired", 1)}),
+        (change(bbox=[5, 5, 0, 10]), {"dropped": ("repaired", 1)}),
+        (change(bbox=[50, 5, 10, 10], area=100), {"dropped": ("repaired", 1)}),
+        (change(bbox=[5, 5, 0.5, 10], area=5), {"tiny_boxes": ("warning", 1)}),
+        (change(bbox=[0, 5, 40, 0.9], area=36), {"tiny_boxes": ("warning", 1)}),
+        (change(area=500), {"large_areas": ("warning", 1)}),
+        (change(area=None), {"area": ("repaired", 1)}),
+        (change(area=float("nan")), {"area": ("repaired", 1)}),
+        (change(iscrowd=None), {"iscrowd": ("repaired", 1)}),
+        (change(iscrowd=1), {"crowds": ("warning", 1)}),
+        (change(id=0), {"ids": ("repaired", 2)}),
+        (lambda c: c["annotations"].append(c["annotations"][0] | {"id": 9}),
+         {"repeated_boxes": ("warning", 1)}),
+        (lambda c: c.update(annotations=[]), {"no_annotations": ("error", 1)}),
+        (lambda c: [e.update(bbox=[0.1, 0.1, 0.5, 0.3], area=0.15) for e in c["annotations"]],
+         {"normalised_boxes": ("error", 2), "tiny_boxes": ("warning", 2)}),
+    ],
+)  # fmt: skip
+def test_faults_of_boxes(load, spoil, fault, told):
+    spoil(fault)
+    assert found(load("train")) == told
+
+
+def test_very_long_boxes(load, spoil):
+    def stretch(content):
+        content["images"][0].update(width=400)
+        content["annotations"][0].update(bbox=[0, 0, 300, 2], area=600)
+
+    spoil(stretch)
+    assert found(load("train")) == {"long_boxes": ("warning", 1)}
+
+
+def test_corners_instead_of_sides(load, spoil):
+    def corners(content):
+        content["annotations"] = [
+            {"id": n, "image_id": 1, "category_id": 7, "bbox": [15 + n, 12, 28 + n, 25]}
+            for n in range(1, 12)
+        ]
+
+    spoil(corners)
+    assert found(load("train"))["corner_boxes"] == ("error", 11)
+
+
+def test_a_box_of_nothing_counts_as_missed_in_val(load, spoil):
+    spoil(change(bbox=[5, 5, 0, 10]))
+    told = found(load("train"), "val")
+    assert told == {"dropped": ("repaired", 1), "empty_boxes": ("warning", 1)}
+
+
+def test_examples_name_annotation_image_and_box(load, spoil):
+    spoil(change(bbox=[-10, 0, 20, 20]))
+    (clipped,) = (each for each in examine_boxes(load("train"), "train") if each.count)
+    assert clipped.examples == ("annotation 1 of train1.png: [-10, 0, 20, 20]",)

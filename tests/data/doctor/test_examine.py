@@ -1,0 +1,35 @@
+import hashlib
+
+import pytest
+
+from yolox_attn.data.doctor import examine
+from yolox_attn.errors import InputError
+
+
+def state_of(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [(file, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_findings_of_all_parts_come_together(load, spoil, full):
+    def fault(content):
+        content["annotations"][0].update(bbox=[-10, 0, 20, 20])
+        content["images"][1].update(width=50)
+
+    folder = spoil(fault)
+    before = state_of(folder)
+    report = examine(load("train"), load("val"), num_classes=3, full=full)
+    assert [each.code for each in report.errors] == ["wrong_size"]
+    assert {"num_classes", "overlap"} == {each.code for each in report.warnings}
+    assert [each.code for each in report.repairs] == ["clipped"]
+    with pytest.raises(InputError, match=r"train2\.png: 40x30, the json says 50x30"):
+        report.refuse()
+    assert state_of(folder) == before  # repaired in memory alone
+
+
+def test_the_examined_data_are_as_they_were(load):
+    train = load("train")
+    before = [labels.tolist() for labels, *_ in train.annotations]
+    examine(train, load("val"), num_classes=2)
+    assert [labels.tolist() for labels, *_ in train.annotations] == before

@@ -1,0 +1,51 @@
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from yolox_attn.data.doctor.images import read_images
+from yolox_attn.data.doctor.overlap import same_files, same_pixels
+
+
+@pytest.fixture
+def noise(folder):
+    """Give every image of the folder pixels of its own."""
+    for seed, file in enumerate(sorted(folder.glob("*2017/*.png"))):
+        pixels = np.random.default_rng(seed).integers(0, 255, (30, 40, 3), dtype=np.uint8)
+        cv2.imwrite(str(file), pixels)
+    return folder
+
+
+def pixels(load):
+    train, val = load("train"), load("val")
+    states = [read_images(each, "x", full=True, progress=False) for each in (train, val)]
+    return [
+        (e.code, e.split, e.examples) for e in same_pixels(train, val, tuple(states)) if e.count
+    ]
+
+
+def test_different_images_do_not_overlap(load, noise):
+    assert pixels(load) == []
+    assert same_files(load("train"), load("val")).count == 0
+
+
+def test_a_copy_under_another_name_is_found(load, noise):
+    shutil.copy(noise / "train2017" / "train1.png", noise / "val2017" / "val2.png")
+    found = ("val2.png = train1.png",)
+    assert pixels(load) == [("overlap", "both", found)]
+    quick = same_files(load("train"), load("val"))
+    assert (quick.level, quick.examples) == ("warning", found)
+
+
+def test_a_rewritten_copy_is_found_by_its_pixels(load, noise):
+    image = cv2.imread(str(noise / "train2017" / "train1.png"))
+    copy = noise / "val2017" / "val2.png"
+    copy.write_bytes(cv2.imencode(".bmp", image)[1].tobytes())  # decoders ignore the ending
+    assert same_files(load("train"), load("val")).count == 0
+    assert pixels(load) == [("overlap", "both", ("val2.png = train1.png",))]
+
+
+def test_twins_within_a_split(load, noise):
+    shutil.copy(noise / "train2017" / "train1.png", noise / "train2017" / "train2.png")
+    assert pixels(load) == [("repeated_images", "train", ("train1.png = train2.png",))]
