@@ -55,11 +55,11 @@ def same_files(train: CocoDetection, val: CocoDetection) -> Finding:
         sizes[size] = []  # read once, known from now on
         if other := digests.get((size, _middle(file))):
             cases.append(f"{file.name} = {other}")
-    return _overlap(iter(cases))
+    return _overlap(iter(cases), " (judged by size and a part of the file)")
 
 
-def _overlap(cases: Iterator[str]) -> Finding:
-    message = "images of val that are in train too: AP is not that of unseen images"
+def _overlap(cases: Iterator[str], how: str = "") -> Finding:
+    message = f"images of val that are in train too{how}: AP is not that of unseen images"
     return finding("warning", "overlap", "both", message, cases)
 
 
