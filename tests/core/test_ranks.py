@@ -85,3 +85,4 @@ def test_rank_zero_gathers_in_order(heard: list[dict[str, Any]]) -> None:
 def test_what_rank_zero_finds_or_refuses_holds_for_all(heard: list[dict[str, Any]]) -> None:
     assert [each["zero"] for each in heard] == ["drawn by 0"] * 3
     assert [each["refused"] for each in heard] == ["seen by rank 0"] * 3
+    assert [each["told_elsewhere"] for each in heard] == [False, True, True]

@@ -97,7 +97,9 @@ def examine_data(train: DataLoader[Any], val: DataLoader[Any], num_classes: int)
         logger.info("the data doctor knows COCO sets alone: this one was not examined")
         return {}
     report = examine(images, judged, num_classes=num_classes)
-    for line in report.lines():
-        logger.warning(line)
     report.refuse()
+    for found in report.warnings:
+        logger.warning(f"data doctor: {found.line}")
+    for found in report.repairs:
+        logger.info(f"data doctor, repaired in memory: {found.line}")
     return {f"{each.split} {each.code}": each.count for each in report.repairs}
