@@ -129,8 +129,8 @@ def set_determinism(wanted: bool, device: torch.device) -> str | None:  # noqa: 
         torch.use_deterministic_algorithms(wanted)
         if wanted:
             return (
-                "--deterministic: repeats on this GPU are bit-equal; no search for the fastest "
-                "convolution and slower kernels, expect 10 to 30 % longer steps"
+                "--deterministic: repeats on this GPU are bit-equal, and steps take longer: the "
+                "fastest convolutions are neither searched for nor used"
             )
     if wanted and device.type == "mps":
         return "--deterministic: torch promises no bit-equal repeats on mps"
