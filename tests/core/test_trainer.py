@@ -181,7 +181,7 @@ def test_a_stock_run_continues_but_not_exactly(
 
 def test_resume_of_another_experiment_is_refused(tiny: Callable, train: Callable) -> None:
     train(tiny(max_epoch=1, warmup_epochs=0))
-    with pytest.raises(InputError, match="does not continue this experiment"):
+    with pytest.raises(InputError, match="attention none -> se"):
         train(tiny(attention="se"), resume=True)
 
 

@@ -54,7 +54,7 @@ def test_it_can_be_pickled(tmp_path: Path) -> None:
         ("import nonsense_xyz", "line 1: ModuleNotFoundError: No module named 'nonsense_xyz'"),
         ("x = 1\nclass Exp(:\n", "line 2: SyntaxError"),
         ("x = 1\n\ny = x / 0", "line 3: ZeroDivisionError"),
-        ("x = 1", "AttributeError: .*no attribute 'Exp'"),
+        ("x = 1", "defines no class Exp"),
         ("from yolox.exp import Exp", "change its base class to yolox_attn.exp.AttentionExp"),
     ],
 )

@@ -47,10 +47,12 @@ def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     args.resume = args.resume or args.resume_anyway
     check_flags(args)
+    exp = build_exp(args)
     device = devices.pick_device(args.device)
     devices.precision_dtype("fp16" if args.fp16 else "fp32", device)
-    exp = build_exp(args)
     check_schedule(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs)
+    if args.start_epoch is not None and args.start_epoch > exp.max_epoch:
+        raise InputError(f"-e {args.start_epoch}: the last epoch is max_epoch {exp.max_epoch}")
     if (code := run_in_processes("train", args, argv)) is not None:
         return code
     prepare_process()
@@ -73,7 +75,7 @@ def check_flags(args: argparse.Namespace) -> None:
         raise InputError("--resume and --overwrite together: choose one")
     for flag in ("accumulate", "save_steps", "save_minutes"):
         value = getattr(args, flag)
-        if value is not None and value <= 0:
+        if value is not None and not value > 0:  # nor nan
             raise InputError(f"--{flag.replace('_', '-')} {value}: must be above 0")
     if args.logger == "wandb" and find_spec("wandb") is None:
         raise InputError("-l wandb: wandb is not installed; pip install wandb")

@@ -40,17 +40,23 @@ def choose_seed(given: int | None, state: dict[str, Any]) -> int:
     return on_rank_zero(lambda: secrets.randbelow(2**31)) if given is None else given
 
 
-def load_start(
-    model: nn.Module, optimizer: Optimizer, state: dict[str, Any], args: Namespace, init: str
-) -> None:
-    """Load what -c and --resume ask for; `init` is the Exp's attention_init.
+def load_pretrained(model: nn.Module, args: Namespace, init: str) -> None:
+    """Load the weights that -c names, unless it is to be resumed; `init` is attention_init.
+
+    Raises:
+        InputError: the file holds another model.
+    """
+    if args.ckpt is not None and not args.resume:
+        logger.info(load_weights(model, Path(args.ckpt), attention_init=init))
+
+
+def load_resumed(model: nn.Module, optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Take up weights and optimiser of the checkpoint to go on from; {} for a fresh start.
 
     Raises:
         InputError: the file holds another model.
     """
     if not state:
-        if args.ckpt is not None:
-            logger.info(load_weights(model, Path(args.ckpt), attention_init=init))
         return
     weights = state.get("weights", state["model"])
     try:

@@ -119,13 +119,15 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         self.costs = describe.describe_model(model, exp.test_size)
         model.to(self.device, memory_format=self.memory_format)
         self.optimizer = exp.get_optimizer(args.batch_size * self.accumulate)
-        prepare.load_start(model, self.optimizer, state, args, exp.attention_init)
+        prepare.load_pretrained(model, args, exp.attention_init)
         self.start_epoch, self.start_iter = state.get("start_epoch", 0), state.get("start_iter", 0)
         self.exact = args.start_epoch is None
         if args.start_epoch is not None:
             self.start_epoch, self.start_iter = args.start_epoch - 1, 0
         self._build_data()
         self._describe(state)
+        # Only now: of another run it is told what differs, not that its tensors do not fit.
+        prepare.load_resumed(model, self.optimizer, state)
         if getattr(args, "occupy", False):
             devices.occupy(self.device)
         self._wrap(model, state)

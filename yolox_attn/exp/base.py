@@ -25,6 +25,13 @@ from yolox_attn.data.labels import CountingTransform
 from yolox_attn.data.shards import Share
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators import COCOEvaluator
+from yolox_attn.exp.checks import (
+    NETWORK_RULES,
+    RULES,
+    SCHEDULER_RULES,
+    check_rules,
+    check_sizes,
+)
 from yolox_attn.exp.overrides import apply_overrides
 from yolox_attn.models import LEVELS, AttentionPAFPN, FullPrecisionHead
 from yolox_attn.models.freeze import freeze
@@ -76,16 +83,15 @@ class AttentionExp(Exp):  # type: ignore[misc]
         """Refuse settings that cannot work, before anything is built.
 
         Raises:
-            InputError: a size that is no multiple of 32, or no class to detect.
+            InputError: the first such setting, and what is allowed.
         """
-        for key in ("input_size", "test_size"):
-            size = getattr(self, key)
-            if len(size) != 2 or any(side < 32 or side % 32 for side in size):
-                raise InputError(f"{key} {tuple(size)}: height and width must be multiples of 32")
-        if self.num_classes < 1:
-            raise InputError(f"num_classes {self.num_classes}: at least 1")
-        if self.patience < 0:
-            raise InputError(f"patience {self.patience}: evaluations to wait, 0 for no early stop")
+        check_rules(self, RULES)
+        check_sizes(self)
+        # A subclass that builds these by itself may know other names.
+        if type(self).get_model is AttentionExp.get_model:
+            check_rules(self, NETWORK_RULES)
+        if type(self).get_lr_scheduler is Exp.get_lr_scheduler:
+            check_rules(self, SCHEDULER_RULES)
 
     def get_model(self) -> nn.Module:
         """Return the detector, built and initialised once; called again, the same as it is now."""

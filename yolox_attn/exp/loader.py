@@ -46,27 +46,32 @@ def exp_from_file(path: Path) -> AttentionExp:
     if not path.is_file():
         raise InputError(f"no Exp file {path}")
     try:
-        exp = _import(path).Exp()
+        module = _import(path)
+        if not hasattr(module, "Exp"):
+            raise InputError(f"{path} defines no class Exp")
+        exp = module.Exp()
     except InputError:
         raise
-    except Exception as error:
-        place = f"{path}, line {_line(error, path)}"
-        raise InputError(f"{place}: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{path}{_place(error, path)}: {type(error).__name__}: {error}") from error
     if not isinstance(exp, AttentionExp):
         raise InputError(
             f"{path}: Exp derives from {type(exp).__mro__[1].__module__}; "
             "change its base class to yolox_attn.exp.AttentionExp"
         )
+    if not hasattr(exp, "exp_name"):
+        raise InputError(f"{path}: Exp.__init__ must begin with super().__init__()")
     if exp.exp_name == "yolox_base":
         exp.exp_name = path.stem
     return exp
 
 
-def _line(error: Exception, path: Path) -> object:
-    """Return the line of `path` that raised `error`, or where its syntax broke."""
+def _place(error: BaseException, path: Path) -> str:
+    """Return ", line 3": the line of `path` that raised `error`, or where its syntax broke."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path.resolve())]
-    return lines[-1] if lines else getattr(error, "lineno", "?")
+    line = lines[-1] if lines else getattr(error, "lineno", None)
+    return f", line {line}" if line else ""
 
 
 def _import(path: Path) -> ModuleType:

@@ -33,6 +33,8 @@ def apply_overrides(exp: object, items: Sequence[Any]) -> None:
 def _parse(exp: object, key: str, value: Any) -> Any:
     settings = {k for k in vars(exp) if not k.startswith("_")} - {"model", "optimizer", "dataset"}
     settings |= TYPES.keys()
+    if key.startswith("-"):
+        raise InputError(f"{key} stands behind an override: give flags first, overrides last")
     if key not in settings:
         close = get_close_matches(key, settings, n=3)
         known = f"did you mean {', '.join(close)}?" if close else ", ".join(sorted(settings))

@@ -1,0 +1,69 @@
+"""Settings that cannot work, refused before anything is built on them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from yolox_attn.errors import InputError
+
+Rule = tuple[str, Callable[[Any], bool], str]  # setting, whether it works, what is allowed
+
+ACTIVATIONS = ("silu", "relu", "lrelu")  # the host's
+SCHEDULERS = ("yoloxwarmcos", "warmcos", "cos")  # those for which the host's Exp has all settings
+LARGEST_SEED = 2**63 - 1
+
+RULES: list[Rule] = [
+    ("num_classes", lambda number: number >= 1, "at least 1"),
+    ("patience", lambda number: number >= 0, "evaluations to wait, 0 for no early stop"),
+    ("seed", lambda seed: seed is None or 0 <= seed <= LARGEST_SEED, "from 0 to 2**63 - 1"),
+    ("data_num_workers", lambda number: number >= 0, "0 or more; 0 loads in the run's own process"),
+    ("eval_interval", lambda number: number >= 1, "at least 1 epoch"),
+    ("print_interval", lambda number: number >= 1, "at least 1 step"),
+    ("freeze", lambda patterns: not isinstance(patterns, str), "a list of name patterns"),
+    ("max_labels", lambda number: number >= 1, "at least 1 box an image"),
+]
+NETWORK_RULES: list[Rule] = [
+    ("depth", lambda factor: factor > 0, "above 0; 0.33 (nano) to 1.33 (x)"),
+    ("width", lambda factor: int(64 * factor) >= 1, "at least 1/64; 0.25 (nano) to 1.25 (x)"),
+    ("act", lambda name: name in ACTIVATIONS, f"it is {', '.join(ACTIVATIONS)}"),
+]
+SCHEDULER_RULES: list[Rule] = [
+    ("scheduler", lambda name: name in SCHEDULERS, f"it is {', '.join(SCHEDULERS)}"),
+]
+
+
+def check_rules(exp: Any, rules: list[Rule]) -> None:
+    """Refuse the first setting that breaks its rule.
+
+    Raises:
+        InputError: its name, its value and what is allowed.
+    """
+    for key, works, allowed in rules:
+        value = getattr(exp, key)
+        try:
+            good = works(value)
+        except (TypeError, ValueError):  # a text for a number, as an Exp file may set it
+            good = False
+        if not good:
+            raise InputError(f"{key} {value!r}: {allowed}")
+
+
+def check_sizes(exp: Any) -> None:
+    """Refuse sizes that the strides do not divide, and ranges of training sizes that reach 0.
+
+    Raises:
+        InputError: which, and what is allowed.
+    """
+    for key in ("input_size", "test_size"):
+        size = getattr(exp, key)
+        if len(size) != 2 or any(side < 32 or side % 32 for side in size):
+            raise InputError(f"{key} {tuple(size)}: height and width must be multiples of 32")
+    nominal, spread = exp.input_size[0] // 32, exp.multiscale_range
+    if not hasattr(exp, "random_size"):
+        if not 0 <= spread < nominal:
+            raise InputError(
+                f"multiscale_range {spread}: 0 to {nominal - 1} with input_size {exp.input_size}"
+            )
+        return
+    size = exp.random_size
+    if len(size) != 2 or not 1 <= size[0] <= size[1]:
+        raise InputError(f"random_size {tuple(size)}: smallest and largest height over 32, from 1")
