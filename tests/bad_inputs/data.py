@@ -1,0 +1,217 @@
+"""Data folders and images that cannot be read, or are not what the annotations say."""
+
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from bad_inputs.case import Case, Place
+
+FIRST = "train2017/000001.png"
+
+
+def in_folder(spoil: Callable[[Path], Any]) -> Callable[[Place], None]:
+    """Return what spoils a copy of the data folder."""
+
+    def change(place: Place) -> None:
+        spoil(place.own_data())
+
+    return change
+
+
+def holding(content: bytes, name: str = FIRST) -> Callable[[Place], None]:
+    """Return what puts `content` in the place of an image."""
+    return in_folder(lambda data: (data / name).write_bytes(content))
+
+
+def cut_png(data: Path) -> None:
+    (data / FIRST).write_bytes((data / FIRST).read_bytes()[:-2000])
+
+
+def of_size(height: int, width: int, name: str = FIRST) -> Callable[[Place], None]:
+    image = np.full((height, width, 3), 99, dtype=np.uint8)
+    return in_folder(lambda data: cv2.imwrite(str(data / name), image))
+
+
+def jpeg(place: Place, width: int, header: bytes = b"", cut: int = 0) -> None:
+    """Make the first image a JPEG 48 high, `header` behind its first mark, `cut` bytes short."""
+    noise = np.random.default_rng(0).integers(0, 255, (48, width, 3), dtype=np.uint8)
+    content = cv2.imencode(".jpg", noise)[1].tobytes()
+    content = content[:2] + header + content[2 : len(content) - cut]
+
+    def rename(annotations: dict[str, Any]) -> None:
+        annotations["images"][0] |= {"file_name": "first.jpg", "width": 96, "height": 48}
+
+    place.change_json(rename)
+    (place.data / "train2017/first.jpg").write_bytes(content)
+
+
+def turned(place: Place) -> None:
+    """Turn the image by its EXIF mark, and give it a size that it has neither way."""
+    entry = struct.pack("<HHII", 0x0112, 3, 1, 6)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+    jpeg(place, 80, b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif)
+
+
+def a_folder_for_an_image(data: Path) -> None:
+    (data / FIRST).unlink()
+    (data / FIRST).mkdir()
+
+
+def lost_link(data: Path) -> None:
+    (data / FIRST).unlink()
+    (data / FIRST).symlink_to("gone.png")
+
+
+def another_train_file(data: Path) -> None:
+    folder = data / "annotations"
+    shutil.copy(folder / "instances_train2017.json", folder / "instances_train2014.json")
+
+
+def rescaled(change: Callable[[list[float]], list[float]]) -> Callable[[Place], None]:
+    """Return what changes every box of the training split."""
+
+    def edit(content: dict[str, Any]) -> None:
+        for entry in content["annotations"]:
+            entry["bbox"] = change(entry["bbox"])
+
+    return lambda place: place.change_json(edit)
+
+
+def refused(what: str) -> str:
+    hint = "tools/doctor.py tells all, --skip-doctor trains nonetheless"
+    return f"the data cannot be trained on: {what}; {hint}"
+
+
+CASES = [
+    Case("no folder", "no data folder <root>/nowhere", ("--data", "<root>/nowhere")),
+    Case("a file for a folder", "no data folder <exp>", ("--data", "<exp>")),
+    Case(
+        "an empty folder",
+        "no folder annotations/ in <root>/empty; it holds: nothing",
+        ("--data", "<root>/empty"),
+        lambda place: (place.root / "empty").mkdir(),
+    ),
+    Case(
+        "data_dir nowhere",
+        (
+            "cannot read annotation file "
+            "<root>/nowhere/annotations/instances_train2017.json: No such file or directory"
+        ),
+        ("data_dir", "<root>/nowhere"),
+    ),
+    Case(
+        "no annotations folder",
+        "no folder annotations/ in <data>; it holds: manifest.json, train2017, val2017",
+        spoil=in_folder(lambda data: shutil.rmtree(data / "annotations")),
+    ),
+    Case(
+        "no train file",
+        (
+            "no train annotations in <data>/annotations: instances_train2017.json or "
+            "another name with 'train'; it holds: instances_val2017.json"
+        ),
+        spoil=in_folder(lambda data: (data / "annotations/instances_train2017.json").unlink()),
+    ),
+    Case(
+        "two train files",
+        (
+            "<data>/annotations has more than one train file: instances_train2014.json, "
+            "instances_train2017.json"
+        ),
+        spoil=in_folder(another_train_file),
+    ),
+    Case(
+        "no image folder",
+        "the images of <val> (000001.png) are not in <data>",
+        spoil=in_folder(lambda data: shutil.rmtree(data / "val2017")),
+    ),
+    Case(
+        "an image missing",
+        "1 of 12 images of <train> are not in <data>/train2017: 000001.png",
+        spoil=in_folder(lambda data: (data / FIRST).unlink()),
+    ),
+    Case(
+        "a lost link",
+        refused(
+            "train: images that cannot be read (of 12 looked at): 1 (000001.png: No such "
+            "file or directory)"
+        ),
+        spoil=in_folder(lost_link),
+    ),
+    Case(
+        "a folder for an image",
+        refused(
+            "train: images that cannot be read (of 12 looked at): 1 (000001.png: Is a directory)"
+        ),
+        spoil=in_folder(a_folder_for_an_image),
+    ),
+    Case(
+        "an empty image",
+        refused("train: images that cannot be read (of 12 looked at): 1 (000001.png: empty)"),
+        spoil=holding(b""),
+    ),
+    Case(
+        "a text for an image",
+        refused("train: images that cannot be read (of 12 looked at): 1 (000001.png: no image)"),
+        spoil=holding(b"no pixels here"),
+    ),
+    Case(
+        "a text for a val image",
+        refused("val: images that cannot be read (of 5 looked at): 1 (000002.png: no image)"),
+        spoil=holding(b"none here either", "val2017/000002.png"),
+    ),
+    Case(
+        "a cut PNG",
+        refused(
+            "train: images that are cut off (of 12 looked at): 1 (000001.png: its end is missing)"
+        ),
+        spoil=in_folder(cut_png),
+    ),
+    Case(
+        "a cut JPEG",
+        refused(
+            "train: images that are cut off (of 12 looked at): 1 (first.jpg: its end is missing)"
+        ),
+        spoil=lambda place: jpeg(place, 96, cut=900),
+    ),
+    Case(
+        "another size",
+        refused(
+            "train: images of another size than the json says: boxes would be misplaced "
+            "(of 12 looked at): 1 (000001.png: 80x96, the json says 96x96)"
+        ),
+        spoil=of_size(96, 80),
+    ),
+    Case(
+        "another size in val",
+        refused(
+            "val: images of another size than the json says: boxes would be misplaced (of "
+            "5 looked at): 1 (000003.png: 96x48, the json says 96x96)"
+        ),
+        spoil=of_size(48, 96, "val2017/000003.png"),
+    ),
+    Case(
+        "turned, and another size",
+        refused(
+            "train: images of another size than the json says: boxes would be misplaced "
+            "(of 12 looked at): 1 (first.jpg: 80x48, the json says 96x48)"
+        ),
+        spoil=turned,
+    ),
+    Case(
+        "boxes from 0 to 1",
+        refused(
+            "train: all boxes lie between 0 and 1: COCO wants pixels, not shares of the image: 89"
+        ),
+        spoil=rescaled(lambda box: [side / 97 for side in box]),
+    ),
+    Case(
+        "boxes of two corners",
+        refused("train: the boxes look like x1, y1, x2, y2: COCO wants x, y, width, height: 89"),
+        spoil=rescaled(lambda box: [40, 40, 90, 90]),
+    ),
+]
