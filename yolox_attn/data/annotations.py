@@ -110,7 +110,9 @@ def missing_images(folder: Path, names: Iterable[str]) -> list[str]:
     present: set[str] = set()
     for parent in {os.path.dirname(name) for name in names}:  # noqa: PTH120 - 10x Path's speed
         if (folder / parent).is_dir():
-            present.update(os.path.join(parent, e.name) for e in os.scandir(folder / parent))  # noqa: PTH118
+            listed = os.scandir(folder / parent)
+            # A link into nowhere is listed, but is no file.
+            present.update(os.path.join(parent, e.name) for e in listed if e.is_file())  # noqa: PTH118
     # A second look at the rest: the file system may not distinguish case, or the name holds "..".
     return [name for name in names if name not in present and not (folder / name).is_file()]
 
