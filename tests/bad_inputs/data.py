@@ -61,9 +61,10 @@ def a_folder_for_an_image(data: Path) -> None:
     (data / FIRST).mkdir()
 
 
-def lost_link(data: Path) -> None:
-    (data / FIRST).unlink()
-    (data / FIRST).symlink_to("gone.png")
+def lost_links(data: Path) -> None:
+    for name in ("000001.png", "000003.png"):
+        (data / "val2017" / name).unlink()
+        (data / "val2017" / name).symlink_to("gone.png")
 
 
 def another_train_file(data: Path) -> None:
@@ -135,12 +136,9 @@ CASES = [
         spoil=in_folder(lambda data: (data / FIRST).unlink()),
     ),
     Case(
-        "a lost link",
-        refused(
-            "train: images that cannot be read (of 12 looked at): 1 (000001.png: No such "
-            "file or directory)"
-        ),
-        spoil=in_folder(lost_link),
+        "links into nowhere",
+        "2 of 5 images of <val> are not in <data>/val2017: 000001.png, 000003.png",
+        spoil=in_folder(lost_links),
     ),
     Case(
         "a folder for an image",
