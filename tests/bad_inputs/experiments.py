@@ -35,7 +35,7 @@ CASES = [
     ),
     Case(
         "null bytes",
-        "<exp>: SyntaxError: source code string cannot contain null bytes",
+        "<exp>: ...Error: source code string cannot contain null bytes",
         spoil=written("a = 1\0\n"),
     ),
     Case(
