@@ -20,10 +20,14 @@ def turned(jpeg, value, order="<", inside=b""):
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
 
 
-def codes(tmp_path, raw, size=(30, 40)):
+def write(tmp_path, raw):
     file = tmp_path / "image"
     file.write_bytes(raw)
-    return [code for code, _ in examine_file(file, size).faults]
+    return file
+
+
+def codes(tmp_path, raw, size=(30, 40)):
+    return [code for code, _ in examine_file(write(tmp_path, raw), size).faults]
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".webp", ".bmp", ".tiff"])
@@ -85,6 +89,20 @@ def test_wrong_size_tells_both(tmp_path):
 
 def test_sixteen_bits(tmp_path):
     assert codes(tmp_path, encoded(".png", NOISE.astype(np.uint16) * 16)) == ["deep"]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int32])
+def test_what_training_cannot_read_is_unreadable(tmp_path, kind):
+    raw = encoded(".tiff", NOISE.astype(kind))
+    state = examine_file(write(tmp_path, raw), (30, 40))
+    name = np.dtype(kind).name
+    assert state.faults == (("unreadable", f"its {name} values cannot be read as 8-bit colours"),)
+    dataset_reads = cv2.imread(str(tmp_path / "image"), cv2.IMREAD_COLOR)
+    assert dataset_reads is None
+
+
+def test_floats_that_training_can_read_are_not_called_sixteen_bits(tmp_path):
+    assert codes(tmp_path, encoded(".hdr", NOISE.astype(np.float32) / 255)) == ["unusual"]
 
 
 def test_digest_is_of_the_pixels_alone(tmp_path):

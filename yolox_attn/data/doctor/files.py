@@ -30,9 +30,12 @@ def examine_file(file: Path, size: tuple[int, int]) -> FileState:
         return FileState((("unreadable", str(error.strerror)),), None)
     if not is_whole(raw):
         return FileState((("truncated", "its end is missing"),), None)
-    pixels = _decode(raw)
+    pixels = _decode(raw, cv2.IMREAD_UNCHANGED)
     if pixels is None:
         return FileState((("unreadable", "empty" if not raw else "no image"),), None)
+    if pixels.dtype != np.uint8 and _decode(raw, cv2.IMREAD_COLOR) is None:
+        told = f"its {pixels.dtype} values cannot be read as 8-bit colours"
+        return FileState((("unreadable", told),), None)
     faults = []
     stored, turn = pixels.shape[:2], orientation(raw)
     shown = stored[::-1] if turn >= 5 else stored
@@ -42,7 +45,8 @@ def examine_file(file: Path, size: tuple[int, int]) -> FileState:
     elif turn != 1:
         faults.append(("rotated", f"orientation {turn}"))
     if pixels.dtype != np.uint8:
-        faults.append(("deep", f"{pixels.dtype}, up to {pixels.max():g}"))
+        code = "deep" if pixels.dtype == np.uint16 else "unusual"
+        faults.append((code, f"{pixels.dtype}, up to {pixels.max():g}"))
     digest = blake2b(pixels.tobytes(), digest_size=16, key=str(pixels.shape).encode())
     return FileState(tuple(faults), digest.hexdigest())
 
@@ -80,14 +84,12 @@ def orientation(raw: bytes) -> int:
     return 1
 
 
-def _decode(raw: bytes) -> np.ndarray | None:
-    """Return the pixels as they are stored: depth, channels and rotation unchanged."""
+def _decode(raw: bytes, flags: int) -> np.ndarray | None:
+    """Return the pixels: IMREAD_UNCHANGED as stored, IMREAD_COLOR as training reads them."""
     if not raw:
         return None
     try:
-        pixels: np.ndarray | None = cv2.imdecode(
-            np.frombuffer(raw, dtype=np.uint8), cv2.IMREAD_UNCHANGED
-        )
+        pixels: np.ndarray | None = cv2.imdecode(np.frombuffer(raw, dtype=np.uint8), flags)
     except cv2.error:  # more pixels than OpenCV's limit, for one
         return None
     return pixels

@@ -21,6 +21,7 @@ FAULTS: dict[str, tuple[Level, str]] = {
     "wrong_size": ("error", "images of another size than the json says: boxes would be misplaced"),
     "rotated": ("warning", "images with an EXIF rotation or mirroring: see that the boxes fit"),
     "deep": ("warning", "images of more than 8 bits: divided by 256 when read, 12 bits go black"),
+    "unusual": ("warning", "images of no whole 8 or 16 bits: see how they look when read as 8"),
 }
 
 
