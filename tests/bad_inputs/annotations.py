@@ -70,7 +70,9 @@ CASES = [
     Case("not UTF-8", "<train> is no UTF-8 text: byte 12", spoil=written(b'{"images": "\xff"}')),
     Case("a list", "<train> holds a json list, not a COCO object", spoil=written(b"[]")),
     Case(
-        "deeply nested", "<train> is no json that can be read: ...", spoil=written(b"[" * 100_000)
+        "deeply nested",
+        "<train> is no json that can be read: nested too deeply",
+        spoil=written(b"[" * 100_000),
     ),
     Case(
         "no images key",
@@ -126,20 +128,30 @@ CASES = [
         "<train>: images whose id is no integer: 1 (None)",
         spoil=first("images", id=None),
     ),
-    Case("an image id twice", "<train>: ids of images that repeat: 1 (1)", spoil=twice("images")),
+    Case(
+        "an image id twice",
+        (
+            "<train>: images that share their id: 2 (1); and 1 more kind of error, "
+            "see tools/doctor.py"
+        ),
+        spoil=twice("images"),
+    ),
     Case(
         "an annotation id twice",
-        "<train>: ids of annotations that repeat: 1 (1)",
+        "<train>: annotations that share their id: 2 (1)",
         spoil=twice("annotations"),
     ),
     Case(
         "a category id twice",
-        "<train>: ids of categories that repeat: 1 (1)",
+        (
+            "<train>: categories that share their id: 2 (1); and 1 more kind of error, "
+            "see tools/doctor.py"
+        ),
         spoil=twice("categories"),
     ),
     Case(
         "a category name twice",
-        "<train>: category names that repeat: 1 (disc)",
+        "<train>: categories that share their name: 2 (disc)",
         spoil=edited(one_name_twice),
     ),
     Case(

@@ -152,7 +152,7 @@ def test_bad_annotation_file_is_one_error_and_no_noise(folder, fault, told, capf
 
 def test_faults_of_the_content_are_refused(spoil):
     folder = spoil(lambda c: c["images"].append(dict(c["images"][0])))
-    with pytest.raises(InputError, match="ids of images that repeat"):
+    with pytest.raises(InputError, match="images that share their id"):
         dataset(folder)
 
 

@@ -145,9 +145,9 @@ FAULTS = {
     "lists no images": lambda c: c.update(images=[]),
     "lists no categories": lambda c: c.update(categories=[]),
     "has no annotations: nothing to learn": lambda c: c.update(annotations=[]),
-    "ids of images that repeat: 1 (1)": lambda c: duplicate(c["images"]),
-    "ids of annotations that repeat: 1 (1)": lambda c: duplicate(c["annotations"]),
-    "ids of categories that repeat: 1 (7)": lambda c: duplicate(c["categories"]),
+    "images that share their id: 2 (1)": lambda c: duplicate(c["images"]),
+    "annotations that share their id: 2 (1)": lambda c: duplicate(c["annotations"]),
+    "categories that share their id: 2 (7)": lambda c: duplicate(c["categories"]),
     "images whose id is no integer: 1 ('1')": lambda c: c["images"][0].update(id="1"),
     "annotations whose id is no integer: 1 (None)": lambda c: c["annotations"][0].pop("id"),
     "annotations of no listed image: 1 (annotation 2: image 9)": lambda c: c["annotations"][
@@ -191,7 +191,9 @@ FAULTS = {
         "images"
     ][0].update(file_name="..\\a.png"),
     "categories without a name: 1 (7)": lambda c: c["categories"][0].pop("name"),
-    "category names that repeat: 1 (three)": lambda c: c["categories"][0].update(name="three"),
+    "categories that share their name: 2 (three)": lambda c: c["categories"][0].update(
+        name="three"
+    ),
     "instances_val2017.json list different categories: 7 'seven', 7 'other'": lambda c: c[
         "categories"
     ][0].update(name="other"),

@@ -17,13 +17,8 @@ from pycocotools.coco import COCO
 from tqdm import tqdm
 from yolox.data import COCODataset
 
-from yolox_attn.data.annotations import (
-    check_annotations,
-    image_name,
-    missing_images,
-    read_annotations,
-    shortlist,
-)
+from yolox_attn.data.annotations import check_annotations, read_annotations
+from yolox_attn.data.names import image_name, missing_images, printable, refuse_missing
 from yolox_attn.errors import InputError
 
 Labels = tuple[np.ndarray, tuple[int, int], tuple[int, int], str]
@@ -77,11 +72,7 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
         check_annotations(self.coco.dataset, self._json_path())
         folder = Path(self.data_dir) / self.name
         images = self.coco.dataset["images"]
-        if lost := missing_images(folder, map(image_name, images)):
-            raise InputError(
-                f"{len(lost)} of {len(images)} images of {self._json_path()} are not in {folder}:"
-                f" {shortlist(lost)}"
-            )
+        refuse_missing(missing_images(folder, images), images, self._json_path(), folder)
         self.repairs = Counter(complete_annotations(self.coco.dataset["annotations"]))
         self.repairs["ids"] = start_ids_at_one(self.coco)
         loaded: list[Labels] = super()._load_coco_annotations()
@@ -120,9 +111,9 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
         if image.shape[:2] != size:  # boxes may have been drawn on the image as it is stored
             image = _decode(file, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if image.shape[:2] != size:
-            told = f"{size[1]}x{size[0]}"
+            found, told = (f"{width}x{height}" for height, width in (image.shape[:2], size))
             raise InputError(
-                f"image {file} is {image.shape[1]}x{image.shape[0]}, {self.json_file} says {told}"
+                f"image {printable(str(file))} is {found}, {self.json_file} says {told}"
             )
         return image
 
@@ -177,5 +168,7 @@ def start_ids_at_one(coco: COCO) -> int:
 def _decode(file: Path, flags: int) -> np.ndarray:
     image = cv2.imread(str(file), flags)
     if image is None:
-        raise InputError(f"cannot read image {file}: it is missing, empty or no image")
+        raise InputError(
+            f"cannot read image {printable(str(file))}: it is missing, empty or no image"
+        )
     return image

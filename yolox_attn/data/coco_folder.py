@@ -1,11 +1,13 @@
 """A folder in COCO layout, understood and checked before anything is built on it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from yolox_attn.data.annotations import Annotations, missing_images, read_annotations, shortlist
+from yolox_attn.data.annotations import Annotations, read_annotations
+from yolox_attn.data.names import missing_images, refuse_missing, shortlist
 from yolox_attn.errors import InputError
 
 SPLIT = re.compile(r"(?<![a-z])(train|val|test)(?:ing|id|idation)?(?![a-z])")
@@ -44,7 +46,7 @@ def read_coco_folder(path: Path) -> CocoFolder:
         InputError: any of it is missing, broken or contradictory; the message says which.
     """
     root = Path(path).expanduser()
-    files = _annotation_files(root)
+    files = annotation_files(root)
     train, val = (_read_split(root, files, split) for split in ("train", "val"))
     for split in (train, val):
         if not split.content["annotations"]:
@@ -55,7 +57,7 @@ def read_coco_folder(path: Path) -> CocoFolder:
         lost = train if train_name is None else val
         tried = shortlist((str(root / name) for name in _candidates(root, lost.file)), 9)
         raise InputError(f"the images of {lost.file} ({lost.image_names[0]}) are not in {tried}")
-    test = _read_split(root, files, "test") if _pick(files, "test") else None
+    test = _read_split(root, files, "test") if pick_file(files, "test") else None
     test_name = _image_folder(root, test) if test else None
     if test and test_name:
         _check_same_categories(train, test)
@@ -75,7 +77,12 @@ def read_coco_folder(path: Path) -> CocoFolder:
     )
 
 
-def _annotation_files(root: Path) -> list[Path]:
+def annotation_files(root: Path) -> list[Path]:
+    """Return the json files of a data folder.
+
+    Raises:
+        InputError: there is no folder, or no annotations/ in it.
+    """
     if not root.is_dir():
         raise InputError(f"no data folder {root}")
     folder = root / "annotations"
@@ -90,8 +97,12 @@ def _split_of(name: str) -> str | None:
     return found[1] if found else None
 
 
-def _pick(files: list[Path], split: str) -> Path | None:
-    """Return the one annotation file of a split; instances_* wins over other names."""
+def pick_file(files: list[Path], split: str) -> Path | None:
+    """Return the one annotation file of a split, if any; instances_* wins over other names.
+
+    Raises:
+        InputError: there are several.
+    """
     found = [file for file in files if _split_of(file.stem) == split]
     found = [file for file in found if not file.name.startswith(OTHER_TASKS)]
     found = [file for file in found if file.name.startswith("instances")] or found
@@ -102,14 +113,23 @@ def _pick(files: list[Path], split: str) -> Path | None:
 
 
 def _read_split(root: Path, files: list[Path], split: str) -> Annotations:
-    file = _pick(files, split)
+    return read_annotations(need_file(root, files, split))
+
+
+def need_file(root: Path, files: list[Path], split: str) -> Path:
+    """Return the one annotation file of a split.
+
+    Raises:
+        InputError: there is none, or several.
+    """
+    file = pick_file(files, split)
     if file is None:
         held = shortlist((file.name for file in files), 8) or "no json file"
         wanted = f"instances_{split}2017.json or another name with {split!r}"
         raise InputError(
             f"no {split} annotations in {root / 'annotations'}: {wanted}; it holds: {held}"
         )
-    return read_annotations(file)
+    return file
 
 
 def _candidates(root: Path, file: Path) -> Iterator[str]:
@@ -128,18 +148,21 @@ def _candidates(root: Path, file: Path) -> Iterator[str]:
 
 def _image_folder(root: Path, split: Annotations) -> str | None:
     """Return the folder that holds all images of a split; None if there is not one of them."""
-    names = split.image_names
-    missing = {name: missing_images(root / name, names) for name in _candidates(root, split.file)}
-    best = min(missing, key=lambda name: len(missing[name]))
-    lost = missing[best]
-    if len(lost) == len(names):
+    images = split.content["images"]
+    folder, lost = find_image_folder(root, split.file, images)
+    if len(lost) == len(images):
         return None
-    if lost:
-        raise InputError(
-            f"{len(lost)} of {len(names)} images of {split.file} are not in {root / best}:"
-            f" {shortlist(lost)}"
-        )
-    return best
+    refuse_missing(lost, images, split.file, root / folder)
+    return folder
+
+
+def find_image_folder(
+    root: Path, file: Path, images: Sequence[dict[str, Any]]
+) -> tuple[str, list[int]]:
+    """Return the folder that holds most images of a split's `file`, and the places of the rest."""
+    missing = {name: missing_images(root / name, images) for name in _candidates(root, file)}
+    best = min(missing, key=lambda name: len(missing[name]))
+    return best, missing[best]
 
 
 def _check_same_categories(first: Annotations, second: Annotations) -> None:

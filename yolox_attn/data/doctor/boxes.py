@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from yolox_attn.data.annotations import image_name
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.doctor.report import Finding, Level, finding
+from yolox_attn.data.names import image_name
 
 SMALLEST = 1.0  # pixels: a side below it holds no pixel of its own
 LONGEST = 50.0  # a longer side of more than 50 shorter ones is hardly an object

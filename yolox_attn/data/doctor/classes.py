@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from yolox_attn.data.annotations import image_name
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.doctor.report import Finding, finding
+from yolox_attn.data.names import image_name
 
 
 def examine_classes(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from yolox_attn.data.annotations import shortlist
+from yolox_attn.data.names import shortlist
 from yolox_attn.errors import InputError
 
 Level = Literal["error", "warning", "repaired"]
