@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -9,9 +10,12 @@ from yolox.data import get_yolox_datadir
 
 from yolox_attn.cli import report_errors
 from yolox_attn.data.coco_dataset import CocoDetection
-from yolox_attn.data.doctor import Finding, Report, examine, examine_split
+from yolox_attn.data.coco_folder import annotation_files, need_file, pick_file
+from yolox_attn.data.doctor import Finding, Report, examine_splits, load_split, unloadable
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
+
+Places = dict[str, tuple[Path, str | None]]  # split -> annotation file, image folder if known
 
 ENDS = "exit codes: 0 nothing or warnings only, 1 errors in the data, 2 wrong flags"
 
@@ -29,7 +33,14 @@ def make_parser() -> argparse.ArgumentParser:
     add("-f", "--exp_file", metavar="FILE", help="the data of this experiment file")
     add("-n", "--name", metavar="NAME", help="the data of this experiment, as yolox-m-cam")
     add("--quick", action="store_true", help="annotations and a sample of images, as train does")
-    add("-o", "--output", type=Path, metavar="DIR", help="write doctor.json and doctor.md there")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="write doctor.json and doctor.md there; "
+        "the full form writes them to YOLOX_outputs/doctor/DATA by default",
+    )
     add("opts", nargs=argparse.REMAINDER, metavar="key value", help="override settings of the Exp")
     return parser
 
@@ -39,19 +50,19 @@ def main(argv: list[str] | None = None) -> int:
     """Examine, print and write the report; returns the exit code."""
     args = make_parser().parse_args(argv)
     cv2.setNumThreads(0)  # the threads read files, one each
-    report = diagnose(args)
-    tally = (
-        f"{len(report.errors)} kinds of error, {len(report.warnings)} of warning, "
-        f"{len(report.repairs)} repaired in memory"
-    )
-    print(*report.lines(), tally, sep="\n")  # noqa: T201
-    if args.output is not None:
-        print(f"written: {', '.join(map(str, write_report(report, args.output)))}")  # noqa: T201
+    exp, places, findings = find_data(args)
+    report = diagnose(exp, places, findings, full=not args.quick)
+    print(*report.scope(), *report.lines(), report.tally, sep="\n")  # noqa: T201
+    output = args.output
+    if output is None and not args.quick:
+        output = Path("YOLOX_outputs", "doctor", Path(str(exp.data_dir)).resolve().name)
+    if output is not None:
+        print(f"written: {', '.join(map(str, write_report(report, output)))}")  # noqa: T201
     return 1 if report.errors else 0
 
 
-def diagnose(args: argparse.Namespace) -> Report:
-    """Return the findings; what cannot even be loaded is one of them.
+def find_data(args: argparse.Namespace) -> tuple[AttentionExp, Places, list[Finding]]:
+    """Return the experiment, where the splits of its data are, and which could not be found.
 
     Raises:
         InputError: there is nothing to examine: no data named, no such folder, a wrong Exp.
@@ -66,34 +77,59 @@ def diagnose(args: argparse.Namespace) -> Report:
         try:
             use_data(exp, args.data)
         except InputError as error:
-            return Report([unloadable("both", error)])
+            exp.data_dir = str(Path(args.data).expanduser())
+            return exp, *search(Path(exp.data_dir), error)
     apply_overrides(exp, args.opts)
-    folder = Path(exp.data_dir or Path(get_yolox_datadir(), "COCO"))
+    exp.data_dir = str(exp.data_dir or Path(get_yolox_datadir(), "COCO"))
+    folder = Path(exp.data_dir)
     if not folder.is_dir():
         raise InputError(f"no data folder {folder}; give --data DIR")
-    return examine_exp(exp, full=not args.quick)
+    files = folder / "annotations"
+    places: Places = {
+        "train": (files / exp.train_ann, exp.train_name),
+        "val": (files / exp.val_ann, exp.val_name),
+    }
+    if (files / exp.test_ann).is_file() and (folder / exp.test_name).is_dir():
+        places["test"] = files / exp.test_ann, exp.test_name
+    return exp, places, []
 
 
-def examine_exp(exp: AttentionExp, *, full: bool) -> Report:
-    """Load both splits of an experiment and examine them, or the one that can be loaded."""
-    names = {"train": (exp.train_ann, exp.train_name), "val": (exp.val_ann, exp.val_name)}
-    loaded, findings = {}, []
-    for split, (ann, name) in names.items():
+def search(root: Path, refusal: InputError) -> tuple[Places, list[Finding]]:
+    """Look for the splits of a folder that was refused, each by itself."""
+    try:
+        files = annotation_files(root)
+    except InputError:
+        return {}, [unloadable("both", refusal)]
+    places: Places = {}
+    findings = []
+    for split in ("train", "val", "test"):
         try:
-            loaded[split] = CocoDetection(exp.data_dir, ann, name)
+            if split != "test" or pick_file(files, split):
+                places[split] = need_file(root, files, split), None
         except InputError as error:
             findings.append(unloadable(split, error))
-    if not findings:
-        splits = loaded["train"], loaded["val"]
-        return examine(*splits, num_classes=exp.num_classes, full=full, progress=True)
-    for split, dataset in loaded.items():
-        findings += examine_split(dataset, split, full=full, progress=True)[1]
-    return Report(findings)
+    return places, findings
 
 
-def unloadable(split: str, error: InputError) -> Finding:
-    """Return what was wrong with a split that could not be loaded."""
-    return Finding("error", "unloadable", split, str(error), 1)
+def diagnose(exp: AttentionExp, places: Places, findings: list[Finding], *, full: bool) -> Report:
+    """Examine the splits, or what is sound of them; `findings` are those made before."""
+    splits: dict[str, CocoDetection] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for split, (file, name) in places.items():
+            dataset, found = load_split(file, name, split, Path(scratch))
+            findings += found
+            if dataset is not None:
+                splits[split] = dataset
+        searched = any(name is None for _, name in places.values())
+        classes = max((len(each.class_ids) for each in splits.values()), default=0)
+        report = examine_splits(
+            splits,
+            num_classes=classes if searched else exp.num_classes,
+            full=full,
+            progress=True,
+            max_labels=exp.max_labels,
+        )
+    return Report([*findings, *report.findings], report.examined)
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:

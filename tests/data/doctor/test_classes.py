@@ -30,9 +30,16 @@ def test_class_that_only_one_split_has(load, spoil):
     assert told(examine_classes(val, train, 2)) == absent
 
 
+def test_class_that_no_split_has(load, spoil):
+    spoil(lambda c: c["annotations"].pop())
+    train = load("train")
+    absent = {("warning", "class_absent", "both"): (1, ("three",))}
+    assert told(examine_classes(train, train, 2)) == absent
+
+
 def test_number_of_classes(load):
     train, val = load("train"), load("val")
-    assert told(examine_classes(train, val, 5)) == {("warning", "num_classes", "train"): (3, ())}
+    assert told(examine_classes(train, val, 5)) == {("warning", "num_classes", "train"): (1, ())}
     assert told(examine_classes(train, val, 1)).keys() == {
         ("error", "num_classes", "train"), ("error", "num_classes", "val")
     }  # fmt: skip

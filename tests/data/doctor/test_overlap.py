@@ -19,10 +19,11 @@ def noise(folder):
 
 def pixels(load):
     train, val = load("train"), load("val")
-    states = [read_images(each, "x", full=True, progress=False) for each in (train, val)]
-    return [
-        (e.code, e.split, e.examples) for e in same_pixels(train, val, tuple(states)) if e.count
-    ]
+    splits = {"train": train, "val": val}
+    states = {
+        name: read_images(each, name, full=True, progress=False) for name, each in splits.items()
+    }
+    return [(e.code, e.split, e.examples) for e in same_pixels(splits, states) if e.count]
 
 
 def test_different_images_do_not_overlap(load, noise):
@@ -49,3 +50,8 @@ def test_a_rewritten_copy_is_found_by_its_pixels(load, noise):
 def test_twins_within_a_split(load, noise):
     shutil.copy(noise / "train2017" / "train1.png", noise / "train2017" / "train2.png")
     assert pixels(load) == [("repeated_images", "train", ("train1.png = train2.png",))]
+
+
+def test_a_file_listed_twice_is_no_twin_of_itself(load, noise, spoil):
+    spoil(lambda c: c["images"].append(c["images"][0] | {"id": 9}))
+    assert pixels(load) == []

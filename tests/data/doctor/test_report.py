@@ -23,7 +23,9 @@ def test_lines_go_from_the_worst_to_the_mildest():
 
 def test_only_errors_refuse_and_in_one_line():
     Report([WARNING]).refuse()
-    with pytest.raises(InputError, match=r"train: one found: 1 \(x\); and 1 more kinds") as caught:
+    with pytest.raises(
+        InputError, match=r"train: one found: 1 \(x\); and 1 more kind of error;"
+    ) as caught:
         Report([WARNING, *ERRORS]).refuse()
     assert "\n" not in str(caught.value)
 
@@ -45,3 +47,19 @@ def test_json_and_markdown_hold_all():
     told = json.loads(json.dumps(report.as_dict()))
     assert (told["errors"], told["warnings"], len(told["findings"])) == (2, 1, 3)
     assert "| warning | val | boxes too small | 2 | a\\|b, c |" in report.as_markdown()
+
+
+def test_what_is_so_or_not_is_not_counted():
+    bare = Finding("error", "none", "val", "no images", 1, counted=False)
+    assert bare.line == "val: no images"
+
+
+def test_a_line_is_one_printable_line():
+    told = Finding("warning", "odd", "val", "odd\0names", 1, ("a\nb\x1b[31m",)).line
+    assert told == "val: odd\\x00names: 1 (a\\nb\\x1b[31m)"
+    assert told.isprintable()
+
+
+def test_the_tally_counts_in_words():
+    assert Report(ERRORS[:1]).tally.startswith("1 kind of error,")
+    assert Report(ERRORS).tally.startswith("2 kinds of error,")

@@ -11,6 +11,7 @@ from yolox_attn.data.doctor.report import Finding, Level, finding
 from yolox_attn.data.names import image_name
 
 SMALLEST = 1.0  # pixels: a side below it holds no pixel of its own
+LARGEST = 4.0  # times its image: what is longer was hardly drawn on it
 LONGEST = 50.0  # a longer side of more than 50 shorter ones is hardly an object
 ENOUGH = 10  # boxes needed to say that all of them follow another convention
 
@@ -18,13 +19,39 @@ ENOUGH = 10  # boxes needed to say that all of them follow another convention
 def examine_boxes(dataset: CocoDetection, split: str) -> Iterator[Finding]:
     """Yield what is wrong with the boxes of a split; what the dataset repaired is counted.
 
-    "Absurd" is a box with a side below 1 pixel, or more than 50 times as long as wide, as it is
-    left after clipping to its image.
+    Told are boxes with a side below 1 pixel, or more than 50 times as long as wide, as they are
+    left after clipping to their image, and those that were more than 4 times as long as it.
     """
     entries: list[dict[str, Any]] = dataset.coco.dataset["annotations"]
     if not entries:
-        yield Finding("error", "no_annotations", split, "the split has no annotations", 1)
+        level: Level = "warning" if split == "test" else "error"  # COCO's own test split has none
+        message = "the split has no annotations"
+        yield Finding(level, "no_annotations", split, message, 1, counted=False)
         return
+    yield from _examine_sides(dataset, split, entries)
+    yield from _filled(dataset, split)
+    yield finding("warning", "repeated_boxes", split, "boxes given twice", _repeated(entries))
+    if split == "train":
+        message = "crowd boxes, left out of training: what they cover counts as background"
+        crowds = (f"annotation {entry['id']}" for entry in entries if entry["iscrowd"])
+        yield finding("warning", "crowds", split, message, crowds)
+
+
+def examine_room(dataset: CocoDetection, split: str, most: int) -> Finding:
+    """Find images with more boxes than `most`, which is as many as a training sample holds."""
+    crowded = (
+        f"{name}: {len(labels)} boxes"
+        for labels, _, _, name in dataset.annotations
+        if len(labels) > most
+    )
+    message = f"images with more boxes than max_labels {most}: the rest is not trained on"
+    return finding("warning", "max_labels", split, message, crowded)
+
+
+def _examine_sides(
+    dataset: CocoDetection, split: str, entries: list[dict[str, Any]]
+) -> Iterator[Finding]:
+    """Yield what is wrong with position and size of the boxes."""
     images = [dataset.coco.imgs[entry["image_id"]] for entry in entries]
     boxes = np.array([entry["bbox"] for entry in entries], dtype=np.float64)  # x, y, w, h
     sizes = np.array([(image["width"], image["height"]) for image in images], dtype=np.float64)
@@ -44,26 +71,30 @@ def examine_boxes(dataset: CocoDetection, split: str) -> Iterator[Finding]:
             entry = entries[index]
             yield f"annotation {entry['id']} of {image_name(images[index])}: {entry['bbox']}"
 
-    yield from _conventions(boxes, sizes, corners, split)
+    if conventions := list(_conventions(boxes, sizes, corners, split)):
+        yield from conventions  # what else is strange about such boxes follows from it
+        return
     warn: Level = "warning"
-    yield finding(
-        "repaired", "clipped", split, "boxes clipped to their image", told(outside & ~crowds)
-    )
-    yield finding(
-        "repaired", "dropped", split, "boxes of nothing inside their image", told(empty & ~crowds)
-    )
-    yield from _filled(dataset, split)
-    if split == "val":
-        message = "boxes of nothing inside their image, which evaluation counts as missed"
+    nothing = "boxes of no width or height, or outside their image"
+    if split == "train":
+        message = "boxes clipped to their image"
+        yield finding("repaired", "clipped", split, message, told(outside & ~crowds))
+        message = f"{nothing}, left out"
+        yield finding("repaired", "dropped", split, message, told(empty & ~crowds))
+    else:
+        beyond = outside & (np.abs(corners - clipped).max(axis=1) > SMALLEST)
+        message = "boxes that leave their image: training would clip them, evaluation judges them"
+        message += " as written"
+        yield finding(warn, "clipped", split, message, told(beyond & ~crowds))
+        message = f"{nothing}: evaluation counts them as missed"
         yield finding(warn, "empty_boxes", split, message, told(empty & ~crowds))
+    absurd = (boxes[:, 2:] > LARGEST * sizes).any(axis=1)
+    message = f"boxes of absurd size, more than {LARGEST:.0f} times that of their image"
+    yield finding(warn, "absurd_size", split, message, told(absurd))
     yield finding(warn, "tiny_boxes", split, "boxes with a side below 1 pixel", told(thin))
     message = f"boxes more than {LONGEST:.0f} times as long as wide"
     yield finding(warn, "long_boxes", split, message, told(long))
     yield finding(warn, "large_areas", split, "areas larger than their box", told(wide & ~empty))
-    yield finding(warn, "repeated_boxes", split, "boxes given twice", _repeated(entries))
-    if split == "train":
-        message = "crowd boxes, left out of training: what they cover counts as background"
-        yield finding(warn, "crowds", split, message, told(crowds))
 
 
 def _conventions(
@@ -84,7 +115,7 @@ def _conventions(
 def _filled(dataset: CocoDetection, split: str) -> Iterator[Finding]:
     """Tell what the dataset filled in while it was read."""
     messages = {
-        "area": "areas computed from their box, where none was given",
+        "area": "areas computed from their box, where missing or not positive",
         "iscrowd": "iscrowd filled in with 0",
         "ids": "annotation ids shifted, to start at 1",
     }

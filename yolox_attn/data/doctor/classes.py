@@ -12,25 +12,31 @@ def examine_classes(
     train: CocoDetection, val: CocoDetection, num_classes: int
 ) -> Iterator[Finding]:
     """Yield differences of the categories, and the classes that only one split has objects of."""
-    lists = [[(c["id"], c["name"]) for c in _categories(split)] for split in (train, val)]
-    message = "categories that the splits do not share: class indices would shift"
-    differing = sorted(set(lists[0]) ^ set(lists[1]))
-    yield finding(
-        "error", "categories", "both", message, (f"{index} {name!r}" for index, name in differing)
-    )
+    yield compare_categories(train, val, "both")
     for name, dataset in (("train", train), ("val", val)):
         known = len(dataset.class_ids)
         if known > num_classes:
-            message = f"{known} categories are more than num_classes {num_classes}; too many by"
-            yield Finding("error", "num_classes", name, message, known - num_classes)
+            message = f"{known} categories are more than num_classes {num_classes}"
+            yield Finding("error", "num_classes", name, message, 1, counted=False)
     if (known := len(train.class_ids)) < num_classes:
-        message = f"num_classes {num_classes} is more than the {known} categories; never learnt"
-        yield Finding("warning", "num_classes", "train", message, num_classes - known)
+        message = f"num_classes {num_classes} is more than the {known} categories"
+        yield Finding("warning", "num_classes", "train", message, 1, counted=False)
     used = [_used(dataset) for dataset in (train, val)]
     message = "classes without an object here, but with some in val: they cannot be learnt"
     yield finding("warning", "class_absent", "train", message, sorted(used[1] - used[0]))
     message = "classes without an object here, but with some in train: they cannot be judged"
     yield finding("warning", "class_absent", "val", message, sorted(used[0] - used[1]))
+    unused = {category["name"] for category in _categories(train)} - used[0] - used[1]
+    message = "classes without an object in either split"
+    yield finding("warning", "class_absent", "both", message, sorted(unused))
+
+
+def compare_categories(train: CocoDetection, other: CocoDetection, split: str) -> Finding:
+    """Find the categories that only one of two splits lists; `split` is what the finding is of."""
+    lists = [{(c["id"], c["name"]) for c in _categories(each)} for each in (train, other)]
+    message = "categories that the splits do not share: class indices would shift"
+    differing = (f"{index} {name!r}" for index, name in sorted(lists[0] ^ lists[1]))
+    return finding("error", "categories", split, message, differing)
 
 
 def examine_names(dataset: CocoDetection, split: str) -> Iterator[Finding]:

@@ -16,28 +16,29 @@ BLOCK = 4096  # bytes from the middle of a file: two compressed photographs diff
 States = dict[int, FileState]
 
 
-def same_pixels(
-    train: CocoDetection, val: CocoDetection, states: tuple[States, States]
-) -> Iterator[Finding]:
+def same_pixels(splits: dict[str, CocoDetection], states: dict[str, States]) -> Iterator[Finding]:
     """The full form: compare decoded pixels, which a renamed or rewritten copy does not change."""
-    splits = (train, val)
-    by_digest: list[dict[str, list[str]]] = [defaultdict(list), defaultdict(list)]
-    for names, dataset, found in zip(by_digest, splits, states, strict=True):
-        for index, state in found.items():
-            if state.digest is not None:
-                names[state.digest].append(dataset.annotations[index][3])
-    yield _overlap(
-        f"{there[0]} = {by_digest[0][digest][0]}"
-        for digest, there in by_digest[1].items()
-        if digest in by_digest[0]
-    )
-    for name, names in zip(("train", "val"), by_digest, strict=True):
+    by_digest = {name: _names(dataset, states[name]) for name, dataset in splits.items()}
+    known = by_digest.get("train", {})
+    for name, names in by_digest.items():
+        if name != "train":
+            seen = (f"{names[each][0]} = {known[each][0]}" for each in names if each in known)
+            yield _overlap(seen, name)
         twins = (" = ".join(same[:3]) for same in names.values() if len(same) > 1)
         message = "images that the split holds more than once, under several names"
         yield finding("warning", "repeated_images", name, message, twins)
 
 
-def same_files(train: CocoDetection, val: CocoDetection) -> Finding:
+def _names(dataset: CocoDetection, states: States) -> dict[str, list[str]]:
+    """Return the file names, each once, of every digest."""
+    names: dict[str, dict[str, None]] = defaultdict(dict)
+    for index, state in states.items():
+        if state.digest is not None:
+            names[state.digest][dataset.annotations[index][3]] = None
+    return {digest: list(same) for digest, same in names.items()}
+
+
+def same_files(train: CocoDetection, val: CocoDetection, split: str = "val") -> Finding:
     """The quick form: compare file sizes, then 4 KiB of the files whose sizes are equal."""
     sizes: dict[int, list[Path]] = defaultdict(list)
     for index in range(len(train)):
@@ -55,12 +56,12 @@ def same_files(train: CocoDetection, val: CocoDetection) -> Finding:
         sizes[size] = []  # read once, known from now on
         if other := digests.get((size, _middle(file))):
             cases.append(f"{file.name} = {other}")
-    return _overlap(iter(cases), " (judged by size and a part of the file)")
+    return _overlap(iter(cases), split, " (judged by size and a part of the file)")
 
 
-def _overlap(cases: Iterator[str], how: str = "") -> Finding:
-    message = f"images of val that are in train too{how}: AP is not that of unseen images"
-    return finding("warning", "overlap", "both", message, cases)
+def _overlap(cases: Iterator[str], split: str, how: str = "") -> Finding:
+    message = f"images of {split} that are in train too{how}: AP is not that of unseen images"
+    return finding("warning", "overlap", "both" if split == "val" else split, message, cases)
 
 
 def _middle(file: Path) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from yolox_attn.data.names import shortlist
+from yolox_attn.data.names import printable, shortlist
 from yolox_attn.errors import InputError
 
 Level = Literal["error", "warning", "repaired"]
@@ -15,8 +15,9 @@ EXAMPLES = 5  # kept of each finding
 class Finding:
     """One kind of fault: an error stops, a warning is told, what is repaired is repaired in memory.
 
-    `code` is its short fixed name, `split` "train", "val" or "both", `count` how many cases,
-    `examples` the first few of them.
+    `code` is its short fixed name, `split` "train", "val", "test" or "both" (train and val),
+    `count` how many cases, `examples` the first few of them; `counted` is false of what is so or
+    not, whose count of 1 says nothing.
     """
 
     level: Level
@@ -25,12 +26,14 @@ class Finding:
     message: str
     count: int
     examples: tuple[str, ...] = ()
+    counted: bool = True
 
     @property
     def line(self) -> str:
         """The finding in one line."""
-        shown = shortlist(self.examples)
-        return f"{self.split}: {self.message}: {self.count}" + (f" ({shown})" if shown else "")
+        shown = f" ({shortlist(self.examples)})" if self.examples else ""
+        count = f": {self.count}" if self.counted else ""
+        return f"{self.split}: {printable(self.message)}{count}{shown}"
 
 
 def finding(level: Level, code: str, split: str, message: str, cases: Iterable[str]) -> Finding:
@@ -44,9 +47,13 @@ class Report:
     """Findings of an examination; those that count nothing are left out."""
 
     findings: tuple[Finding, ...]
+    examined: dict[str, dict[str, int]]  # split -> how many "images", "boxes", "classes", "read"
 
-    def __init__(self, findings: Iterable[Finding]) -> None:
+    def __init__(
+        self, findings: Iterable[Finding], examined: dict[str, dict[str, int]] | None = None
+    ) -> None:
         object.__setattr__(self, "findings", tuple(each for each in findings if each.count))
+        object.__setattr__(self, "examined", examined or {})
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -63,6 +70,25 @@ class Report:
         """What was put right in memory; the files are as they were."""
         return self._of("repaired")
 
+    @property
+    def tally(self) -> str:
+        """How many kinds of each level there are."""
+        errors = len(self.errors)
+        return (
+            f"{errors} kind{'s' * (errors != 1)} of error, {len(self.warnings)} of warning, "
+            f"{len(self.repairs)} repaired in memory"
+        )
+
+    def scope(self) -> list[str]:
+        """Return what was examined, a line a split."""
+        lines = []
+        for split, held in self.examined.items():
+            every = held["read"] == held["images"]
+            read = "every image" if every else f"a sample of {held['read']} images"
+            counts = ", ".join(f"{held[key]} {key}" for key in ("images", "boxes", "classes"))
+            lines.append(f"examined {split}: {counts}; {read} read")
+        return lines
+
     def lines(self) -> list[str]:
         """Return the report as lines of text, errors first."""
         ordered = (*self.errors, *self.warnings, *self.repairs)
@@ -77,7 +103,7 @@ class Report:
         if not self.errors:
             return
         more = len(self.errors) - 1
-        rest = f"; and {more} more kinds of error" if more else ""
+        rest = f"; and {more} more kind{'s' * (more > 1)} of error" if more else ""
         raise InputError(
             f"the data cannot be trained on: {self.errors[0].line}{rest}; "
             "tools/doctor.py tells all, --skip-doctor trains nonetheless"
@@ -86,6 +112,7 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for a json file."""
         return {
+            "examined": self.examined,
             "errors": len(self.errors),
             "warnings": len(self.warnings),
             "repaired": len(self.repairs),
@@ -97,6 +124,8 @@ class Report:
         rows = [
             "# Data report",
             "",
+            *(f"- {line}" for line in self.scope()),
+            *([""] if self.examined else []),
             "| level | split | what | count | examples |",
             "|" + "---|" * 5,
         ]
@@ -104,12 +133,14 @@ class Report:
             cells = (
                 each.level,
                 each.split,
-                each.message,
-                str(each.count),
+                printable(each.message),
+                str(each.count) if each.counted else "",
                 shortlist(each.examples),
             )
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-        return "\n".join(rows if len(rows) > 4 else [*rows[:2], "Nothing was found."]) + "\n"
+        if not self.findings:
+            rows[-2:] = ["Nothing was found."]
+        return "\n".join(rows) + "\n"
 
     def _of(self, level: Level) -> tuple[Finding, ...]:
         return tuple(each for each in self.findings if each.level == level)
