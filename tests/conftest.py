@@ -75,6 +75,7 @@ def _args(**changes: Any) -> Namespace:
         "experiment_name": "tiny", "batch_size": 4, "device": "cpu", "fp16": False, "bf16": False,
         "resume": False, "ckpt": None, "start_epoch": None, "cache": False, "occupy": False,
         "logger": "tensorboard", "opts": [], "exp_file": None, "name": None,
+        "overwrite": False,
     }  # fmt: skip
     return Namespace(**(args | changes))
 

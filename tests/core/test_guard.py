@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from yolox_attn.core.guard import finite_losses, named_failures
+from yolox_attn.core.guard import finite_gradients, finite_losses, named_failures
 from yolox_attn.errors import TrainingError
 
 
@@ -34,13 +34,24 @@ def test_of_many_images_the_first_dozen_are_named() -> None:
         finite_losses(outputs, "here", lambda: [f"{k}.jpg" for k in range(20)])
 
 
+def test_gradients_that_are_not_finite_are_stopped_before_they_reach_the_weights() -> None:
+    model = nn.Linear(1, 1)
+    model.weight.grad = torch.ones_like(model.weight)  # the bias has none
+    finite_gradients(model.parameters(), {}, "here", lambda: pytest.fail("looked up"))
+    model.weight.grad.fill_(float("inf"))
+    with pytest.raises(
+        TrainingError, match=r"^here: gradients not finite \(total_loss 1e\+30\); images a\.jpg; "
+    ):
+        finite_gradients(model.parameters(), {"total_loss": 1e30}, "here", lambda: ["a.jpg"])
+
+
 def test_no_memory_is_told_with_what_was_tried() -> None:
     model = nn.Linear(1, 1)
     with (
         pytest.raises(
             TrainingError, match=r"here: out of memory with 8 images of 640 x 640 on cpu"
         ),
-        named_failures(model, "here", "8 images of 640 x 640 on cpu", list),
+        named_failures(model, "here", "8 images of 640 x 640 on cpu"),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
@@ -49,7 +60,7 @@ def test_a_real_failure_of_the_allocator_is_recognised() -> None:
     model = nn.Linear(1, 1)
     with (
         pytest.raises(TrainingError, match="out of memory"),
-        named_failures(model, "here", "too much", list),
+        named_failures(model, "here", "too much"),
     ):
         torch.empty(1 << 60, dtype=torch.uint8)
 
@@ -58,8 +69,8 @@ def test_weights_that_are_not_finite_are_named() -> None:
     model = nn.Linear(1, 1)
     nn.init.constant_(model.weight, float("nan"))
     with (
-        pytest.raises(TrainingError, match=r"weights are not finite; images x\.jpg; "),
-        named_failures(model, "here", "", lambda: ["x.jpg"]),
+        pytest.raises(TrainingError, match="here: weights are not finite since the step before"),
+        named_failures(model, "here", ""),
     ):
         raise RuntimeError("all elements of input should be between 0 and 1")
 
@@ -67,6 +78,6 @@ def test_weights_that_are_not_finite_are_named() -> None:
 def test_any_other_failure_keeps_its_own_words() -> None:
     with (
         pytest.raises(RuntimeError, match=r"^sizes differ$"),
-        named_failures(nn.Linear(1, 1), "here", "", list),
+        named_failures(nn.Linear(1, 1), "here", ""),
     ):
         raise RuntimeError("sizes differ")

@@ -3,12 +3,21 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from yolox_attn.core import stop as stopping
 from yolox_attn.core.stop import StopRequest
 from yolox_attn.errors import Interrupted
+
+
+@pytest.fixture(autouse=True)
+def in_the_foreground() -> Iterator[None]:
+    """A shell starts its background jobs with Ctrl-C ignored; these tests have it as usual."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -63,3 +72,26 @@ def test_in_another_thread_signals_keep_their_meaning() -> None:
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGTERM)]
+
+
+def test_a_job_in_the_background_goes_on_ignoring_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = StopRequest()
+    with stop.listening():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert stop.signal is None
+
+
+def test_a_child_that_ends_interrupts_nothing() -> None:
+    """torch raises from its handler when a loading worker is gone; inside, nothing may."""
+
+    def raises(*_: object) -> None:
+        raise RuntimeError("a worker was killed")
+
+    before = signal.signal(signal.SIGCHLD, raises)
+    try:
+        with StopRequest().listening():
+            os.kill(os.getpid(), signal.SIGCHLD)
+        assert signal.getsignal(signal.SIGCHLD) is raises
+    finally:
+        signal.signal(signal.SIGCHLD, before)

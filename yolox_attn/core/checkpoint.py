@@ -38,6 +38,7 @@ KINDS: dict[str, Any] = {
 }
 LATEST_NAME = "latest_ckpt.pth"
 PREVIOUS_NAME = "previous_ckpt.pth"
+BEST_NAME = "best_ckpt.pth"
 CLASS_LAYER = "head.cls_preds."
 
 

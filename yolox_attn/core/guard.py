@@ -1,6 +1,7 @@
 """What stops a step: a loss that is not finite, or no memory left, told with what it was about."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,17 +31,33 @@ def finite_losses(
     if torch.isfinite(outputs["total_loss"]):
         return
     losses = {key: number(value) for key, value in outputs.items()}
-    wrong = [key for key, value in losses.items() if not torch.isfinite(torch.tensor(value))]
-    told = ", ".join(f"{key} {value:g}" for key, value in losses.items())
+    wrong = [key for key, value in losses.items() if not math.isfinite(value)]
     raise TrainingError(
-        f"{where}: {', '.join(wrong)} not finite ({told}); {_named(images())}{ADVICE}"
+        f"{where}: {', '.join(wrong)} not finite ({_told(losses)}); {_named(images())}{ADVICE}"
+    )
+
+
+def finite_gradients(
+    parameters: Iterable[nn.Parameter],
+    losses: Mapping[str, float],
+    where: str,
+    images: Callable[[], Sequence[str]],
+) -> None:
+    """Refuse gradients that would make the weights not finite; their `losses` still were.
+
+    Raises:
+        TrainingError: names `where`, the losses and the step's `images`.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if torch.isfinite(nn.utils.get_total_norm(gradients)):
+        return
+    raise TrainingError(
+        f"{where}: gradients not finite ({_told(losses)}); {_named(images())}{ADVICE}"
     )
 
 
 @contextmanager
-def named_failures(
-    model: nn.Module, where: str, load: str, images: Callable[[], Sequence[str]]
-) -> Iterator[None]:
+def named_failures(model: nn.Module, where: str, load: str) -> Iterator[None]:
     """Tell two failures of a forward or backward pass by their cause; `load` is what was tried.
 
     Raises:
@@ -58,8 +75,13 @@ def named_failures(
         if all(parameter.isfinite().all() for parameter in model.parameters()):
             raise
         raise TrainingError(
-            f"{where}: weights are not finite; {_named(images())}{ADVICE}"
+            f"{where}: weights are not finite since the step before; nothing was saved from it; "
+            "lower basic_lr_per_img"
         ) from error
+
+
+def _told(losses: Mapping[str, float]) -> str:
+    return ", ".join(f"{key} {value:g}" for key, value in losses.items())
 
 
 def _named(images: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """What a run needs before its first step: where it goes on from, its seed, its data examined."""
 
 import secrets
+import shutil
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,18 @@ from torch.utils.data import DataLoader
 from yolox.utils import get_rank, get_world_size
 
 from yolox_attn import device as devices
-from yolox_attn.core.checkpoint import load_weights, newest_checkpoint, read_resumable
+from yolox_attn.core.checkpoint import (
+    BEST_NAME,
+    load_weights,
+    newest_checkpoint,
+    read_resumable,
+)
 from yolox_attn.core.ranks import on_rank_zero
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.doctor import examine
 from yolox_attn.data.exact import make_exact
 from yolox_attn.errors import InputError
+from yolox_attn.runs import METRICS_NAME, RECORD_NAME, old_files, refuse_or_clear
 
 
 def read_resumed(args: Namespace, folder: Path, device: torch.device) -> dict[str, Any]:
@@ -31,6 +38,42 @@ def read_resumed(args: Namespace, folder: Path, device: torch.device) -> dict[st
         path = Path(args.ckpt)
         state = read_resumable(path, device)
     return {**state, "path": path}
+
+
+def refuse_folder(args: Namespace, folder: Path) -> None:
+    """Refuse to start over another run's files.
+
+    Raises:
+        InputError: the folder holds a run that is neither resumed nor to be overwritten, or
+            --overwrite would remove what -c names.
+    """
+    given = None if args.ckpt is None else Path(args.ckpt).resolve()
+    if getattr(args, "overwrite", False):
+        if given in [path.resolve() for path in old_files(folder)]:
+            raise InputError(f"-c {args.ckpt}: --overwrite removes it; copy it elsewhere first")
+    elif not args.resume or _comes_from_elsewhere(args, folder):
+        refuse_or_clear(folder, overwrite=False)
+
+
+def make_room(args: Namespace, folder: Path) -> None:
+    """Ask once more, now that the folder is ours; then clear it, or copy a resumed run's files.
+
+    Raises:
+        InputError: as `refuse_folder`.
+    """
+    refuse_folder(args, folder)
+    if getattr(args, "overwrite", False):
+        refuse_or_clear(folder, overwrite=True)
+    if args.resume and _comes_from_elsewhere(args, folder):
+        source = Path(args.ckpt).parent
+        if (source / RECORD_NAME).is_file():
+            for name in (METRICS_NAME, BEST_NAME):
+                if (source / name).is_file():
+                    shutil.copy2(source / name, folder / name)
+
+
+def _comes_from_elsewhere(args: Namespace, folder: Path) -> bool:
+    return args.ckpt is not None and Path(args.ckpt).resolve().parent != folder.resolve()
 
 
 def choose_seed(given: int | None, state: dict[str, Any]) -> int:

@@ -1,6 +1,6 @@
 """What the processes of one run tell each other; with one process every function costs nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -48,6 +48,16 @@ def any_rank(*flags: bool) -> tuple[bool, ...]:
     votes = torch.tensor(flags, dtype=torch.uint8)
     dist.all_reduce(votes, dist.ReduceOp.MAX, group=_gloo())
     return tuple(map(bool, votes.tolist()))
+
+
+def sum_over_ranks(values: Mapping[str, float]) -> dict[str, float]:
+    """Return each value's sum over the ranks; every rank gives the same names."""
+    if get_world_size() == 1:
+        return dict(values)
+    names = sorted(values)
+    sums = torch.tensor([values[name] for name in names], dtype=torch.float64)
+    dist.all_reduce(sums, group=_gloo())
+    return dict(zip(names, sums.tolist(), strict=True))
 
 
 def gather_objects(value: Value) -> list[Value]:

@@ -1,5 +1,6 @@
 """What a checkpoint holds: everything that decides a run's further numbers."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,19 +18,33 @@ class Progress:
     """What a run has counted so far.
 
     Args:
-        losses: sums over the steps of the epoch in progress, by name.
+        losses: sums over the steps of the epoch in progress, by name, of this rank.
         seconds: of training in the epoch in progress.
-        labels_cut: boxes beyond max_labels, over the whole run.
+        epoch_cut: boxes beyond max_labels in the epoch in progress, of this rank; labels_cut: over
+            the whole run.
         evaluations: how many there were; since_best: how many since the best AP.
         best_epoch: the epoch, from 1, of the best AP; 0 before the first evaluation.
     """
 
     losses: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    epoch_cut: int = 0
     labels_cut: int = 0
     evaluations: int = 0
     since_best: int = 0
     best_epoch: int = 0
+
+    def step(self, losses: Mapping[str, float], seconds: float, cut: int) -> None:
+        """Count a step."""
+        for key, value in losses.items():
+            self.losses[key] = self.losses.get(key, 0.0) + value
+        self.seconds += seconds
+        self.epoch_cut += cut
+        self.labels_cut += cut
+
+    def next_epoch(self) -> None:
+        """Forget what was counted of the epoch that is over."""
+        self.losses, self.seconds, self.epoch_cut = {}, 0.0, 0
 
     def evaluated(self, epoch: int, *, better: bool) -> None:
         """Count an evaluation after `epoch`, from 1; `better` than all before it."""
@@ -54,7 +69,6 @@ def capture(trainer: Any, position: tuple[int, int], ranks: list[dict[str, Any]]
         "ema_updates": trainer.ema_model.updates if trainer.use_model_ema else 0,
         "scaler": trainer.scaler.state_dict(),
         "input_size": list(trainer.input_size),
-        "progress": asdict(trainer.progress),
         "ranks": ranks,
         "protocol": trainer.protocol,
         "environment": trainer.environment,
@@ -67,32 +81,36 @@ def restore_training(trainer: Any, state: dict[str, Any]) -> None:
     if trainer.use_model_ema and "weights" in state:
         trainer.ema_model.ema.load_state_dict(state["model"])
         trainer.ema_model.updates = state["ema_updates"]
-    if "progress" in state:
-        trainer.progress = Progress(**state["progress"])
-        trainer.input_size = tuple(state["input_size"])
-        trainer.best_ap = state["best_ap"] if trainer.progress.evaluations else None
-    else:
-        trainer.best_ap = float(state.get("best_ap", 0.0))
+    trainer.best_ap = float(state.get("best_ap", 0.0))
     ranks = state.get("ranks", [])
-    if get_rank() < len(ranks):
-        _restore_rank(trainer, ranks[get_rank()])
+    if not ranks:  # a stock run's
+        return
+    trainer.input_size = tuple(state["input_size"])
+    _restore_rank(trainer, ranks[min(get_rank(), len(ranks) - 1)])
+    if not trainer.progress.evaluations:
+        trainer.best_ap = None
 
 
 def rank_states(trainer: Any) -> list[dict[str, Any]]:
-    """Return on rank 0 what each rank has of its own: random streams and BatchNorm statistics.
+    """Return on rank 0 what each rank has of its own: streams, counts, BatchNorm statistics.
 
     Every rank must call it. The statistics are in the weights already where there is one rank.
     """
     own: dict[str, Any] = {
+        "progress": asdict(trainer.progress),
         "random": random_states(),
         "device_random": devices.random_state(trainer.device),
     }
     if trainer.processes > 1:
-        own["norms"] = [_statistics(model) for model in trainer.models()]
+        own["norms"] = [
+            {name: value.cpu() for name, value in _statistics(model).items()}
+            for model in trainer.models()
+        ]
     return gather_objects(own)
 
 
 def _restore_rank(trainer: Any, own: dict[str, Any]) -> None:
+    trainer.progress = Progress(**own["progress"])
     for model, saved in zip(trainer.models(), own.get("norms", []), strict=False):
         for name, value in _statistics(model).items():
             value.copy_(saved[name])
@@ -101,7 +119,7 @@ def _restore_rank(trainer: Any, own: dict[str, Any]) -> None:
 
 
 def _statistics(model: nn.Module) -> dict[str, Tensor]:
-    """Return the running statistics of every BatchNorm, on the CPU unless they are elsewhere."""
+    """Return the running statistics of every BatchNorm by name."""
     return {
         f"{name}.{key}": value
         for name, module in model.named_modules()

@@ -16,9 +16,14 @@ SAME_REQUEST = 3.0  # seconds
 
 
 class StopRequest:
-    """Whether this process was asked to stop, and by which signal."""
+    """Whether this process was asked to stop, and by which signal.
 
-    def __init__(self) -> None:
+    Args:
+        quiet: do not tell that a request was received.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
         self.signal: str | None = None
         self._received = 0.0
         self._at_once = False
@@ -27,12 +32,18 @@ class StopRequest:
     def listening(self) -> Iterator[None]:
         """Turn the two signals into requests meanwhile; a later Ctrl-C does not wait any more.
 
+        A signal to the whole process group ends the loading workers too. torch would raise from
+        SIGCHLD then, in the middle of a step; here the next batch that is asked for tells it.
         Only the main thread can listen; in any other the signals keep their meaning.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        # What a shell has set to be ignored, as Ctrl-C of a job in the background, stays so.
+        heard = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, self._receive) for number in heard}
+        if hasattr(signal, "SIGCHLD"):
+            before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         try:
             yield
         finally:
@@ -61,8 +72,8 @@ class StopRequest:
         self.signal = signal.Signals(number).name
         if not again:
             self._received = now
-            # Neither logging nor print may be entered anew from a signal handler.
-            os.write(2, f"{self.signal}: saving at the end of this step ...\n".encode())
+            if not self.quiet:  # neither logging nor print may be entered from a handler
+                os.write(2, f"{self.signal}: saving at the end of this step ...\n".encode())
         if self._at_once:
             self._at_once = False
             raise Interrupted(self.signal)

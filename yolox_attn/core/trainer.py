@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,15 @@ from yolox_attn.core import record as describe
 from yolox_attn.core.batches import Batches
 from yolox_attn.core.journal import Journal
 from yolox_attn.core.plan import Plan, check_schedule, describe_plan
-from yolox_attn.core.ranks import any_rank, average_norm, on_rank_zero
+from yolox_attn.core.ranks import any_rank, average_norm, on_rank_zero, sum_over_ranks
 from yolox_attn.core.resume import check_resume, describe_environment, describe_protocol
 from yolox_attn.core.saving import Saver
 from yolox_attn.core.state import Progress, rank_states, restore_training
 from yolox_attn.core.stop import StopRequest
 from yolox_attn.data.exact import ExactBatches, images_of
-from yolox_attn.errors import Interrupted
+from yolox_attn.errors import Ending, Interrupted
 from yolox_attn.evaluators import adapt_evaluator
 from yolox_attn.models.freeze import hold
-from yolox_attn.runs import refuse_or_clear
 from yolox_attn.seed import derive, seed_everything, stream
 
 EMA_DECAY = 0.9998  # the host's
@@ -77,7 +77,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         self.folder = Path(exp.output_dir, args.experiment_name)
         self.file_name = str(self.folder)
         self.journal = Journal(self.folder, self.rank, self.device)
-        self.stop = StopRequest()
+        self.stop = StopRequest(quiet=self.rank != 0)
         self.saver = Saver(
             self,
             steps=getattr(args, "save_steps", None),
@@ -92,13 +92,21 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             TrainingError: a loss that is not finite, or no memory left.
             Interrupted: asked to stop; saved.
         """
+        try:
+            self._train()
+        except Ending as ending:
+            if hasattr(self.args, "overwrite"):
+                raise
+            # The host's own tool logs any error and exits with 0; it lets this one pass.
+            logger.error(str(ending))
+            raise SystemExit(getattr(ending, "CODE", 2)) from ending
+
+    def _train(self) -> None:
         self.before_train()
-        with self.journal.open(), self.stop.listening():
+        with self.stop.listening(), self.journal.open():
             self._begin()
-            try:
-                self.train_in_epoch()
-            finally:
-                self.after_train()
+            self.train_in_epoch()
+            self.after_train()
 
     # ---- before the first epoch: nothing is written
 
@@ -107,8 +115,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         exp, args = self.exp, self.args
         exp.check()
         check_schedule(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs)
-        if not args.resume and not getattr(args, "overwrite", False):
-            refuse_or_clear(self.folder, overwrite=False)
+        on_rank_zero(lambda: prepare.refuse_folder(args, self.folder))
         devices.use(self.device)
         state = prepare.read_resumed(args, self.folder, self.device)
         self.seed = exp.seed = prepare.choose_seed(exp.seed, state)
@@ -121,9 +128,9 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         self.optimizer = exp.get_optimizer(args.batch_size * self.accumulate)
         prepare.load_pretrained(model, args, exp.attention_init)
         self.start_epoch, self.start_iter = state.get("start_epoch", 0), state.get("start_iter", 0)
-        self.exact = args.start_epoch is None
+        self.exact = True
         if args.start_epoch is not None:
-            self.start_epoch, self.start_iter = args.start_epoch - 1, 0
+            self._start_at_epoch(args.start_epoch - 1)
         self._build_data()
         self._describe(state)
         # Only now: of another run it is told what differs, not that its tensors do not fit.
@@ -177,6 +184,11 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
                 state, self.protocol, self.environment, path=state["path"], insist=insist
             )
             self.exact = self.exact and exact
+            if insist and not exact:  # its steps may be others than those counted
+                self._start_at_epoch(self.start_epoch)
+
+    def _start_at_epoch(self, done: int) -> None:
+        self.start_epoch, self.start_iter, self.exact = done, 0, False
 
     def _wrap(self, model: nn.Module, state: dict[str, Any]) -> None:
         """Add what stands around the model, and take up what the resumed run had of it."""
@@ -190,8 +202,10 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         # Each rank has streams of its own from here on: dropout must differ between ranks.
         seed_everything(derive(self.seed, "training", self.rank))
         self._start_loading()
-        if state:  # last, as starting the loader draws from torch's stream
+        if state:
             restore_training(self, state)
+        if self.start_iter == 0:
+            self.progress.next_epoch()
 
     def _start_loading(self) -> None:
         sampler = self.train_loader.batch_sampler
@@ -205,9 +219,9 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
 
     def _begin(self) -> None:
         """Write the first record, and say what is going to happen."""
-        if self.rank == 0 and not self.args.resume:
-            refuse_or_clear(self.folder, overwrite=True)  # asked before: refused by now, or wanted
         args = self.args
+        if self.rank == 0:
+            prepare.make_room(args, self.folder)
         record = describe.first_record(self, self.costs)
         self.journal.start(record, args.logger, describe.wandb_options(args.opts or []))
         logger.info(
@@ -220,7 +234,9 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             logger.info(line)
         if self.args.resume:
             how = "" if self.exact else ", not exactly"
-            logger.info(f"going on{how} after epoch {self.start_epoch}, step {self.start_iter}")
+            done = self.start_epoch >= self.max_epoch
+            what = "this run is finished" if done else f"going on{how}"
+            logger.info(f"{what} after epoch {self.start_epoch}, step {self.start_iter}")
 
     def train_in_epoch(self) -> None:
         """Run the epochs that are left, unless the Exp's patience ends before them."""
@@ -254,13 +270,15 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         if stop or save:
             self.saver.latest((self.epoch, self.iter + 1))
         if stop:
-            self._interrupt()
+            raise self._interrupted()
 
-    def _interrupt(self) -> None:
+    def _interrupted(self) -> Interrupted:
         name = self.stop.signal or "asked on another rank"
-        raise Interrupted(
+        ending = Interrupted(
             f"stopped ({name}) and saved in {self.folder}; --resume goes on to the same numbers"
         )
+        ending.told_elsewhere = self.rank != 0
+        return ending
 
     # ---- one step
 
@@ -277,6 +295,10 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         for k, batch in enumerate(batches):
             for key, value in self._pass(batch, k).items():
                 losses[key] = losses.get(key, 0.0) + value / self.accumulate
+        if not self.scaler.is_enabled():  # which leaves such a step out by itself
+            everyone = range(self.accumulate)
+            parameters = self.raw_model().parameters()
+            guard.finite_gradients(parameters, losses, self._where(), lambda: self._names(everyone))
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.use_model_ema:
@@ -285,7 +307,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         seconds = time.perf_counter() - start
-        self._count(losses, seconds, sum(batch.cut for batch in batches))
+        self.progress.step(losses, seconds, sum(batch.cut for batch in batches))
         self.meter.update(iter_time=seconds, data_time=fetched - start, lr=lr, **losses)
 
     def _fetch(self) -> Any:
@@ -293,34 +315,39 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         try:
             return self.prefetcher.take(self.accumulate)
         except RuntimeError:
-            # A scheduler's signal reaches the loading processes too, and ends them.
-            if self.stop.signal is None:
+            # A signal to all processes ends the loading ones too. Of several ranks some may be in
+            # the middle of a step that cannot end any more: nothing can be saved then.
+            if self.stop.signal is None or self.is_distributed:
                 raise
-        self.saver.latest((self.epoch, self.iter))
-        return self._interrupt()
+            self.saver.latest((self.epoch, self.iter))
+            raise self._interrupted() from None
 
     def _pass(self, batch: Any, k: int) -> dict[str, float]:
         """Run the step's batch number `k` forward and backward; return its losses."""
         images, labels = self.prefetcher.move(batch)
         images, labels = self.exp.preprocess(images, labels, self.input_size)
         images = images.contiguous(memory_format=self.memory_format)
-        where = f"epoch {self.epoch + 1}, iteration {self.iter + 1}"
-        number = self.progress_in_iter * self.accumulate + k
-
-        def names() -> list[str]:
-            return images_of(self.train_loader, [number]) if self._samples_exactly() else []
-
         height, width = images.shape[2:]
         load = f"{len(images)} images of {height} x {width} on {self.device}"
         with (
-            guard.named_failures(self.raw_model(), where, load, names),
+            guard.named_failures(self.raw_model(), self._where(), load),
             self._unsynchronised(k < self.accumulate - 1),
         ):
             with devices.autocast(self.device, self.autocast_dtype):
                 outputs: dict[str, Any] = self.model(images, labels)
-            guard.finite_losses(outputs, where, names)
+            guard.finite_losses(outputs, self._where(), lambda: self._names([k]))
             self.scaler.scale(outputs["total_loss"] / self.accumulate).backward()
         return {key: guard.number(value) for key, value in outputs.items()}
+
+    def _where(self) -> str:
+        return f"epoch {self.epoch + 1}, iteration {self.iter + 1}"
+
+    def _names(self, batches: Iterable[int]) -> list[str]:
+        """Return the files of this step's batches, as far as they can be known."""
+        if not self._samples_exactly():
+            return []
+        first = self.progress_in_iter * self.accumulate
+        return images_of(self.train_loader, [first + k for k in batches])
 
     def _unsynchronised(self, wanted: bool) -> AbstractContextManager[object]:  # noqa: FBT001
         if wanted and self.is_distributed:
@@ -329,20 +356,11 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             return context
         return nullcontext()
 
-    def _count(self, losses: dict[str, float], seconds: float, cut: int) -> None:
-        sums = self.progress.losses
-        for key, value in losses.items():
-            sums[key] = sums.get(key, 0.0) + value
-        self.progress.seconds += seconds
-        self.progress.labels_cut += cut
-        self._epoch_cut += cut
-
     # ---- one epoch
 
     def before_epoch(self) -> None:
         """Start the epoch as the host does: in the last ones without mosaic, with the L1 loss."""
         logger.info(f"---> start train epoch{self.epoch + 1}")
-        self._epoch_cut = 0
         plain = self.plan.first_plain_epoch
         if self.epoch < plain:
             return
@@ -354,40 +372,51 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             self._save("last_mosaic_epoch", (self.epoch, 0))
 
     def after_epoch(self) -> None:
-        """Evaluate if it is time; write the metrics, then the checkpoint that goes on from them."""
-        row = self._epoch_row()
-        changes: dict[str, Any] = {}
+        """Evaluate if it is time; write the metrics, then the checkpoints that go on from them."""
+        row, images_per_second = self._epoch_row()
+        changes: dict[str, Any] = {"images_per_second": images_per_second}
+        better = False
         if self._evaluates():
-            self.evaluate_and_save_model()
+            better = self._judge()
             changes["figures"] = self.figures
             changes["class_ap"] = getattr(self.evaluator, "class_ap", {})
             if self._out_of_patience():
                 changes["stopped_early"] = self._stopped_early()
-        seconds, self.progress.seconds = self.progress.seconds, 0.0
-        self.progress.losses = {}
-        images = self.max_iter * self.args.batch_size * self.accumulate
-        changes |= {"best_ap": self.best_ap, "images_per_second": round(images / seconds, 3)}
-        changes |= {"labels_cut": self.progress.labels_cut}
+        cut = sum_over_ranks({"labels_cut": self.progress.labels_cut})["labels_cut"]
+        changes |= {"best_ap": self.best_ap, "labels_cut": int(cut)}
+        self.progress.next_epoch()
         # In this order: killed in between, the run repeats the epoch and writes its row anew.
         self.journal.epoch(row | changes.get("figures", {}), **changes)
-        self.saver.latest((self.epoch + 1, 0))
+        position = (self.epoch + 1, 0)
+        if better:
+            self._save("best", position)
+        if self.save_history_ckpt and "figures" in changes:
+            self._save(f"epoch_{self.epoch + 1}", position)
+        self.saver.latest(position)
+        ends = self.epoch + 1 == self.max_epoch or self._out_of_patience()
+        if any_rank(self.stop.signal is not None)[0] and not ends:
+            raise self._interrupted()
 
-    def _epoch_row(self) -> dict[str, Any]:
-        """Return the epoch's means, and say them."""
-        seconds, sums = self.progress.seconds, self.progress.losses
+    def _epoch_row(self) -> tuple[dict[str, Any], float]:
+        """Return the epoch's means and images a second, and say them."""
+        seconds = self.progress.seconds
+        sums = sum_over_ranks(self.progress.losses | {"cut": self.progress.epoch_cut})
+        cut = int(sums.pop("cut"))
         row: dict[str, Any] = {"epoch": self.epoch + 1}
-        row |= {key: total / self.max_iter for key, total in sums.items()}
+        passes = self.max_iter * self.processes
+        row |= {key: total / passes for key, total in sums.items()}
         row |= {"lr": self.optimizer.param_groups[0]["lr"], "train_seconds": round(seconds, 3)}
         logger.info(
             f"epoch {self.epoch + 1}/{self.max_epoch}: "
             f"mean loss {row['total_loss']:.3f}, {seconds:.1f} s"
         )
-        if self._epoch_cut:
+        if cut:
             logger.warning(
-                f"{self._epoch_cut} boxes of this epoch were left out, as no image keeps more "
-                f"than max_labels ({getattr(self.exp, 'max_labels', '?')}): raise it"
+                f"{cut} boxes of this epoch were left out, as no image keeps more than "
+                f"max_labels ({getattr(self.exp, 'max_labels', '?')}): raise it"
             )
-        return row
+        images = self.max_iter * self.accumulate * self.args.batch_size
+        return row, round(images / seconds, 3)
 
     def _evaluates(self) -> bool:
         """Tell whether this epoch is evaluated: every eval_interval, and all without mosaic."""
@@ -395,27 +424,36 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         plain = self.epoch >= self.plan.first_plain_epoch
         return plain or number == self.max_epoch or number % self.exp.eval_interval == 0
 
-    def evaluate_and_save_model(self) -> None:
-        """Evaluate the EMA (or raw) weights and keep them as `best` when they are."""
+    def _judge(self) -> bool:
+        """Evaluate the EMA (or raw) weights; tell whether they are the best so far."""
         ranks = rank_states(self)  # what each rank had before the statistics are made equal
         average_norm(*self.models())
-        model = self.shown_model()
-        try:
-            with self.stop.at_once(), adjust_status(model, training=False):
-                ap, ap50, summary = self.exp.eval(model, self.evaluator, self.is_distributed)
-        except Interrupted:
+        found = self._evaluate()
+        if found is None:
             self.saver.latest((self.epoch, self.max_iter), ranks)
-            self._interrupt()
-        ap, ap50 = on_rank_zero(lambda: (float(ap), float(ap50)))
+            raise self._interrupted()
+        judged = found
+        ap, ap50, summary = on_rank_zero(lambda: judged)  # the other ranks got zeros
         # A user's own evaluator returns what the host asks for: two figures.
         own = getattr(self.evaluator, "figures", None)
         self.figures: dict[str, float | None] = own or {"AP": ap, "AP50": ap50}
         logger.info(f"AP {100 * ap:.2f}, AP50 {100 * ap50:.2f}\n{summary}")
         self.journal.detections(getattr(self.evaluator, "detections", []))
-        if self._is_best(ap):
-            self._save("best", (self.epoch + 1, 0))
-        if self.save_history_ckpt:
-            self._save(f"epoch_{self.epoch + 1}", (self.epoch + 1, 0))
+        return self._is_best(ap)
+
+    def _evaluate(self) -> tuple[float, float, str] | None:
+        """Return AP, AP50 and a summary; None if asked to stop meanwhile.
+
+        Of several ranks none breaks off, as the others wait for it; they vote afterwards.
+        """
+        model = self.shown_model()
+        breaking_off = nullcontext() if self.is_distributed else self.stop.at_once()
+        try:
+            with breaking_off, adjust_status(model, training=False):
+                ap, ap50, summary = self.exp.eval(model, self.evaluator, self.is_distributed)
+        except Interrupted:
+            return None  # and lets go of the evaluation's loading processes
+        return float(ap), float(ap50), summary
 
     def _is_best(self, ap: float) -> bool:
         """Count an evaluation; the first is the best so far even at AP 0."""
