@@ -1,13 +1,27 @@
 """The promise of resume, kept by the real trainer: killed anywhere, it ends in the same bits."""
 
+import os
 import random
 import re
+import signal
+import time
 from pathlib import Path
 
 import pytest
-from killing import KINDS, STEPS, SWITCH, differing, finish, kill_again_and_again, outcome, start
+from killing import (
+    KINDS,
+    STEPS,
+    SWITCH,
+    at_step,
+    differing,
+    finish,
+    kill_again_and_again,
+    outcome,
+    start,
+)
 
 from yolox_attn.data.drawn import drawn_set
+from yolox_attn.errors import Interrupted
 
 SEED = 20
 
@@ -38,6 +52,19 @@ def test_killed_while_saving_and_at_the_switch(
     data: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
     check(data, uninterrupted, tmp_path, 0, ("saving", "switch"), SEED)
+
+
+def test_a_signal_to_all_processes_saves_though_it_ends_the_workers(
+    data: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    """As timeout and schedulers send it."""
+    life = start(data, tmp_path, 2)
+    while not at_step(life, 1, 2)():
+        time.sleep(0.01)
+    os.killpg(life.process.pid, signal.SIGTERM)
+    assert life.process.wait(timeout=30) == Interrupted.CODE
+    finish(start(data, tmp_path, 2, "--resume"))
+    assert differing(outcome(uninterrupted), outcome(tmp_path / "run")) == []
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -105,6 +106,42 @@ def test_interrupted_in_an_evaluation_a_run_ends_in_the_same_bits(
     assert differing(outcome(whole(eval_interval=1)), outcome(folder)) == []
 
 
+def test_ended_between_best_and_latest_no_row_is_lost_or_doubled(
+    whole: Callable, tiny: Callable, train: Callable, train_args: Callable, tmp_path: Path
+) -> None:
+    settings = {**LONG, "output_dir": str(tmp_path / "stopped"), "eval_interval": 1}
+    trainer = tiny(**settings).get_trainer(train_args())
+    trainer.saver.latest = lambda *_: sys.exit("the power fails")
+    with pytest.raises(SystemExit):
+        trainer.train()
+    folder = trainer.folder
+    assert [path.name for path in folder.glob("*_ckpt.pth")] == ["best_ckpt.pth"]
+    train(tiny(**settings), resume=True)
+    assert differing(outcome(whole(eval_interval=1)), outcome(folder)) == []
+
+
+def test_resumed_in_another_folder_a_run_takes_its_rows_with_it(
+    whole: Callable, tiny: Callable, train: Callable, tmp_path: Path
+) -> None:
+    first = whole(eval_interval=1)
+    source = str(first / "last_mosaic_epoch_ckpt.pth")
+    settings = {**LONG, "eval_interval": 1, "output_dir": str(tmp_path / "moved")}
+    folder = train(tiny(**settings), resume=True, ckpt=source).folder
+    assert differing(outcome(first), outcome(folder)) == []
+    with pytest.raises(InputError, match="holds a run"):
+        train(tiny(**settings), resume=True, ckpt=source)
+
+
+def test_what_overwriting_would_remove_cannot_be_started_from(
+    tiny: Callable, train: Callable
+) -> None:
+    folder = train(tiny(max_epoch=1)).folder
+    best = folder / "best_ckpt.pth"
+    with pytest.raises(InputError, match="--overwrite removes it"):
+        train(tiny(max_epoch=1), ckpt=str(best), overwrite=True)
+    assert best.is_file()
+
+
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_the_same_seed_gives_the_same_run_with_any_number_of_workers(
     workers: int, whole: Callable, tiny: Callable, train: Callable
@@ -191,7 +228,8 @@ def test_early_stopping_ends_the_run_and_is_recorded(
     assert record.stopped_early == {"epoch": 3, "patience": 2, "best_epoch": 1}
     assert (record.state, record.epoch) == ("finished", 3)
     train(tiny(patience=2, **settings), resume=True)
-    assert read_record(trainer.folder).epoch == 3
+    again = read_record(trainer.folder)
+    assert (again.epoch, again.stopped_early) == (3, record.stopped_early)
 
 
 def test_frozen_parts_do_not_move(tiny: Callable, train: Callable) -> None:

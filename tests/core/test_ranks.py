@@ -10,7 +10,13 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
 
-from yolox_attn.core.ranks import any_rank, average_norm, gather_objects, on_rank_zero
+from yolox_attn.core.ranks import (
+    any_rank,
+    average_norm,
+    gather_objects,
+    on_rank_zero,
+    sum_over_ranks,
+)
 from yolox_attn.errors import InputError
 
 EQUAL = torch.arange(1, 100) / 7  # in float32, (x + x + x) / 3 differs from some of these
@@ -27,6 +33,7 @@ def test_alone_everything_is_as_it_was() -> None:
     assert norm.running_mean.tolist() == [3, 3]  # type: ignore[union-attr]
     assert any_rank(True, False) == (True, False)
     assert gather_objects("a") == ["a"]
+    assert sum_over_ranks({"a": 0.5}) == {"a": 0.5}
     assert on_rank_zero(lambda: 7) == 7
     with pytest.raises(InputError, match="seen by rank 0"):
         on_rank_zero(refuse)
@@ -46,6 +53,7 @@ def talk(rank: int, port: int, folder: Path) -> None:
         "untouched": torch.equal(raw[0].weight, weight),
         "any": any_rank(rank == 1, False, True),
         "gathered": gather_objects({"rank": rank}),
+        "summed": sum_over_ranks({"b": 0.5, "a": float(rank)}),
         "zero": on_rank_zero(lambda: f"drawn by {rank}"),
     }
     try:
@@ -85,4 +93,5 @@ def test_rank_zero_gathers_in_order(heard: list[dict[str, Any]]) -> None:
 def test_what_rank_zero_finds_or_refuses_holds_for_all(heard: list[dict[str, Any]]) -> None:
     assert [each["zero"] for each in heard] == ["drawn by 0"] * 3
     assert [each["refused"] for each in heard] == ["seen by rank 0"] * 3
+    assert [each["summed"] for each in heard] == [{"a": 3.0, "b": 1.5}] * 3
     assert [each["told_elsewhere"] for each in heard] == [False, True, True]

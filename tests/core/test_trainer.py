@@ -194,7 +194,9 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny: Callable, train: Callable
     exp = tiny()
     with torch.no_grad():
         exp.get_model().head.reg_preds[0].bias.fill_(float("nan"))
-    with pytest.raises(TrainingError, match=r"epoch 1, iteration \d: weights are not finite since"):
+    with pytest.raises(
+        TrainingError, match=r"epoch 1, iteration \d: gradients not finite .*images 0"
+    ):
         train(exp)
     assert not list(Path(exp.output_dir).rglob("*_ckpt.pth"))
 
@@ -244,5 +246,6 @@ def test_under_the_hosts_tool_a_refusal_ends_the_process(
     train(tiny(max_epoch=1))
     args = train_args()
     del args.overwrite  # the host's tool has no such flag
-    with pytest.raises(SystemExit, match="error: .* holds a run"):
+    with pytest.raises(SystemExit) as caught:
         tiny(max_epoch=1).get_trainer(args).train()
+    assert caught.value.code == 2
