@@ -69,7 +69,7 @@ def test_both_splits_of_an_experiment_are_told(data, capsys):
 def break_much(content):
     content["annotations"][0].update(category_id=77)
     content["annotations"].append(dict(content["annotations"][1]))
-    content["annotations"][2].update(bbox=[5, 5, 0, 10])
+    content["annotations"][-1].update(bbox=[5, 5, 0, 10])
     content["images"][1].update(width=50)
     del content["images"][2]["file_name"]
 

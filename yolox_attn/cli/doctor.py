@@ -78,6 +78,7 @@ def find_data(args: argparse.Namespace) -> tuple[AttentionExp, Places, list[Find
             use_data(exp, args.data)
         except InputError as error:
             exp.data_dir = str(Path(args.data).expanduser())
+            apply_overrides(exp, args.opts)
             return exp, *search(Path(exp.data_dir), error)
     apply_overrides(exp, args.opts)
     exp.data_dir = str(exp.data_dir or Path(get_yolox_datadir(), "COCO"))

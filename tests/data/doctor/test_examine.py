@@ -28,6 +28,21 @@ def test_findings_of_all_parts_come_together(load, spoil, full):
     assert state_of(folder) == before  # repaired in memory alone
 
 
+def test_boxes_are_not_judged_by_a_wrong_size(load, spoil):
+    spoil(lambda c: c["images"][0].update(width=4))
+    report = examine(load("train"), load("val"), num_classes=2, full=True)
+    assert [each.code for each in report.errors] == ["wrong_size"]
+    assert report.repairs == ()
+    assert {each.code for each in report.warnings} <= {"overlap", "repeated_images"}
+
+
+def test_max_labels_is_looked_at_where_it_is_given(load):
+    told = examine(load("train"), load("val"), num_classes=2, max_labels=0)
+    assert ("train", "max_labels", 2) in [(e.split, e.code, e.count) for e in told.warnings]
+    told = examine(load("train"), load("val"), num_classes=2)
+    assert "max_labels" not in [each.code for each in told.warnings]
+
+
 def test_the_examined_data_are_as_they_were(load):
     train = load("train")
     before = [labels.tolist() for labels, *_ in train.annotations]

@@ -70,6 +70,11 @@ def examine_splits(
 def _findings(
     dataset: CocoDetection, split: str, states: dict[int, FileState], *, full: bool
 ) -> Iterator[Finding]:
-    yield from examine_boxes(dataset, split)
+    missized = {
+        dataset.ids[index]
+        for index, state in states.items()
+        if any(code == "wrong_size" for code, _ in state.faults)
+    }
+    yield from examine_boxes(dataset, split, missized)
     yield from examine_names(dataset, split)
     yield from examine_images(dataset, split, states, full=full)
