@@ -69,7 +69,7 @@ def test_both_splits_of_an_experiment_are_told(data, capsys):
 def break_much(content):
     content["annotations"][0].update(category_id=77)
     content["annotations"].append(dict(content["annotations"][1]))
-    content["annotations"][-1].update(bbox=[5, 5, 0, 10])
+    content["annotations"][-2].update(bbox=[5, 5, 0, 10])
     content["images"][1].update(width=50)
     del content["images"][2]["file_name"]
 
@@ -95,6 +95,15 @@ def test_every_mistake_of_both_splits_is_told(data, capsys, words):
     assert "val: boxes of no width or height" in printed.out
     assert "000001.png" in next(line for line in errors if line.startswith("error    val: images"))
     assert not any(line.endswith(": 1") for line in errors)
+
+
+def test_a_broken_list_of_categories_is_told_once(data, capsys):
+    spoil(data, lambda c: c["categories"][1].update(name=c["categories"][0]["name"]))
+    code, printed = tell(capsys, "-n", "yolox-nano", "data_dir", data)
+    assert code == 1
+    assert "1 kind of error" in printed.out
+    assert "train: categories that share their name: 2 (disc)" in printed.out
+    assert "classes without an object" not in printed.out
 
 
 def test_the_full_form_says_what_it_examined_and_writes_by_itself(data, tmp_path, capsys):

@@ -17,6 +17,8 @@ from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
 
 Places = dict[str, tuple[Path, str | None]]  # split -> annotation file, image folder if known
 
+BY_CLASS = {"categories", "class_absent", "num_classes"}  # findings that compare classes
+
 ENDS = "exit codes: 0 nothing or warnings only, 1 errors in the data, 2 wrong flags"
 
 
@@ -130,7 +132,10 @@ def diagnose(exp: AttentionExp, places: Places, findings: list[Finding], *, full
             progress=True,
             max_labels=exp.max_labels,
         )
-    return Report([*findings, *report.findings], report.examined)
+    told = report.findings
+    if any(each.code == "json_categories" for each in findings):  # then classes were left out
+        told = tuple(each for each in told if each.code not in BY_CLASS)
+    return Report([*findings, *told], report.examined)
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:

@@ -56,8 +56,8 @@ def unloadable(split: str, error: InputError) -> Finding:
 
 def _told(fault: Fault, split: str) -> Finding:
     if fault.key is None:
-        return Finding("error", "annotations", split, f"the json {fault.what}", 1, counted=False)
-    told = finding("error", "annotations", split, fault.what, fault.examples)
+        return Finding("error", "json", split, f"the json {fault.what}", 1, counted=False)
+    told = finding("error", f"json_{fault.key}", split, fault.what, fault.examples)
     return Finding(
         told.level, told.code, split, told.message, len(fault.cases), examples=told.examples
     )
