@@ -112,19 +112,19 @@ CASES = [
     Case("a folder", "no checkpoint <run>", ("-c", "<run>")),
     Case(
         "empty",
-        "<root>/given.pth: not a readable checkpoint (EOF...)",
+        "<root>/given.pth: not a readable checkpoint: it is empty",
         WEIGHTS,
         partial(given, b""),
     ),
     Case(
         "text",
-        "<root>/given.pth: not a readable checkpoint (IndexError: ...)",
+        "<root>/given.pth: not a readable checkpoint: it is no checkpoint, or not all of one",
         WEIGHTS,
         partial(given, b"these are my weights\n"),
     ),
     Case(
         "truncated",
-        "<root>/given.pth: not a readable checkpoint (OSError: ...)",
+        "<root>/given.pth: not a readable checkpoint: it is cut off",
         WEIGHTS,
         truncated,
     ),
@@ -235,7 +235,7 @@ CASES = [
         "the only one damaged",
         (
             "out/tiny holds no readable checkpoint: out/tiny/latest_ckpt.pth: not a "
-            "readable checkpoint (...)"
+            "readable checkpoint: it is cut off"
         ),
         (),
         only_latest_damaged,

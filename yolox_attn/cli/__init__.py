@@ -69,7 +69,9 @@ def _end(error: Ending) -> int:
 
 def _tell(message: str, code: int) -> int:
     rank = f"[rank {os.environ['RANK']}] " if "RANK" in os.environ else ""
-    print(f"{rank}{message}", file=sys.stderr)  # noqa: T201 - the one place that tells it
+    # A file's name may hold what moves the cursor or breaks the line.
+    line = "".join(each if each.isprintable() else repr(each)[1:-1] for each in message)
+    print(f"{rank}{line}", file=sys.stderr)  # noqa: T201 - the one place that tells it
     return code
 
 

@@ -24,7 +24,7 @@ def add_experiment_options(parser: argparse.ArgumentParser) -> None:
     add("-f", "--exp_file", metavar="FILE", help="experiment file, as exps/yolox_s_cam.py")
     add("-n", "--name", metavar="NAME", help="experiment by name, as yolox-m-cam")
     add("-expn", "--experiment-name", metavar="NAME", help="run folder; default: the Exp's name")
-    add("-b", "--batch-size", type=int, default=8, metavar="N", help="images a step, default 8")
+    add("-b", "--batch-size", type=int, default=8, metavar="N", help="images a pass, default 8")
     add("-c", "--ckpt", metavar="FILE", help="checkpoint")
     add("--data", metavar="DIR", help="COCO-layout folder; classes and file names are read from it")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
@@ -50,6 +50,8 @@ def build_exp(args: argparse.Namespace) -> AttentionExp:
         use_data(exp, args.data)
     apply_overrides(exp, args.opts)
     if args.seed is not None:
+        if "seed" in args.opts[0::2] and exp.seed != args.seed:
+            raise InputError(f"--seed {args.seed} and seed {exp.seed}: choose one")
         exp.seed = args.seed
     if exp.seed is not None and exp.seed < 0:
         raise InputError(f"--seed {exp.seed}: at least 0")

@@ -91,3 +91,6 @@ def prepare_process() -> None:
     logger.add(sys.stderr, format=LINE, level=level)
     # The host's head still asks torch.cuda.amp for autocast, at every label assignment.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"yolox\..*")
+    # And torch warns of what the host (TypedStorage) and its way of training (buffers) need.
+    warnings.filterwarnings("ignore", message="TypedStorage is deprecated")
+    warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)

@@ -90,7 +90,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
         with torch.serialization.safe_globals(STOCK_TYPES):
             content = torch.load(path, map_location=device, weights_only=True)
     except UNREADABLE as error:
-        raise InputError(f"{path}: {_why_unreadable(error)}") from error
+        raise InputError(f"{path}: {_why_unreadable(path, error)}") from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         return content
     if isinstance(content, dict) and content and all(map(torch.is_tensor, content.values())):
@@ -98,17 +98,20 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     raise InputError(f"{path}: no weights under the key 'model'")
 
 
-def _why_unreadable(error: BaseException) -> str:
+def _why_unreadable(path: Path, error: BaseException) -> str:
     if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
         return (
             f"refused: it carries code ({found[1]}), which loading would run; a checkpoint holds "
             "tensors and plain values only"
         )
-    if isinstance(error, pickle.UnpicklingError):
-        return "not a readable checkpoint (its pickle holds what no checkpoint does)"
-    lines = str(error).strip().splitlines()
-    reason = f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__
-    return f"not a readable checkpoint ({reason})"
+    with path.open("rb") as file:
+        start = file.read(2)
+    what = "it is no checkpoint, or not all of one"
+    if not start:
+        what = "it is empty"
+    elif start == b"PK":  # torch's format is a zip archive, its index at the end
+        what = "it is damaged" if zipfile.is_zipfile(path) else "it is cut off"
+    return f"not a readable checkpoint: {what}"
 
 
 def read_resumable(path: Path, device: torch.device) -> dict[str, Any]:

@@ -94,6 +94,8 @@ def _evaluations(plan: Plan) -> list[str]:
     last = range(plain + 1, plan.max_epoch + 1)
     epochs = {*range(plan.eval_interval, plain + 1, plan.eval_interval), *last}
     every = f"  {_count(len(epochs), 'evaluation')}: "
+    if len(epochs) == 1:
+        return [f"{every}after epoch {plan.max_epoch}"]
     if plan.eval_interval > 1 and plain >= plan.eval_interval:
         every += f"every {plan.eval_interval} epochs, from epoch {plain + 1} on "
     elif plan.eval_interval > 1 and plain:

@@ -24,6 +24,7 @@ from yolox_attn.core.ranks import on_rank_zero
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.doctor import examine
 from yolox_attn.data.exact import make_exact
+from yolox_attn.data.fingerprint import fingerprint
 from yolox_attn.errors import InputError
 from yolox_attn.runs import METRICS_NAME, RECORD_NAME, old_files, refuse_or_clear
 
@@ -131,6 +132,32 @@ def training_loader(exp: Any, args: Namespace, device: torch.device) -> Any:
     return loader
 
 
+def coco_sets(
+    train: DataLoader[Any], val: DataLoader[Any]
+) -> tuple[CocoDetection, CocoDetection] | None:
+    """Return the two loaders' image sets; None if they are of a user's own kind."""
+    # Of the loader's wrappers, the one that seeds samples is outside, YOLOX's mosaic inside.
+    images = getattr(getattr(train.dataset, "dataset", train.dataset), "_dataset", None)
+    judged = val.dataset
+    if isinstance(images, CocoDetection) and isinstance(judged, CocoDetection):
+        return images, judged
+    return None
+
+
+def fingerprints(train: DataLoader[Any], val: DataLoader[Any]) -> dict[str, str | None]:
+    """Return what tells whether the image files have changed, None for sets of another kind."""
+    sets = coco_sets(train, val) or (None, None)
+    names = zip(("train_files", "val_files"), sets, strict=True)
+    return {
+        name: None
+        if images is None
+        else fingerprint(
+            Path(images.data_dir, images.name), (each[3] for each in images.annotations)
+        )
+        for name, images in names
+    }
+
+
 def examine_data(train: DataLoader[Any], val: DataLoader[Any], num_classes: int) -> dict[str, int]:
     """Let the data doctor look at both splits; return what was repaired in memory, by kind.
 
@@ -139,13 +166,11 @@ def examine_data(train: DataLoader[Any], val: DataLoader[Any], num_classes: int)
     Raises:
         InputError: a fault that training or evaluation would fall over, or be wrong by.
     """
-    # Of the loader's wrappers, the one that seeds samples is outside, YOLOX's mosaic inside.
-    images = getattr(getattr(train.dataset, "dataset", train.dataset), "_dataset", None)
-    judged = val.dataset
-    if not isinstance(images, CocoDetection) or not isinstance(judged, CocoDetection):
+    sets = coco_sets(train, val)
+    if sets is None:
         logger.info("the data doctor knows COCO sets alone: this one was not examined")
         return {}
-    report = examine(images, judged, num_classes=num_classes)
+    report = examine(*sets, num_classes=num_classes)
     report.refuse()
     for found in report.warnings:
         logger.warning(f"data doctor: {found.line}")

@@ -40,7 +40,9 @@ def describe_protocol(  # noqa: PLR0913 - all by keyword, from as many places
         precision: "fp32", "bf16" or "fp16".
         data: as in `RunRecord.data`.
     """
-    settings = {k: v for k, v in describe_config(exp).items() if k not in COSMETIC}
+    # How often a run is evaluated decides which epoch is its best, and when patience ends.
+    cosmetic = COSMETIC - {"eval_interval"}
+    settings = {k: v for k, v in describe_config(exp).items() if k not in cosmetic}
     return {
         **settings,
         **identify_data(data),
@@ -127,7 +129,8 @@ def _short(values: Mapping[str, Any], key: str) -> str:
     if key not in values:
         return "absent"
     value = values[key]
-    if key.endswith("sha256") and isinstance(value, str):
+    hashed = key.endswith(("sha256", "_files")) or key == "Exp file"
+    if hashed and isinstance(value, str):
         return value[:12]
     text = str(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

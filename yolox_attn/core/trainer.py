@@ -26,6 +26,7 @@ from yolox_attn import device as devices
 from yolox_attn.core import guard, prepare
 from yolox_attn.core import record as describe
 from yolox_attn.core.batches import Batches
+from yolox_attn.core.checkpoint import file_hash
 from yolox_attn.core.journal import Journal
 from yolox_attn.core.plan import Plan, check_schedule, describe_plan
 from yolox_attn.core.ranks import any_rank, average_norm, on_rank_zero, sum_over_ranks
@@ -115,9 +116,9 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         exp, args = self.exp, self.args
         exp.check()
         check_schedule(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs)
-        on_rank_zero(lambda: prepare.refuse_folder(args, self.folder))
         devices.use(self.device)
         state = prepare.read_resumed(args, self.folder, self.device)
+        on_rank_zero(lambda: prepare.refuse_folder(args, self.folder))
         self.seed = exp.seed = prepare.choose_seed(exp.seed, state)
         seed_everything(self.seed)
         if cost := devices.set_determinism(self.deterministic, self.device):
@@ -168,6 +169,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         """Say what this run is, and refuse to go on with another."""
         images = len(self.train_loader.dataset), len(self.evaluator.dataloader.dataset)
         self.data = describe.describe_data(self.exp, *images)
+        self.data |= prepare.fingerprints(self.train_loader, self.evaluator.dataloader)
         self.protocol = describe_protocol(
             self.exp,
             seed=self.seed,
@@ -177,6 +179,8 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             precision=self.precision,
             data=self.data,
         )
+        file = self.args.exp_file  # what a method does is no setting, but it is the experiment
+        self.protocol["Exp file"] = file_hash(Path(file)) if file else None
         self.environment = describe_environment(self.device, torch.get_num_threads())
         if state:
             insist = getattr(self.args, "resume_anyway", False)
@@ -229,6 +233,8 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             f"{self.precision}, {self.costs['parameters']:,} parameters, "
             f"{self.costs['gflops']:.2f} GFLOPs"
         )
+        if frozen := self.costs["parameters"] - self.costs["trainable_parameters"]:
+            logger.info(f"freeze {list(self.exp.freeze)}: {frozen:,} parameters stay as they are")
         logger.debug(f"exp value:\n{self.exp}")
         for line in describe_plan(self.plan, self.lr_scheduler.update_lr):
             logger.info(line)

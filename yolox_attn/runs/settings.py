@@ -29,7 +29,7 @@ def identify_data(data: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         data: as in `RunRecord.data`.
     """
-    keys = ("train_sha256", "val_sha256", "train_images", "val_images")
+    keys = ("train_sha256", "val_sha256", "train_files", "val_files", "train_images", "val_images")
     identity = {key: data.get(key) for key in keys}
     if not (identity["train_sha256"] and identity["val_sha256"]):
         identity |= {"dir": data.get("dir")}
