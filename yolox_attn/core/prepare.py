@@ -158,7 +158,7 @@ def fingerprints(train: DataLoader[Any], val: DataLoader[Any]) -> dict[str, str 
     }
 
 
-def examine_data(train: DataLoader[Any], val: DataLoader[Any], num_classes: int) -> dict[str, int]:
+def examine_data(train: DataLoader[Any], val: DataLoader[Any], exp: Any) -> dict[str, int]:
     """Let the data doctor look at both splits; return what was repaired in memory, by kind.
 
     Data sets of a user's own kind are not looked at.
@@ -170,7 +170,8 @@ def examine_data(train: DataLoader[Any], val: DataLoader[Any], num_classes: int)
     if sets is None:
         logger.info("the data doctor knows COCO sets alone: this one was not examined")
         return {}
-    report = examine(*sets, num_classes=num_classes)
+    limit = getattr(exp, "max_labels", None)
+    report = examine(*sets, num_classes=exp.num_classes, max_labels=limit)
     report.refuse()
     for found in report.warnings:
         logger.warning(f"data doctor: {found.line}")

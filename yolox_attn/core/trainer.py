@@ -163,7 +163,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         self.repairs: dict[str, int] = {}
         if not getattr(args, "skip_doctor", False):
             loaders = self.train_loader, self.evaluator.dataloader
-            self.repairs = on_rank_zero(lambda: prepare.examine_data(*loaders, exp.num_classes))
+            self.repairs = on_rank_zero(lambda: prepare.examine_data(*loaders, exp))
 
     def _describe(self, state: dict[str, Any]) -> None:
         """Say what this run is, and refuse to go on with another."""
