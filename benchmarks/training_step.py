@@ -5,9 +5,9 @@
 YOLOX-nano at 320, batches of 4 drawn images with mosaic and mixup. Both loops run in one process
 on one model, learning rate 0 so that the work stays the same, and take turns of ten steps, the
 first to go changing from round to round; a ratio is taken within each round. `exact` samples by
-seed and counter, counts cut labels and checks each loss; `plain` is the host's sampler and data
-set, nothing checked. Wall time and, without workers, the process's CPU time, which other work on
-the machine disturbs less.
+seed and counter, counts cut labels, checks each loss and the gradients; `plain` is the host's
+sampler and data set, nothing checked. Wall time and, without workers, the process's CPU time, which
+other work on the machine disturbs less.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from yolox.data import (
 from yolox.utils import ModelEMA
 
 from yolox_attn.core.checkpoint import save_checkpoint
-from yolox_attn.core.guard import finite_losses, named_failures
+from yolox_attn.core.guard import finite_gradients, finite_losses, named_failures
 from yolox_attn.data.drawn import drawn_set
 from yolox_attn.data.exact import ExactBatches
 from yolox_attn.exp import AttentionExp, use_data
@@ -99,10 +99,16 @@ class Trained:
         """The same, with what the package checks."""
         images, labels, *_, cut = next(batches)
         int(cut.sum())
-        with named_failures(self.model, "benchmark", "a batch", list):
+        self.optimizer.zero_grad()
+        with named_failures(self.model, "benchmark", "a batch"):
             outputs = self.model(images.contiguous(memory_format=torch.channels_last), labels)
             finite_losses(outputs, "benchmark", list)
-            self.learn(outputs)
+            outputs["total_loss"].backward()
+        groups = self.optimizer.param_groups
+        parameters = (each for group in groups for each in group["params"])
+        finite_gradients(parameters, {}, "benchmark", list)
+        self.optimizer.step()
+        self.ema.update(self.model)
 
 
 def take_turns(
@@ -154,6 +160,9 @@ def parts_of_a_step(size: int = 100_000) -> list[str]:
     """What is added to a step, each part alone: steadier than the difference of two loops."""
     batches, hosts = ExactBatches(size, BATCH, seed=0), iter(InfiniteSampler(size))
     losses = {"total_loss": torch.ones((), requires_grad=True).sum()}
+    parameters = list(load_exp(name="yolox-nano").get_model().parameters())
+    for parameter in parameters:
+        parameter.grad = torch.zeros_like(parameter)
 
     def samples(number: int) -> None:
         for counter in range(BATCH):
@@ -165,6 +174,7 @@ def parts_of_a_step(size: int = 100_000) -> list[str]:
         "addresses of the batch": batches.batch,
         "the host's addresses": lambda _: [next(hosts) for _ in range(BATCH)],
         "check of the loss": lambda _: finite_losses(losses, "benchmark", list),
+        "check of the gradients": lambda _: finite_gradients(parameters, {}, "benchmark", list),
     }
     return [f"| {name} | {microseconds(part):.0f} us |" for name, part in parts.items()]
 

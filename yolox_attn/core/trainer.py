@@ -303,7 +303,8 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
                 losses[key] = losses.get(key, 0.0) + value / self.accumulate
         if not self.scaler.is_enabled():  # which leaves such a step out by itself
             everyone = range(self.accumulate)
-            parameters = self.raw_model().parameters()
+            groups = self.optimizer.param_groups  # a walk over all modules takes as long again
+            parameters = (each for group in groups for each in group["params"])
             guard.finite_gradients(parameters, losses, self._where(), lambda: self._names(everyone))
         self.scaler.step(self.optimizer)
         self.scaler.update()
