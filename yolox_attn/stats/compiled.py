@@ -1,0 +1,101 @@
+"""The same area as in `curves`, as loops that numba compiles where it is installed."""
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolox_attn.errors import InputError
+from yolox_attn.stats.curves import LEVELS, TINY, Floats
+from yolox_attn.stats.matches import Ints
+from yolox_attn.stats.tracks import Track
+
+
+@cache
+def compiled_loops() -> Callable[[Track, NDArray[np.int64], Floats, Floats], None]:
+    """Compile `fill_ap`, free of Python's lock; the first call of what it returns takes seconds.
+
+    Raises:
+        InputError: numba is not there, or does not work with this numpy.
+    """
+    try:
+        numba: Any = import_module("numba")
+        extending: Any = import_module("numba.extending")
+    except ImportError as error:
+        raise InputError(f"the compiled engine needs numba (extra [fast]): {error}") from error
+    for helper in (levels_passed, area_under):
+        extending.register_jitable(helper)
+    compiled: Callable[[Track, NDArray[np.int64], Floats, Floats], None]
+    compiled = numba.njit(nogil=True)(fill_ap)
+    return compiled
+
+
+def class_ap_compiled(track: Track, weights: NDArray[np.int64]) -> Floats:
+    """Return what `curves.class_ap` returns, to rounding.
+
+    Raises:
+        InputError: numba is not there.
+    """
+    result = np.empty((len(track.true_starts) - 1, len(weights)))
+    compiled_loops()(track, weights, LEVELS, result)
+    return result
+
+
+def fill_ap(track: Track, weights: NDArray[np.int64], levels: Floats, result: Floats) -> None:
+    """Write the AP of every IoU and resample into `result`, (T, R); also runs uncompiled."""
+    seen = np.empty(len(track.rows), dtype=np.int64)
+    for r in range(len(weights)):
+        own = weights[r]
+        objects = 0
+        for j in range(len(track.object_rows)):
+            objects += own[track.object_rows[j]] * track.object_count[j]
+        if objects == 0:
+            result[:, r] = np.nan
+            continue
+        passed = levels_passed(objects, levels)
+        total = 0
+        for j in range(len(track.rows)):
+            total += own[track.rows[j]]
+            seen[j] = total
+        for t in range(len(result)):
+            result[t, r] = area_under(track, t, own, seen, passed) / len(levels)
+
+
+def levels_passed(objects: int, levels: Floats) -> Ints:
+    """Return (objects + 1,): how many recall levels are reached by finding 0, 1, ... of them."""
+    passed = np.empty(objects + 1, dtype=np.int64)
+    level = 0
+    for found in range(objects + 1):
+        while level < len(levels) and levels[level] <= found / objects:
+            level += 1
+        passed[found] = level
+    return passed
+
+
+def area_under(
+    track: Track, t: int, own: NDArray[np.int64], seen: NDArray[np.int64], passed: Ints
+) -> float:
+    """Sum the precision envelope over the recall levels at IoU number t of one resample."""
+    begin, end = track.true_starts[t], track.true_starts[t + 1]
+    true = np.empty(end - begin, dtype=np.int64)
+    precision = np.empty(end - begin)
+    found = 0
+    ignored = 0
+    void = track.void_starts[t]
+    for j in range(end - begin):
+        place = track.true_place[begin + j]
+        found += own[track.rows[place]]
+        while void < track.void_starts[t] + track.void_before[begin + j]:
+            ignored += own[track.rows[track.void_place[void]]]
+            void += 1
+        true[j] = found
+        precision[j] = found / (seen[place] - ignored + TINY)
+    area = 0.0
+    best = 0.0
+    for j in range(end - begin - 1, -1, -1):
+        best = max(best, precision[j])
+        area += best * (passed[true[j]] - (passed[true[j - 1]] if j > 0 else 0))
+    return area
