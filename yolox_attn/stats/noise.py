@@ -109,5 +109,7 @@ def sd_interval(sd: float, runs: int, confidence: float = 0.95) -> tuple[float, 
     require_share(confidence, "confidence")
     if runs < 2 or not (math.isfinite(sd) and sd >= 0):
         raise InputError(f"a standard deviation of {sd} from {runs} runs has no interval")
-    upper, lower = stats.chi2.ppf([(1 + confidence) / 2, (1 - confidence) / 2], runs - 1)
-    return float(sd * math.sqrt((runs - 1) / upper)), float(sd * math.sqrt((runs - 1) / lower))
+    tail, freedom = (1 - confidence) / 2, runs - 1
+    lower = math.sqrt(freedom / stats.chi2.isf(tail, freedom))
+    upper = math.sqrt(freedom / stats.chi2.ppf(tail, freedom))
+    return sd * lower, sd * upper

@@ -68,7 +68,9 @@ def power(
 
     Args:
         effect: true difference, AP points.
-        noise, seeds, images: as in `expected_errors`.
+        noise: of one seed's difference.
+        seeds: of the study, at least 2.
+        images: of the study; None for noise of seeds alone.
         alpha: divided by the number of variants for the first step of Holm.
     """
     require_share(alpha, "alpha")
@@ -80,24 +82,21 @@ def power(
     return float(WEIGHTS @ (stats.norm.cdf(shift - half) + stats.norm.cdf(-shift - half)))
 
 
-def equivalence_power(
-    effect: float,
-    margin: float,
-    noise: Noise,
-    *,
-    seeds: int,
-    images: int | None = None,
-    alpha: float = 0.05,
-) -> float:
+def equivalence_power(effect: float, margin: float, errors: Errors, alpha: float = 0.05) -> float:
     """Return the chance that the interval of 1 - 2 alpha lies inside +-margin, `effect` being true.
 
     Phillips, "Power of the two one-sided tests procedure in bioequivalence", Journal of
     Pharmacokinetics and Biopharmaceutics 18 (1990), 137-144: the normal estimate, averaged over the
     chi-square distribution of its reported error.
+
+    Args:
+        effect: true difference, AP points.
+        margin: the smallest effect worth having, AP points.
+        errors: from `expected_errors`.
+        alpha: of each of the two tests.
     """
     require_share(alpha, "alpha")
     require_margin(margin)
-    errors = expected_errors(noise, seeds, images)
     if errors.reported == 0:
         return float(abs(effect) < margin)
     room = margin - stats.t.isf(alpha, errors.freedom) * reported_errors(errors)
