@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from yolox_attn.stats.tracks import Track
 
 LEVELS = np.linspace(0.0, 1.0, 101)  # of recall, as COCOeval's recThrs to the last bit
+HELD = 2**20  # numbers of one intermediate array: 8 MiB, whatever the size of the class
 TINY = float(np.spacing(1))  # COCOeval adds it below the fraction bar
 Floats = NDArray[np.float64]
 
@@ -22,9 +23,12 @@ def class_ap(track: Track, weights: Floats) -> Floats:
         weights: (R, columns of the track's rows), whole numbers.
     """
     objects = weights[:, track.object_rows] @ track.object_count.astype(np.float64)
-    shown = objects > 0
     result = np.full((len(track.true_starts) - 1, len(weights)), np.nan)
-    result[:, shown] = _shown_ap(track, weights[shown], objects[shown])
+    shown = np.flatnonzero(objects > 0)
+    step = max(1, HELD // max(1, len(track.rows), int(objects.max(initial=0))))
+    for begin in range(0, len(shown), step):
+        part = shown[begin : begin + step]
+        result[:, part] = _shown_ap(track, weights[part], objects[part])
     return result
 
 

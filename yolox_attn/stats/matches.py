@@ -124,20 +124,26 @@ def _placed(
     class_places = {key: place for place, key in enumerate(truth.class_ids)}
     for number, entry in enumerate(detections, start=1):
         where, score = f"{origin}: detection {number}", entry.get("score")
-        if entry.get("image_id") not in image_places:
-            raise InputError(f"{where}: the truth has no image {entry.get('image_id')!r}")
+        image, kind = (_plain(entry.get(key)) for key in ("image_id", "category_id"))
+        if image not in image_places:
+            raise InputError(f"{where}: the truth has no image {image!r}")
         if not isinstance(score, int | float) or not math.isfinite(score):
             raise InputError(f"{where}: score is {score!r}, not a finite number")
         box = checked_box(entry, where)
-        if (place := class_places.get(entry.get("category_id"))) is not None:
+        if (place := class_places.get(kind)) is not None:
             yield {
-                "image_id": image_places[entry["image_id"]],
+                "image_id": image_places[image],
                 "category_id": place,
                 "bbox": box,
                 "score": score,
                 "area": box[2] * box[3],
                 "iscrowd": 0,
             }
+
+
+def _plain(key: object) -> object:
+    """Return an id, or the text of what can be none, such as a list."""
+    return key if isinstance(key, int | float | str) else repr(key)
 
 
 def _indexed(truth: Truth, annotations: Iterable[dict[str, Any]]) -> COCO:

@@ -42,7 +42,8 @@ def image_weights(
             raise InputError(f"groups has the shape {groups.shape} for {images} images")
         units = len(np.unique(groups))
         if units < 2 or groups.min() != 0 or groups.max() != units - 1:
-            raise InputError(f"{units} groups numbered {groups.min()} to {groups.max()}: see help")
+            span = f"{groups.min()} to {groups.max()}"
+            raise InputError(f"{units} groups numbered {span}: needed are 2 or more, from 0 on")
     weights = np.empty((replicates, images), dtype=np.int32)
     for row in weights:
         counts = np.bincount(rng.integers(units, size=units), minlength=units)

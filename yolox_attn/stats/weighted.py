@@ -142,14 +142,21 @@ def _blocks(
     engine: Engine,
     pool: ThreadPoolExecutor,
 ) -> Iterator[tuple[slice, Floats]]:
-    """Yield the rows of a block and its AP: (K, T, rows). Long classes go first."""
-    longest = np.argsort([-len(track.rows) for track in tracks], kind="stable")
+    """Yield the rows of a block and its AP: (K, T, rows).
+
+    Every thread gets a share of every class, however few classes there are; long ones go first.
+    """
+    longest = np.argsort([-len(track.rows) for track in tracks], kind="stable").tolist()
     for begin in range(0, len(weights), engine.block):
         rows = slice(begin, min(begin + engine.block, len(weights)))
-        columns = order.columns(weights[rows], engine.dtype)
-        values = pool.map(lambda k, c=columns: engine.class_ap(tracks[k], c), longest)
-        found = dict(zip(longest.tolist(), values, strict=True))
-        yield rows, np.stack([found[k] for k in range(len(tracks))])
+        shares = np.array_split(order.columns(weights[rows], engine.dtype), engine.threads)
+        tasks = [(tracks[k], share) for k in longest for share in shares]
+        found = list(pool.map(engine.class_ap, *zip(*tasks, strict=True)))
+        parts = {
+            k: np.concatenate(found[place : place + len(shares)], axis=1)
+            for k, place in zip(longest, range(0, len(found), len(shares)), strict=True)
+        }
+        yield rows, np.stack([parts[k] for k in range(len(tracks))])
 
 
 def _checked(weights: NDArray[np.integer[Any]], matches: Matches) -> NDArray[np.int32]:
