@@ -65,9 +65,12 @@ def settled(question: Question, noise: Noise, seeds: int, images: int | None) ->
     the smallest effect worth having (found).
     """
     alpha, sesoi = question.alpha / question.family, question.sesoi
+    errors = expected_errors(noise, seeds, images)
+    if errors.reported == 0:  # no noise to hold a difference against: nothing to plan from
+        return False
     if power(sesoi, noise, seeds=seeds, images=images, alpha=alpha) < TARGET:
         return False
-    measured, errors = question.difference, expected_errors(noise, seeds, images)
+    measured = question.difference
     return (
         power(measured, noise, seeds=seeds, images=images, alpha=alpha) >= TARGET
         or equivalence_power(measured, sesoi, errors, question.alpha) >= TARGET

@@ -18,7 +18,7 @@ def points(value: float) -> str:
         return f"{value:+.2f}"
     if abs(value) < 1e-6:
         return "+0.000001" if value > 0 else "-0.000001"
-    return f"{value:+.{1 - math.floor(math.log10(abs(value))) - 1}f}"
+    return f"{value:+.{-math.floor(math.log10(abs(value)))}f}"
 
 
 def verdict_sentence(name: str, verdict: Verdict, found: Evidence, *, sesoi: float = 0.5) -> str:
@@ -75,14 +75,15 @@ def _never(settling: Settling) -> str:
 
 def _how_much(verdict: Verdict, sesoi: float) -> str:
     if verdict.amount is Amount.WORTHWHILE:
-        return f" by a worthwhile amount (at least {sesoi:.2f} AP)"
+        amount = "an amount that matters" if verdict.word is Word.HURTS else "a worthwhile amount"
+        return f" by {amount} (at least {sesoi:.2f} AP)"
     if verdict.amount is Amount.SMALL:
         return f", but by less than the {sesoi:.2f} AP that would matter"
     return f"; whether by the {sesoi:.2f} AP that would matter is open"
 
 
 def _numbers(found: Evidence) -> str:
-    return f"{points(found.difference)} AP, {_interval(found)}, p = {_p(found)}, {_size(found)}"
+    return f"{points(found.difference)} AP, {_interval(found)}, {_p(found)}, {_size(found)}"
 
 
 def _interval(found: Evidence) -> str:
@@ -94,7 +95,7 @@ def _range(ends: tuple[float, float]) -> str:
 
 
 def _p(found: Evidence) -> str:
-    number = "below 0.001" if found.p_value < 0.001 else f"{found.p_value:.3f}"
+    number = "p < 0.001" if found.p_value < 0.001 else f"p = {found.p_value:.3f}"
     return f"{number} (Holm, {found.family} variants)" if found.family > 1 else number
 
 
@@ -108,10 +109,14 @@ def _count(seeds: int) -> str:
 
 def _why_none(found: Evidence, sesoi: float) -> str:
     if found.identical:
-        return f"both sides are identical on every image ({_size(found)}), as separate trainings hardly ever are"
+        return (
+            f"both sides are identical on every image ({_size(found)}),"
+            " as separate trainings hardly ever are"
+        )
+    narrow = f"{100 - 200 * found.alpha:g} % interval {_range(found.narrow)}"
     return (
         f"whatever it does, it is less than {sesoi:.2f} AP either way"
-        f" ({points(found.difference)} AP, {100 - 200 * found.alpha:g} % interval {_range(found.narrow)}, {_size(found)})"
+        f" ({points(found.difference)} AP, {narrow}, {_size(found)})"
     )
 
 
@@ -134,7 +139,7 @@ def _why_open(found: Evidence, sesoi: float) -> str:
 
 def _why_undecided(found: Evidence, sesoi: float) -> str:
     lower, upper = found.interval
-    shown = f"{points(found.difference)} AP, {_interval(found)}, p = {_p(found)}, {_size(found)}"
+    shown = f"{points(found.difference)} AP, {_interval(found)}, {_p(found)}, {_size(found)}"
     if lower > 0 or upper < 0:
         return (
             f"its interval alone leaves out 0, but with {found.family} variants one of them"
@@ -142,4 +147,4 @@ def _why_undecided(found: Evidence, sesoi: float) -> str:
         )
     gain, loss = upper >= sesoi, lower <= -sesoi
     either = "a gain or a loss" if gain and loss else "a gain" if gain else "a loss"
-    return f"{either} that would matter is still possible, no effect is not shown ({shown})"
+    return f"{either} that would matter is still possible, and so is no effect at all ({shown})"
