@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.paired import require_share
+from yolox_attn.stats.paired import NEGLIGIBLE, require_share
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ def measured_noise(differences: ArrayLike, replicates: ArrayLike, images: int) -
     of_mean = float(table.mean(axis=1).var(ddof=1))
     both = max((of_one - of_mean) * seeds / (seeds - 1), 0.0)
     return Noise(
-        method_image=math.sqrt(max(of_mean - both / seeds, 0.0)),
-        seed=math.sqrt(max(float(values.var(ddof=1)) - both, 0.0)),
-        seed_image=math.sqrt(both),
+        method_image=_root(of_mean - both / seeds),
+        seed=_root(float(values.var(ddof=1)) - both),
+        seed_image=_root(both),
         images=images,
     )
 
@@ -113,3 +113,8 @@ def sd_interval(sd: float, runs: int, confidence: float = 0.95) -> tuple[float, 
     lower = math.sqrt(freedom / stats.chi2.isf(tail, freedom))
     upper = math.sqrt(freedom / stats.chi2.ppf(tail, freedom))
     return sd * lower, sd * upper
+
+
+def _root(variance: float) -> float:
+    root = math.sqrt(max(variance, 0.0))
+    return root if root > NEGLIGIBLE else 0.0

@@ -1,0 +1,54 @@
+import math
+
+import numpy as np
+import pytest
+
+from yolox_attn.errors import InputError
+from yolox_attn.stats.crossed import image_replicates
+from yolox_attn.stats.noise import Noise, measured_noise, noise_floor, sd_interval, seeds_only
+from yolox_attn.stats.simulation import Setting, draw_studies
+
+
+def test_the_three_parts_are_found_again():
+    rng = np.random.default_rng(0)
+    values = draw_studies(Setting(Noise(0.5, 0.8, 0.3, 300), 200), 1, rng)[0]
+    weights = rng.multinomial(300, np.full(300, 1 / 300), 2000)
+    found = measured_noise(values.mean(axis=0), image_replicates(values, weights), 300)
+    assert found.method_image == pytest.approx(0.5, rel=0.1)
+    assert found.seed == pytest.approx(0.8, rel=0.15)
+    assert found.seed_image == pytest.approx(0.3, rel=0.1)
+
+
+def test_a_part_that_comes_out_negative_is_0():
+    same_noise = np.random.default_rng(0).normal(0, 1, (100, 1)) + np.zeros(3)
+    found = measured_noise([0.1, 0.1, 0.1], same_noise, 300)
+    assert (found.seed, found.seed_image) == (0, 0)
+    assert found.method_image == pytest.approx(same_noise[:, 0].std(ddof=1))
+
+
+def test_the_floor_is_two_runs_apart():
+    assert noise_floor([40.0, 41.0, 42.0]) == pytest.approx(math.sqrt(2))
+
+
+def test_limits_of_a_standard_deviation_by_the_printed_table():
+    """chi2(2): 0.0506 and 7.378."""
+    lower, upper = sd_interval(1.0, 3)
+    assert lower == pytest.approx(math.sqrt(2 / 7.378), rel=1e-3)
+    assert upper == pytest.approx(math.sqrt(2 / 0.0506), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: seeds_only(-1),
+        lambda: Noise(0.1, 0.1, 0.1, None),
+        lambda: Noise(0.1, 0.1, 0.1, 1),
+        lambda: measured_noise([1.0], np.zeros((9, 1)), 300),
+        lambda: measured_noise([1.0, 2.0], np.zeros((9, 3)), 300),
+        lambda: noise_floor([1.0]),
+        lambda: sd_interval(1.0, 1),
+    ],
+)
+def test_what_is_no_noise_is_refused(wrong):
+    with pytest.raises(InputError):
+        wrong()

@@ -1,0 +1,121 @@
+import pytest
+from scipy import stats
+
+from yolox_attn.errors import InputError
+from yolox_attn.stats.noise import Noise, seeds_only
+from yolox_attn.stats.power import (
+    Errors,
+    detectable_effect,
+    equivalence_power,
+    expected_errors,
+    images_needed,
+    power,
+    seeds_needed,
+    smallest,
+)
+
+SEEDS = (3, 4, 5, 6, 8, 10, 15, 20)
+PLAIN = (3.26, 2.13, 1.68, 1.43, 1.16, 1.00, 0.78, 0.66)
+HOLM_OF_6 = (8.0, 4.0, 2.8, 2.2, 1.65, 1.37, 1.03, 0.86)
+BALANCED = Noise(0.4, 0.4, 0.3, 300)
+
+
+@pytest.mark.parametrize(("seeds", "effect"), [*zip(SEEDS, PLAIN, strict=True)])
+def test_detectable_effect_in_standard_deviations(seeds, effect):
+    assert detectable_effect(seeds_only(1.0), seeds=seeds) == pytest.approx(effect, abs=0.0051)
+    assert detectable_effect(seeds_only(0.5), seeds=seeds) == pytest.approx(effect / 2, abs=0.003)
+
+
+@pytest.mark.parametrize(("seeds", "effect"), [*zip(SEEDS, HOLM_OF_6, strict=True)])
+def test_detectable_effect_at_the_first_step_of_holm(seeds, effect):
+    found = detectable_effect(seeds_only(1.0), seeds=seeds, alpha=0.05 / 6)
+    assert found == pytest.approx(effect, rel=0.015)
+
+
+@pytest.mark.parametrize(
+    ("sd", "seeds"), [(0.1, 4), (0.2, 6), (0.3, 10), (0.4, 16), (0.6, 34), (1.0, 90)]
+)
+def test_seeds_needed_for_0_3_ap(sd, seeds):
+    assert seeds_needed(0.3, seeds_only(sd)) == seeds
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 30])
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 6])
+@pytest.mark.parametrize("effect", [0.1, 0.5, 1.5])
+def test_power_is_the_noncentral_t(seeds, alpha, effect):
+    quantile, shift = stats.t.isf(alpha / 2, seeds - 1), effect * seeds**0.5
+    judge = stats.nct.sf(quantile, seeds - 1, shift) + stats.nct.cdf(-quantile, seeds - 1, shift)
+    found = power(-effect, seeds_only(1.0), seeds=seeds, alpha=alpha)
+    assert found == pytest.approx(judge, abs=2e-5)
+
+
+def test_power_equals_statsmodels():
+    judge = pytest.importorskip("statsmodels.stats.power").TTestPower()
+    found = power(0.6, seeds_only(0.8), seeds=12, alpha=0.01)
+    assert found == pytest.approx(judge.power(0.75, 12, 0.01), abs=1e-5)
+
+
+def test_errors_by_hand():
+    """Half the images double a^2 and c^2: 0.32, 0.18; 2 seeds: (0.16 + 0.18) / 2, c^2 / 2."""
+    errors = expected_errors(BALANCED, 2, 150)
+    assert errors.true**2 == pytest.approx(0.17 + 0.32)
+    assert errors.reported**2 == pytest.approx(0.17 + 0.32 + 0.09)
+
+
+def test_noise_reported_twice_costs_power_and_lowers_false_alarms():
+    assert power(0.0, BALANCED, seeds=3, images=300) < 0.05
+    assert power(0.0, Noise(0.4, 0.4, 0.0, 300), seeds=3, images=300) == pytest.approx(0.05, 1e-3)
+
+
+def test_needed_numbers_are_the_smallest():
+    seeds = seeds_needed(1.5, BALANCED, images=300)
+    assert power(1.5, BALANCED, seeds=seeds, images=300) >= 0.8
+    assert seeds == 3 or power(1.5, BALANCED, seeds=seeds - 1, images=300) < 0.8
+    images = images_needed(0.8, BALANCED, seeds=10)
+    assert power(0.8, BALANCED, seeds=10, images=images) >= 0.8
+    assert power(0.8, BALANCED, seeds=10, images=images - 1) < 0.8
+
+
+def test_what_more_of_one_kind_cannot_settle():
+    assert seeds_needed(0.5, Noise(0.6, 0.2, 0.3, 300), images=300) is None
+    assert images_needed(0.5, seeds_only(1.0), seeds=3) is None
+
+
+def test_equivalence_power_with_known_error_is_normal():
+    errors = Errors(true=0.2, reported=0.2, freedom=1e9)
+    expected = 2 * stats.norm.cdf(0.5 / 0.2 - stats.norm.isf(0.05)) - 1
+    assert equivalence_power(0.0, 0.5, errors) == pytest.approx(expected, abs=1e-4)
+
+
+def test_at_the_margin_equivalence_is_wrong_5_percent_of_the_time():
+    errors = expected_errors(seeds_only(0.1), 6, None)
+    assert equivalence_power(0.5, 0.5, errors) == pytest.approx(0.05, abs=1e-4)
+    assert equivalence_power(0.0, 0.5, errors) > 0.99
+
+
+def test_no_noise_finds_everything():
+    assert power(0.1, seeds_only(0.0), seeds=3) == 1
+    assert detectable_effect(seeds_only(0.0), seeds=3) == 0
+
+
+def test_smallest_searches_by_halves():
+    assert smallest(lambda n: n >= 37, 3, 100) == 37
+    assert smallest(lambda n: n >= 3, 3, 100) == 3
+    assert smallest(lambda n: n >= 100, 3, 100) == 100
+    assert smallest(lambda n: n >= 101, 3, 100) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: power(1.0, BALANCED, seeds=1, images=300),
+        lambda: power(1.0, BALANCED, seeds=3),
+        lambda: power(1.0, BALANCED, seeds=3, images=300, alpha=5),
+        lambda: detectable_effect(BALANCED, seeds=3, images=300, target=80),
+        lambda: seeds_needed(0.0, BALANCED, images=300),
+        lambda: images_needed(-1.0, BALANCED, seeds=3),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(wrong):
+    with pytest.raises(InputError):
+        wrong()

@@ -1,0 +1,88 @@
+import math
+
+import numpy as np
+import pytest
+
+from yolox_attn.errors import InputError
+from yolox_attn.stats.paired import p_value, two_component
+from yolox_attn.stats.verdict import Amount, Evidence, Verdict, Word, decide, evidence
+
+
+def found(
+    difference=0.0, interval=(-1.0, 1.0), narrow=(-0.8, 0.8), p=1.0, seeds=5, **more
+) -> Evidence:
+    return Evidence(difference, interval, narrow, p, seeds, images=300, **more)
+
+
+@pytest.mark.parametrize(
+    ("what", "verdict"),
+    [
+        (found(1.5, (0.5, 2.5), (0.7, 2.3), 0.01), Verdict(Word.HELPS, Amount.WORTHWHILE)),
+        (found(1.5, (0.49, 2.5), (0.7, 2.3), 0.01), Verdict(Word.HELPS, Amount.OPEN)),
+        (found(0.2, (0.1, 0.3), (0.12, 0.28), 0.01), Verdict(Word.HELPS, Amount.SMALL)),
+        (found(-1.5, (-2.5, -0.5), (-2.3, -0.7), 0.01), Verdict(Word.HURTS, Amount.WORTHWHILE)),
+        (found(-1.5, (-2.5, -0.4), (-2.3, -0.7), 0.01), Verdict(Word.HURTS, Amount.OPEN)),
+        (found(-0.2, (-0.3, -0.1), (-0.28, -0.12), 0.01), Verdict(Word.HURTS, Amount.SMALL)),
+        (found(0.1, (-0.6, 0.6), (-0.49, 0.49), 0.6), Verdict(Word.NO_DIFFERENCE)),
+        (found(0.1, (-0.6, 0.7), (-0.4, 0.5), 0.6), Verdict(Word.CANNOT_TELL)),
+        (found(0.9, (0.1, 1.7), (0.2, 1.6), 0.05), Verdict(Word.CANNOT_TELL)),  # Holm took it back
+    ],
+)
+def test_the_first_that_fits(what, verdict):
+    assert decide(what) == verdict
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_one_or_two_seeds_never_tell(seeds):
+    clear = found(5.0, (4.9, 5.1), (4.95, 5.05), 0.0001, seeds)
+    nothing = found(0.0, (-0.1, 0.1), (-0.05, 0.05), 1.0, seeds)
+    assert decide(clear) == decide(nothing) == Verdict(Word.CANNOT_TELL)
+
+
+def test_what_is_worth_having_is_the_users():
+    what = found(1.0, (0.5, 1.5), (0.6, 1.4), 0.01)
+    assert decide(what, sesoi=2.0).amount is Amount.SMALL
+    assert decide(what, sesoi=1.0).amount is Amount.OPEN
+
+
+def test_from_a_study_to_its_word():
+    paired = two_component([1.4, 1.5, 1.6, 1.5], 0.2, 300)
+    what = evidence(paired, float(p_value(paired)))
+    assert what.interval[0] < what.narrow[0] < what.difference < what.narrow[1] < what.interval[1]
+    assert decide(what) == Verdict(Word.HELPS, Amount.WORTHWHILE)
+    assert decide(evidence(paired, 0.06, family=6)) == Verdict(Word.CANNOT_TELL)
+
+
+def test_a_stricter_alpha_widens_both_intervals():
+    paired = two_component([1.4, 1.1, 1.6], 0.2, 300)
+    strict, usual = evidence(paired, 0.02, alpha=0.01), evidence(paired, 0.02)
+    assert strict.interval[0] < usual.interval[0]
+    assert strict.narrow[0] < usual.narrow[0]
+    assert (decide(usual).word, decide(strict).word) == (Word.HELPS, Word.CANNOT_TELL)
+
+
+def test_identical_runs_make_no_difference_and_say_so():
+    paired = two_component([0.0, 0.0, 0.0], 0.0, 300)
+    what = evidence(paired, float(p_value(paired)))
+    assert what.identical
+    assert decide(what).word is Word.NO_DIFFERENCE
+
+
+def test_a_difference_without_noise_is_open():
+    paired = two_component([1.0, 1.0, 1.0], 0.0, 300)
+    assert decide(evidence(paired, float(p_value(paired)))).word is Word.CANNOT_TELL
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: found(difference=math.nan),
+        lambda: found(alpha=5),
+        lambda: evidence(two_component([1.0, 2.0], 0.1, 300), 1.5),
+        lambda: evidence(two_component(np.zeros((2, 3)), 0.1, 300), 0.5),
+        lambda: decide(found(), sesoi=0),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(wrong):
+    with pytest.raises(InputError):
+        wrong()

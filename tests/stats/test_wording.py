@@ -1,0 +1,81 @@
+import pytest
+
+from yolox_attn.stats.paired import p_value, two_component
+from yolox_attn.stats.settle import Settling
+from yolox_attn.stats.verdict import decide, evidence
+from yolox_attn.stats.wording import points, settling_sentence, verdict_sentence
+
+
+def sentence(differences, error, *, family=1, p=None) -> str:
+    paired = two_component(differences, error, 300)
+    found = evidence(paired, float(p_value(paired)) if p is None else p, family=family)
+    return verdict_sentence("cam", decide(found), found)
+
+
+@pytest.mark.parametrize(
+    ("differences", "error", "start"),
+    [
+        ([1.4, 1.5, 1.6], 0.2, "cam helps by a worthwhile amount (at least 0.50 AP): +1.50 AP, "),
+        ([0.9, 0.6, 0.3, 0.5], 0.1, "cam helps; whether by the 0.50 AP that would matter is open:"),
+        ([0.2, 0.25, 0.3], 0.02, "cam helps, but by less than the 0.50 AP that would matter: "),
+        ([-1, -1.2, -0.9], 0.1, "cam hurts by an amount that matters (at least 0.50 AP): -1.03 AP"),
+        ([0.1, -0.1, 0], 0.05, "cam makes no worthwhile difference: whatever it does, it is less"),
+        ([0, 0, 0], 0.0, "cam makes no worthwhile difference: both sides are identical on every"),
+        ([0.6, -0.4, 0.3], 0.3, "Cannot tell whether cam helps or hurts: a gain or a loss that "),
+        ([0.3, 0.2, 0.25], 0.3, "Cannot tell whether cam helps or hurts: a gain that would matter"),
+        ([-0.3, -0.2, -0.25], 0.3, "Cannot tell whether cam helps or hurts: a loss that would "),
+        ([0.9], 0.3, "Cannot tell whether cam helps or hurts: one run each (+0.90 AP) cannot be "),
+        ([0.9, 0.8], 0.1, "Cannot tell whether cam helps or hurts: 2 seeds give an interval ("),
+        ([1, 1, 1], 0.0, "Cannot tell whether cam helps or hurts: +1.00 AP without any noise to "),
+    ],
+)
+def test_the_word_comes_first(differences, error, start):
+    found = sentence(differences, error)
+    assert found.startswith(start)
+    assert found.endswith(".")
+    assert "nan" not in found
+    assert "inf" not in found
+
+
+def test_numbers_seeds_and_images_stand_in_the_sentence():
+    assert sentence([1.4, 1.5, 1.6], 0.2).endswith(
+        ": +1.50 AP, 95 % interval +1.09 to +1.91, p < 0.001, 3 seeds, 300 test images."
+    )
+
+
+def test_what_holm_took_back_is_explained():
+    found = sentence([0.6, 0.5, 0.7, 0.6], 0.18, family=6, p=0.08)
+    assert "its interval alone leaves out 0, but with 6 variants one of them does so" in found
+    assert "p = 0.080 (Holm, 6 variants)" in found
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0.00"),
+        (1.234, "+1.23"),
+        (-0.0049, "-0.005"),
+        (0.004, "+0.004"),
+        (0.00021, "+0.0002"),
+        (-1e-9, "-0.000001"),
+    ],
+)
+def test_rounding_never_hides_that_a_number_is_not_0(value, text):
+    assert points(value) == text
+
+
+@pytest.mark.parametrize(
+    ("settling", "words"),
+    [
+        (
+            Settling(12, 900, None),
+            "about 12 seeds on the same 300 images, or about 900 such images",
+        ),
+        (Settling(12, None, None), "more images alone would not, the seeds are the noise"),
+        (Settling(None, 900, None), "more seeds alone would not, the test images are the noise"),
+        (Settling(None, None, (9, 900)), "but about 9 seeds together with 900 images"),
+        (Settling(None, None, None), "No affordable number of seeds and images"),
+    ],
+)
+def test_what_would_settle_it(settling, words):
+    assert words in settling_sentence(settling, 3, 300)
