@@ -19,6 +19,15 @@ def test_the_three_parts_are_found_again():
     assert found.seed_image == pytest.approx(0.3, rel=0.1)
 
 
+def test_two_seeds_by_hand():
+    """Variance of one seed 4 + 1, of the mean 4: c^2 = 1 x 2, a^2 = 4 - 2 / 2, b^2 = 8 - 2."""
+    shared, apart = np.array([1, 1, -1, -1]) * 3**0.5, np.array([1, -1, 1, -1]) * 0.75**0.5
+    found = measured_noise([0, 4], np.column_stack([shared + apart, shared - apart]), 300)
+    assert found.method_image**2 == pytest.approx(3)
+    assert found.seed**2 == pytest.approx(6)
+    assert found.seed_image**2 == pytest.approx(2)
+
+
 def test_a_part_that_comes_out_negative_is_0():
     same_noise = np.random.default_rng(0).normal(0, 1, (100, 1)) + np.zeros(3)
     found = measured_noise([0.1, 0.1, 0.1], same_noise, 300)
