@@ -41,7 +41,10 @@ def test_images_of_a_group_are_drawn_together():
     for group in range(3):
         own = weights[:, groups == group]
         assert (own == own[:, :1]).all()
-    assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()
+    drawn = weights[:, [0, 1, 3]]  # an image of each group
+    assert (drawn.sum(axis=1) == 3).all()
+    assert drawn.mean(axis=0) == pytest.approx([1, 1, 1], abs=0.2)
+    assert drawn.var(axis=0) == pytest.approx([2 / 3] * 3, abs=0.2)  # binomial(3, 1/3)
 
 
 @pytest.mark.parametrize(
