@@ -7,14 +7,17 @@ detections), lets pycocotools match it once (about a minute) and prints a Markdo
 replicate costs pycocotools one accumulate, timed on the drawn set itself, which has the size of a
 resample: as it comes (4 area ranges, 3 numbers of detections), and reduced to the part that
 AP50:95 needs. CPU seconds are of all threads; on a busy machine they say more than the time that
-passed. `--quick` is a set of 300 images, for a few seconds.
+passed. Where hotcoco is installed, its `compare` stands beside: what it adds for each replicate and
+model, all figures. `--quick` is a set of 300 images, for a few seconds.
 """
 
 import argparse
 import contextlib
 import gc
+import importlib
 import importlib.util
 import io
+import os
 import time
 from collections.abc import Callable
 from operator import itemgetter
@@ -22,52 +25,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from drawn_results import drawn_set
 
 from yolox_attn.stats.matches import Matches, evaluate, matches_of
 from yolox_attn.stats.resample import image_weights
-from yolox_attn.stats.truth import truth_from
+from yolox_attn.stats.truth import Truth, truth_from
+from yolox_attn.stats.weighted import FIGURES as ALL
 from yolox_attn.stats.weighted import Engine, WeightedAP, compiled_engine, numpy_engine, weighted_ap
 
 FIGURES = ("AP", "AP50", "AP75")  # all from one pass over the area range "all"
 Timed = tuple[float, float, Any]  # seconds passed, CPU seconds of all threads, result
-
-
-def drawn_set(
-    rng: np.random.Generator, images: int, classes: int, *, detections: int
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Draw a truth of 7.3 objects an image, classes as uneven as COCO's, and detections of it."""
-    share = 1 / np.arange(1, classes + 1) ** 1.1
-    share /= share.sum()
-    many = int(images * 7.3)
-    place, kind = rng.integers(images, size=many), rng.choice(classes, size=many, p=share)
-    sides = np.exp(rng.normal(4.2, 0.9, (many, 2))).clip(6, 400)
-    boxes = np.concatenate([rng.uniform(0, 640 - 200, (many, 2)), sides], axis=1)
-    found = np.flatnonzero(rng.random(many) < 0.85)
-    off = rng.exponential(0.07, (len(found), 1))  # of the side: how far a found box is off
-    near = boxes[found] + rng.normal(0, 1, (len(found), 4)) * off * sides[found].mean(1)[:, None]
-    near[:, 2:] = near[:, 2:].clip(3)
-    false = detections - len(found)
-    wrong = rng.integers(many, size=false)  # beside an object: in an image of that class, mostly
-    there = np.concatenate([place[found], place[wrong]])
-    what = np.concatenate([kind[found], kind[wrong]])
-    where = np.concatenate([near, boxes[wrong] * rng.uniform(0.3, 1.7, (false, 4))])
-    scores = np.concatenate([rng.beta(3, 2, len(found)), rng.beta(0.5, 6, false)]).clip(0.01)
-    truth = {
-        "images": [{"id": n} for n in range(images)],
-        "categories": [{"id": n, "name": f"class {n}"} for n in range(classes)],
-        "annotations": [
-            {"image_id": i, "category_id": k, "bbox": b, "iscrowd": int(n % 90 == 0)}
-            for n, (i, k, b) in enumerate(
-                zip(place.tolist(), kind.tolist(), boxes.tolist(), strict=True)
-            )
-        ],
-    }
-    return truth, [
-        {"image_id": i, "category_id": k, "bbox": b, "score": s}
-        for i, k, b, s in zip(
-            there.tolist(), what.tolist(), where.tolist(), scores.tolist(), strict=True
-        )
-    ]
 
 
 def timed(function: Callable[[], Any]) -> Timed:
@@ -100,61 +67,92 @@ def forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def prepared(images: int, classes: int, detections: int) -> tuple[Matches, list[Timed]]:
-    """Return matches; and an accumulate as it comes and a reduced one (the last of 3 each)."""
-    truth, found = drawn_set(np.random.default_rng(0), images, classes, detections=detections)
-    checked = truth_from(truth)
-    seconds, _, (evaluation, _) = timed(lambda: evaluate(checked, found))
-    matches = matches_of(evaluation, checked)
-    print(f"{images} images, {classes} classes, {len(truth['annotations'])} objects, ", end="")
+def hotcoco_replicate(truth: Truth, found: list[dict[str, Any]], replicates: int) -> Timed | None:
+    """Time what hotcoco's compare adds for one replicate and model; None if not installed."""
+    if importlib.util.find_spec("hotcoco") is None:
+        return None
+    hotcoco: Any = importlib.import_module("hotcoco")
+    images = [{"id": n, "width": 640, "height": 640} for n in range(len(truth.images))]
+    kinds = [{"id": n, "name": name} for n, name in enumerate(truth.class_names)]
+    known = hotcoco.COCO(
+        {"images": images, "categories": kinds, "annotations": list(truth.objects)}
+    )
+    sides = [hotcoco.COCOeval(known, known.load_res(found), "bbox") for _ in "AB"]
+    for side in sides:
+        side.evaluate()
+    none = timed(lambda: hotcoco.compare(*sides, n_bootstrap=0))
+    some = timed(lambda: hotcoco.compare(*sides, n_bootstrap=replicates))
+    each = 2 * replicates
+    return (some[0] - none[0]) / each, (some[1] - none[1]) / each, None
+
+
+def prepared(size: tuple[int, int, int]) -> tuple[Matches, dict[str, Timed]]:
+    """Return the matches of a drawn set, and what the others take for one replicate of it."""
+    images, classes, detections = size
+    drawn, found = drawn_set(np.random.default_rng(0), images, classes, detections=detections)
+    truth = truth_from(drawn)
+    seconds, _, (evaluation, _) = timed(lambda: evaluate(truth, found))
+    matches = matches_of(evaluation, truth)
+    print(f"{images} images, {classes} classes, {len(truth.objects)} objects, ", end="")
     print(f"{len(matches)} detections; matched by pycocotools in {seconds:.1f} s\n")
     full = [timed(lambda: accumulate(evaluation, 4, [1, 10, 100])) for _ in range(3)]
     reduced = [timed(lambda: accumulate(evaluation, 1, [100])) for _ in range(3)]
-    return matches, [min(full, key=itemgetter(1)), min(reduced, key=itemgetter(1))]
+    others = {
+        "pycocotools accumulate, as it comes": min(full, key=itemgetter(1)),
+        "pycocotools accumulate, AP50:95 alone": min(reduced, key=itemgetter(1)),
+    }
+    if hot := hotcoco_replicate(truth, found, 20):
+        others["hotcoco compare"] = hot
+    return matches, others
 
 
-def bootstrapped(matches: Matches, weights: Any, engine: Engine, judges: list[Timed]) -> WeightedAP:
-    """Time an engine and print its row of the table."""
-    weighted_ap(matches, weights[:1], figures=FIGURES, engine=engine)  # numba compiles, 3 seconds
+def bootstrapped(
+    matches: Matches, weights: Any, engine: Engine, figures: tuple[str, ...]
+) -> tuple[float, WeightedAP]:
+    """Time an engine and print its row; return seconds a replicate, and the result."""
+    weighted_ap(matches, weights[:1], figures=figures, engine=engine)  # numba compiles, 3 seconds
     forget_peak()
     before = memory("VmRSS")
     passed, work, result = timed(
-        lambda: weighted_ap(matches, weights, figures=FIGURES, engine=engine)
+        lambda: weighted_ap(matches, weights, figures=figures, engine=engine)
     )
-    ratios = " | ".join(f"{judge[0] * len(weights) / passed:.0f}" for judge in judges)
-    print(f"| {engine.name}, {engine.threads} threads | {passed:.2f} s | {work:.2f} s | ", end="")
-    print(f"{passed / len(weights) * 1e3:.2f} ms | {ratios} | ", end="")
-    print(f"{memory('VmHWM'):.0f} MiB ({before:.0f}) |", flush=True)
-    return result
+    name = f"{engine.name}, {engine.threads} threads, {len(figures)} figures"
+    print(
+        f"| {name} | {passed:.2f} s | {work:.2f} s | {passed / len(weights) * 1e3:.2f} ms ", end=""
+    )
+    print(f"| {memory('VmHWM'):.0f} MiB ({before:.0f}) |", flush=True)
+    return passed / len(weights), result
 
 
 def main() -> int:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="300 images, 100 replicates")
     parser.add_argument("--replicates", type=int, help="of each engine (1000; quick: 100)")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
+    os.environ["RAYON_NUM_THREADS"] = str(args.threads)  # hotcoco's
     replicates = args.replicates or (100 if args.quick else 1000)
-    matches, judges = prepared(*((300, 20, 13_500) if args.quick else (5000, 80, 226_000)))
+    matches, others = prepared((300, 20, 13_500) if args.quick else (5000, 80, 226_000))
     gc.collect()
     weights = image_weights(np.random.default_rng(1), matches.images, replicates)
     weights[0] = 1
     engines = [numpy_engine(args.threads)]
     if importlib.util.find_spec("numba"):
         engines.append(compiled_engine(args.threads))
-    print(
-        f"| engine | {replicates} replicates | CPU | a replicate | times as fast as accumulate ",
-        end="",
-    )
-    print("| as AP50:95 alone | peak memory (before) |\n" + "| --- " * 7 + "|")
-    for name, (passed, work, _) in zip(("as it comes", "AP50:95 alone"), judges, strict=True):
-        print(f"| pycocotools accumulate, {name} | - | {work:.2f} s each | ", end="")
-        print(f"{passed * 1e3:.1f} ms | | | |")
-    results = [bootstrapped(matches, weights, engine, judges) for engine in engines]
-    first = results[0].overall["AP"]
-    print(f"\nAP {first[0]:.4f}; from pycocotools {abs(first[0] - judges[0][2]):.1e}", end="")
-    apart = max(float(np.abs(r.overall["AP"] - first).max()) for r in results)
+    print(f"| | {replicates} replicates | CPU | a replicate | peak memory (before) |")
+    print("| --- " * 5 + "|")
+    for name, (passed, work, _) in others.items():
+        print(f"| {name} | - | {work * 1e3:.1f} ms each | {passed * 1e3:.1f} ms | - |")
+    runs = [bootstrapped(matches, weights, engine, FIGURES) for engine in engines]
+    bootstrapped(matches, weights, engines[-1], tuple(ALL))
+    each, _ = runs[-1]
+    print(f"\n{engines[-1].name} with {len(FIGURES)} figures is faster than ", end="")
+    print("; ".join(f"{name}: {other[0] / each:.0f} times" for name, other in others.items()))
+    first = runs[0][1].overall["AP"]
+    judge = others["pycocotools accumulate, as it comes"][2]
+    print(f"AP {first[0]:.4f}; from pycocotools {abs(first[0] - judge):.1e}", end="")
+    apart = max(float(np.abs(result.overall["AP"] - first).max()) for _, result in runs)
     print(f"; engines apart by at most {apart:.1e}; SD of the resamples {first[1:].std():.4f}")
     return 0
 
