@@ -27,11 +27,12 @@ from typing import Any
 import numpy as np
 from drawn_results import drawn_set
 
+from yolox_attn.stats.engines import Engine, compiled_engine, numpy_engine
 from yolox_attn.stats.matches import Matches, evaluate, matches_of
 from yolox_attn.stats.resample import image_weights
 from yolox_attn.stats.truth import Truth, truth_from
 from yolox_attn.stats.weighted import FIGURES as ALL
-from yolox_attn.stats.weighted import Engine, WeightedAP, compiled_engine, numpy_engine, weighted_ap
+from yolox_attn.stats.weighted import WeightedAP, weighted_ap
 
 FIGURES = ("AP", "AP50", "AP75")  # all from one pass over the area range "all"
 Timed = tuple[float, float, Any]  # seconds passed, CPU seconds of all threads, result

@@ -1,11 +1,9 @@
 import copy
 
 import numpy as np
-import pytest
 from resampled_sets import random_set
 
-from yolox_attn.errors import InputError
-from yolox_attn.stats.matches import AREAS, THRESHOLDS, match, read_detections
+from yolox_attn.stats.matches import AREAS, THRESHOLDS, match
 from yolox_attn.stats.truth import truth_from
 
 WHOLE = [10, 10, 40, 50]  # 2000 pixels: medium
@@ -75,27 +73,3 @@ def test_nothing_given_is_changed():
 def test_classes_that_the_truth_does_not_list_are_counted_and_left_out():
     matches = match(truth_of((1, 3, WHOLE, 0)), [found(1, 9, WHOLE, 0.9), found(1, 3, WHOLE, 0.5)])
     assert (len(matches), matches.strangers) == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"image_id": 5}, "no image 5"),
-        ({"image_id": [1]}, "no image"),
-        ({"score": None}, "score is None"),
-        ({"score": float("nan")}, "score is nan"),
-        ({"bbox": "1234"}, "four finite numbers"),
-    ],
-)
-def test_detections_that_cannot_work_are_refused(change, says):
-    with pytest.raises(InputError, match=f"^D.json: detection 1: .*{says}"):
-        match(truth_of(), [{**found(1, 3, WHOLE, 0.5), **change}], "D.json")
-
-
-def test_a_results_file_is_a_list(tmp_path):
-    path = tmp_path / "D.json"
-    path.write_text('[{"score": 1}]')
-    assert read_detections(path) == [{"score": 1}]
-    path.write_text('{"annotations": []}')
-    with pytest.raises(InputError, match="list of detections"):
-        read_detections(path)

@@ -5,16 +5,13 @@ import pytest
 from resampled_sets import judged, random_set, repeated
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats import weighted
+from yolox_attn.stats.engines import compiled_engine, numpy_engine
 from yolox_attn.stats.matches import match
 from yolox_attn.stats.resample import image_weights
 from yolox_attn.stats.truth import truth_from
 from yolox_attn.stats.weighted import (
     FIGURES,
     WeightedAP,
-    best_engine,
-    compiled_engine,
-    numpy_engine,
     weighted_ap,
 )
 
@@ -180,13 +177,3 @@ def test_other_weights_are_refused(weights, says):
 def test_an_unknown_figure_is_refused():
     with pytest.raises(InputError, match="APx"):
         weighted_ap(matches_of(*planted([], [])), np.ones((1, 2), int), figures=("APx",))
-
-
-def test_without_numba_the_engine_is_numpy(monkeypatch):
-    def missing():
-        raise InputError("no numba")
-
-    monkeypatch.setattr(weighted, "compiled_loops", missing)
-    assert best_engine().name == "numpy"
-    with pytest.raises(InputError, match="no numba"):
-        compiled_engine()

@@ -2,10 +2,8 @@
 
 import contextlib
 import io
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +11,8 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from yolox_attn.errors import InputError
-from yolox_attn.stats.truth import Truth, checked_box, read_json
+from yolox_attn.stats.detections import placed
+from yolox_attn.stats.truth import Truth
 
 AREAS = ("all", "small", "medium", "large")  # in the order of COCOeval's area ranges
 THRESHOLDS = tuple(float(t) for t in np.linspace(0.5, 0.95, 10))  # of IoU
@@ -58,18 +56,6 @@ class Matches:
         return len(self.image)
 
 
-def read_detections(path: Path) -> list[dict[str, Any]]:
-    """Read a COCO results json: a list of image_id, category_id, bbox, score.
-
-    Raises:
-        InputError: unreadable, no json, or no list of objects.
-    """
-    content = read_json(path)
-    if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
-        raise InputError(f"{path} is no COCO results file: it must hold a list of detections")
-    return content
-
-
 def match(
     truth: Truth, detections: Sequence[dict[str, Any]], origin: str = "the detections"
 ) -> Matches:
@@ -87,13 +73,13 @@ def evaluate(
     truth: Truth, detections: Sequence[dict[str, Any]], origin: str = "the detections"
 ) -> tuple[Any, int]:
     """Return a COCOeval that has matched, its ids places of `truth`; and the count of strangers."""
-    placed = list(_placed(truth, detections, origin))
+    found = list(placed(truth, detections, origin))
     with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = COCOeval(_indexed(truth, truth.objects), _indexed(truth, placed), "bbox")
+        evaluation = COCOeval(_indexed(truth, truth.objects), _indexed(truth, found), "bbox")
         evaluation.params.iouThrs = np.array(THRESHOLDS)
         evaluation.params.maxDets = [MOST_DETECTIONS]
         evaluation.evaluate()
-    return evaluation, len(detections) - len(placed)
+    return evaluation, len(detections) - len(found)
 
 
 def matches_of(evaluation: Any, truth: Truth, strangers: int = 0) -> Matches:
@@ -115,35 +101,6 @@ def matches_of(evaluation: Any, truth: Truth, strangers: int = 0) -> Matches:
         object_count=np.concatenate(object_count, axis=1),
         strangers=strangers,
     )
-
-
-def _placed(
-    truth: Truth, detections: Sequence[dict[str, Any]], origin: str
-) -> Iterable[dict[str, Any]]:
-    image_places = {key: place for place, key in enumerate(truth.image_ids)}
-    class_places = {key: place for place, key in enumerate(truth.class_ids)}
-    for number, entry in enumerate(detections, start=1):
-        where, score = f"{origin}: detection {number}", entry.get("score")
-        image, kind = (_plain(entry.get(key)) for key in ("image_id", "category_id"))
-        if image not in image_places:
-            raise InputError(f"{where}: the truth has no image {image!r}")
-        if not isinstance(score, int | float) or not math.isfinite(score):
-            raise InputError(f"{where}: score is {score!r}, not a finite number")
-        box = checked_box(entry, where)
-        if (place := class_places.get(kind)) is not None:
-            yield {
-                "image_id": image_places[image],
-                "category_id": place,
-                "bbox": box,
-                "score": score,
-                "area": box[2] * box[3],
-                "iscrowd": 0,
-            }
-
-
-def _plain(key: object) -> object:
-    """Return an id, or the text of what can be none, such as a list."""
-    return key if isinstance(key, int | float | str) else repr(key)
 
 
 def _indexed(truth: Truth, annotations: Iterable[dict[str, Any]]) -> COCO:

@@ -1,6 +1,5 @@
 """AP of many resamples of the test images at once, exactly as pycocotools would give it."""
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.compiled import class_ap_compiled, compiled_loops
-from yolox_attn.stats.curves import Floats, class_ap
+from yolox_attn.stats.curves import Floats
+from yolox_attn.stats.engines import Engine, best_engine
 from yolox_attn.stats.matches import AREAS, Matches
 from yolox_attn.stats.tracks import Order, Track, counting_order, make_track
 
@@ -28,17 +27,6 @@ Progress = Callable[[int, int], None]  # replicates done, of how many
 
 
 @dataclass(frozen=True)
-class Engine:
-    """How a class's AP is computed; every engine gives the same numbers to 1e-12."""
-
-    name: str
-    class_ap: Callable[[Track, NDArray[Any]], Floats]
-    dtype: type  # of the weights that `class_ap` takes
-    threads: int
-    block: int = 64  # replicates held at once
-
-
-@dataclass(frozen=True)
 class WeightedAP:
     """AP of every resample, as fractions.
 
@@ -51,35 +39,6 @@ class WeightedAP:
     overall: dict[str, Floats]
     by_class: dict[str, Floats]
     engine: str
-
-
-def numpy_engine(threads: int | None = None) -> Engine:
-    """Return the engine that is always there; by default a thread for each core."""
-    return Engine("numpy", class_ap, np.float64, threads or cores())
-
-
-def compiled_engine(threads: int | None = None) -> Engine:
-    """Return numba's.
-
-    Raises:
-        InputError: numba is not there.
-    """
-    compiled_loops()
-    return Engine("numba", class_ap_compiled, np.int64, threads or cores())
-
-
-def best_engine() -> Engine:
-    """Return numba's engine where numba works, else numpy's; the result says which it was."""
-    try:
-        return compiled_engine()
-    except InputError:
-        return numpy_engine()
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def weighted_ap(
