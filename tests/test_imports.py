@@ -143,6 +143,8 @@ def test_only_device_spells_cuda(path: Path) -> None:
         ("yolox_attn", {"torch", "numpy", "yolox"}),
         ("yolox_attn.runs", {"torch", "numpy", "yolox"}),
         ("yolox_attn.cli", {"torch", "numpy", "yolox"}),
+        ("yolox_attn.stats.weighted", {"torch", "yolox"}),
+        ("yolox_attn.stats.simulation", {"torch", "yolox", "pycocotools"}),
         ("yolox_attn.blocks", {"yolox", "torchvision"}),
         ("yolox_attn.cost", {"yolox", "torchvision"}),
     ],

@@ -18,6 +18,7 @@ MODULES = {  # module -> the distribution that brings it
     "pycocotools": "pycocotools",
     "numpy": "numpy",
     "loguru": "loguru",
+    "scipy": "scipy",
     "tabulate": "tabulate",
     "tqdm": "tqdm",
     "psutil": "psutil",
