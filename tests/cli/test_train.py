@@ -140,6 +140,7 @@ def with_a_broken_image(drawn: Path, tmp_path: Path) -> Path:
         (["-c", "nowhere.pth"], "no checkpoint nowhere.pth"),
         (["--resume"], "no checkpoint"),
         (["--seed", "-1"], "--seed -1: at least 0"),
+        (["--seed", "1", "seed", "2"], "--seed 1 and seed 2: choose one"),
         (["-b", "0"], "-b 0: at least 1"),
         (["--data", "/nowhere/at/all"], "/nowhere/at/all"),
         (["-f", "nowhere.py"], "no Exp file nowhere.py"),
@@ -206,6 +207,16 @@ def test_without_any_data_it_says_how_to_give_it(
     monkeypatch.setenv("YOLOX_DATADIR", str(tmp_path))
     assert train_main(data=None) == 2
     assert "error: no data: give --data DIR" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_an_edited_exp_file_is_another_experiment(
+    train_main: Callable, exp_file: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert train_main() == 0
+    exp_file.write_text(EXP + "    def preprocess(self, *a):\n        return a[:2]\n")
+    assert train_main("--resume") == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "is of another run: Exp file " in last
 
 
 def test_flags_are_not_abbreviated(train_main: Callable) -> None:

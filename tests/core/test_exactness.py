@@ -1,6 +1,7 @@
 """One seed fixes every number of a run, however often it is interrupted, whoever loads the data."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -197,6 +198,17 @@ def test_a_changed_run_is_not_resumed_unless_told_so(
         train(tiny(max_epoch=1, **settings), resume=True, **flags)
     trainer = train(tiny(max_epoch=1, **settings), resume=True, resume_anyway=True, **flags)
     assert not trainer.exact
+
+
+def test_a_changed_image_is_another_data_set(
+    tiny: Callable, train: Callable, drawn: Path, tmp_path: Path
+) -> None:
+    data = shutil.copytree(drawn, tmp_path / "data")
+    train(tiny(max_epoch=1, data_dir=str(data)))
+    with next((data / "train2017").iterdir()).open("ab") as file:
+        file.write(b"!")  # decoders do not mind
+    with pytest.raises(InputError, match=r"another run: train_files \w{12} -> \w{12};"):
+        train(tiny(max_epoch=1, data_dir=str(data)), resume=True)
 
 
 def test_a_folder_with_a_run_is_refused_and_can_be_overwritten(
