@@ -18,6 +18,7 @@ COVERED_ELSEWHERE = {  # a module without a test file of its own name -> where i
     "blocks/tiles.py": "blocks/test_acmix.py: a part of ACmix",
     "cli/__main__.py": "cli/test_cli.py: one line that calls the dispatcher",
     "core/prepare.py": "core/test_trainer.py: what a run refuses before its first step",
+    "core/prepared.py": "core/test_trainer.py: a trainer that is prepared is one that trains",
     "core/state.py": "core/test_exactness.py: what a checkpoint holds is what resuming needs",
     "data/annotations.py": "data/test_coco_folder.py: every way a folder can be wrong",
     "errors.py": "cli/test_cli.py: a bare exception class; what matters is how it is told",

@@ -58,6 +58,7 @@ def trainer(tiny: Callable, train_args: Callable, tmp_path: Path) -> Callable[..
             "memory_format": torch.channels_last, "device": torch.device("cpu"),
             "environment": {"cpu": "a chip"}, "data": {"classes": 5}, "repairs": {"val clipped": 3},
             "start_epoch": 2, "start_iter": 4, "exact": True, "best_ap": 0.3,
+            "out_of_patience": lambda: False,
         }  # fmt: skip
         return SimpleNamespace(**(given | changes))
 
@@ -93,6 +94,16 @@ def test_a_continued_run_keeps_what_it_had(trainer: Callable[..., Any], tmp_path
     last = {key: value for key, value in record.resumed[1].items() if key != "at"}
     assert last == {"epoch": 2, "iteration": 4, "exact": True}
     assert (record.epoch, record.best_ap, record.pid) == (2, 0.3, os.getpid())
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_only_a_run_still_out_of_patience_stays_stopped(
+    trainer: Callable[..., Any], tmp_path: Path, over: bool
+) -> None:
+    stopped = {"epoch": 2, "patience": 1, "best_epoch": 1}
+    old_record(tmp_path, stopped_early=stopped)
+    record = first_record(trainer(out_of_patience=lambda: over), COSTS)
+    assert record.stopped_early == (stopped if over else None)
 
 
 def test_a_record_ahead_of_its_checkpoint_is_taken_back(

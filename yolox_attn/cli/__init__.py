@@ -13,6 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from yolox_attn import __version__
+from yolox_attn.data.names import printable
 from yolox_attn.errors import Ending, InputError, Interrupted
 from yolox_attn.requirements import check_requirements
 
@@ -70,8 +71,7 @@ def _end(error: Ending) -> int:
 def _tell(message: str, code: int) -> int:
     rank = f"[rank {os.environ['RANK']}] " if "RANK" in os.environ else ""
     # A file's name may hold what moves the cursor or breaks the line.
-    line = "".join(each if each.isprintable() else repr(each)[1:-1] for each in message)
-    print(f"{rank}{line}", file=sys.stderr)  # noqa: T201 - the one place that tells it
+    print(f"{rank}{printable(message)}", file=sys.stderr)  # noqa: T201 - the one place that tells it
     return code
 
 

@@ -104,6 +104,16 @@ def launch(  # noqa: PLR0913 - the host's flags
         address = f"127.0.0.1:{store.port}"
     elif machine_rank == 0:
         _check_free(address)
+    environments = _environments(
+        processes, machines, machine_rank, address, own_store=store is not None
+    )
+    return supervise([sys.executable, "-m", "yolox_attn.cli", command, *argv], environments)
+
+
+def _environments(
+    processes: int, machines: int, machine_rank: int, address: str, *, own_store: bool
+) -> list[dict[str, str]]:
+    """Return this machine's ranks' environments, in torchrun's words."""
     host, _, port = address.rpartition(":")
     first = machine_rank * processes
     shared = {
@@ -111,17 +121,16 @@ def launch(  # noqa: PLR0913 - the host's flags
         "MASTER_PORT": port,
         "WORLD_SIZE": str(machines * processes),
         "LOCAL_WORLD_SIZE": str(processes),
-        "TORCHELASTIC_USE_AGENT_STORE": str(store is not None),
+        "TORCHELASTIC_USE_AGENT_STORE": str(own_store),
         "OMP_NUM_THREADS": str(max(1, devices.usable_cores() // processes)),
         LAUNCHER: str(os.getpid()),
     }
     if given := os.environ.get("OMP_NUM_THREADS"):
         shared["OMP_NUM_THREADS"] = given
-    environments = [
+    return [
         {**os.environ, **shared, "RANK": str(first + number), "LOCAL_RANK": str(number)}
         for number in range(processes)
     ]
-    return supervise([sys.executable, "-m", "yolox_attn.cli", command, *argv], environments)
 
 
 def _check_free(address: str) -> None:

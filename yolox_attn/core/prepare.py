@@ -102,21 +102,23 @@ def load_resumed(model: nn.Module, optimizer: Optimizer, state: dict[str, Any]) 
     """
     if not state:
         return
-    weights = state.get("weights", state["model"])
     try:
-        model.load_state_dict({key.removeprefix("module."): v for key, v in weights.items()})
+        model.load_state_dict(state.get("weights", state["model"]))
         optimizer.load_state_dict(state["optimizer"])
     except (RuntimeError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{state['path']} does not continue this experiment: {reason}") from error
 
 
-def training_loader(exp: Any, args: Namespace, device: torch.device) -> Any:
-    """Return the Exp's loader with numbered batches, or as it is where that cannot be done."""
+def training_loader(exp: Any, args: Namespace, device: torch.device, *, no_aug: bool) -> Any:
+    """Return the Exp's loader with numbered batches, or as it is where that cannot be done.
+
+    `no_aug` says that the run goes on in the epochs without mosaic.
+    """
     loader = exp.get_data_loader(
         batch_size=args.batch_size,
         is_distributed=get_world_size() > 1,
-        no_aug=exp.no_aug_epochs >= exp.max_epoch,
+        no_aug=no_aug,
         cache_img=args.cache,
     )
     exact = make_exact(

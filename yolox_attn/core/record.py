@@ -180,7 +180,8 @@ def _carry_over(record: RunRecord, trainer: Any) -> None:
     record.labels_cut = old.labels_cut
     if old.epoch <= trainer.start_epoch:
         record.figures, record.class_ap = old.figures, old.class_ap
-        record.stopped_early = old.stopped_early
+        if trainer.out_of_patience():  # with more patience than before it goes on
+            record.stopped_early = old.stopped_early
         record.images_per_second = old.images_per_second
         return
     # The checkpoint is older than the record: the figures are those of the last row it knows.

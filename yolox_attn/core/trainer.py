@@ -1,49 +1,26 @@
 """The host's training loop on a CPU, CUDA or MPS device, exact to the bit across interruptions."""
 
-import math
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
-import torch
 from loguru import logger
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
-from yolox.core import Trainer
-from yolox.utils import (
-    MeterBuffer,
-    ModelEMA,
-    adjust_status,
-    get_local_rank,
-    get_rank,
-    get_world_size,
-    is_parallel,
-)
+from yolox.utils import adjust_status
 
 from yolox_attn import device as devices
 from yolox_attn.core import guard, prepare
 from yolox_attn.core import record as describe
-from yolox_attn.core.batches import Batches
-from yolox_attn.core.checkpoint import file_hash
-from yolox_attn.core.journal import Journal
-from yolox_attn.core.plan import Plan, check_schedule, describe_plan
+from yolox_attn.core.plan import describe_plan
+from yolox_attn.core.prepared import PreparedTrainer
 from yolox_attn.core.ranks import any_rank, average_norm, on_rank_zero, sum_over_ranks
-from yolox_attn.core.resume import check_resume, describe_environment, describe_protocol
-from yolox_attn.core.saving import Saver
-from yolox_attn.core.state import Progress, rank_states, restore_training
-from yolox_attn.core.stop import StopRequest
-from yolox_attn.data.exact import ExactBatches, images_of
+from yolox_attn.core.state import rank_states
+from yolox_attn.data.exact import images_of
 from yolox_attn.errors import Ending, Interrupted
-from yolox_attn.evaluators import adapt_evaluator
-from yolox_attn.models.freeze import hold
-from yolox_attn.seed import derive, seed_everything, stream
-
-EMA_DECAY = 0.9998  # the host's
+from yolox_attn.seed import stream
 
 
-class AttentionTrainer(Trainer):  # type: ignore[misc]
+class AttentionTrainer(PreparedTrainer):
     """Trains an experiment and leaves logs, checkpoints, metrics and run.json in its folder.
 
     The step is the host's: with attention "none" in float32 and contiguous memory it gives the same
@@ -53,37 +30,6 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
 
     `args` is the command line, ours or the host's own tool's.
     """
-
-    def __init__(self, exp: Any, args: Any) -> None:
-        # The host's __init__ needs CUDA and takes over the program's log: not called.
-        self.exp, self.args = exp, args
-        self.max_epoch = exp.max_epoch
-        self.rank, self.local_rank = get_rank(), get_local_rank()
-        self.processes = get_world_size()
-        self.is_distributed = self.processes > 1
-        # The host's own train tool has no --device, and none of our other flags.
-        self.device = devices.pick_device(getattr(args, "device", "auto"))
-        self.precision = describe.precision_of(args)
-        self.autocast_dtype = devices.precision_dtype(self.precision, self.device)
-        self.accumulate = getattr(args, "accumulate", 1)  # batches a step
-        self.deterministic = getattr(args, "deterministic", False)
-        self.memory_format = torch.channels_last if exp.channels_last else torch.contiguous_format
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
-        self.use_model_ema = exp.ema
-        self.save_history_ckpt = exp.save_history_ckpt
-        self.input_size = exp.input_size
-        self.best_ap: float | None = None
-        self.progress = Progress()
-        self.meter = MeterBuffer(window_size=exp.print_interval)
-        self.folder = Path(exp.output_dir, args.experiment_name)
-        self.file_name = str(self.folder)
-        self.journal = Journal(self.folder, self.rank, self.device)
-        self.stop = StopRequest(quiet=self.rank != 0)
-        self.saver = Saver(
-            self,
-            steps=getattr(args, "save_steps", None),
-            minutes=getattr(args, "save_minutes", None),
-        )
 
     def train(self) -> None:
         """Run every epoch; run.json says "running" meanwhile and how it ended afterwards.
@@ -108,116 +54,6 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             self._begin()
             self.train_in_epoch()
             self.after_train()
-
-    # ---- before the first epoch: nothing is written
-
-    def before_train(self) -> None:
-        """Check everything; build model, optimiser, data, EMA and evaluator."""
-        exp, args = self.exp, self.args
-        exp.check()
-        check_schedule(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs)
-        devices.use(self.device)
-        state = prepare.read_resumed(args, self.folder, self.device)
-        on_rank_zero(lambda: prepare.refuse_folder(args, self.folder))
-        self.seed = exp.seed = prepare.choose_seed(exp.seed, state)
-        seed_everything(self.seed)
-        if cost := devices.set_determinism(self.deterministic, self.device):
-            logger.info(cost)
-        model = exp.get_model()
-        self.costs = describe.describe_model(model, exp.test_size)
-        model.to(self.device, memory_format=self.memory_format)
-        self.optimizer = exp.get_optimizer(args.batch_size * self.accumulate)
-        prepare.load_pretrained(model, args, exp.attention_init)
-        self.start_epoch, self.start_iter = state.get("start_epoch", 0), state.get("start_iter", 0)
-        self.exact = True
-        if args.start_epoch is not None:
-            self._start_at_epoch(args.start_epoch - 1)
-        self._build_data()
-        self._describe(state)
-        # Only now: of another run it is told what differs, not that its tensors do not fit.
-        prepare.load_resumed(model, self.optimizer, state)
-        if getattr(args, "occupy", False):
-            devices.occupy(self.device)
-        self._wrap(model, state)
-        self.model.train()
-        hold(self.raw_model(), exp.freeze)
-
-    def _build_data(self) -> None:
-        exp, args = self.exp, self.args
-        self.train_loader = prepare.training_loader(exp, args, self.device)
-        self.exact = self.exact and self._samples_exactly()
-        self.max_iter = math.ceil(len(self.train_loader) / self.accumulate)  # steps an epoch
-        self.plan = Plan(
-            exp.max_epoch,
-            exp.warmup_epochs,
-            exp.no_aug_epochs,
-            self.max_iter,
-            eval_interval=exp.eval_interval,
-            mosaic=exp.mosaic_prob > 0,
-        )
-        lr = exp.basic_lr_per_img * args.batch_size * self.accumulate
-        self.lr_scheduler = exp.get_lr_scheduler(lr, self.max_iter)
-        self.evaluator = adapt_evaluator(
-            exp.get_evaluator(batch_size=args.batch_size, is_distributed=self.is_distributed)
-        )
-        self.repairs: dict[str, int] = {}
-        if not getattr(args, "skip_doctor", False):
-            loaders = self.train_loader, self.evaluator.dataloader
-            self.repairs = on_rank_zero(lambda: prepare.examine_data(*loaders, exp))
-
-    def _describe(self, state: dict[str, Any]) -> None:
-        """Say what this run is, and refuse to go on with another."""
-        images = len(self.train_loader.dataset), len(self.evaluator.dataloader.dataset)
-        self.data = describe.describe_data(self.exp, *images)
-        self.data |= prepare.fingerprints(self.train_loader, self.evaluator.dataloader)
-        self.protocol = describe_protocol(
-            self.exp,
-            seed=self.seed,
-            batch_size=self.args.batch_size,
-            accumulate=self.accumulate,
-            processes=self.processes,
-            precision=self.precision,
-            data=self.data,
-        )
-        file = self.args.exp_file  # what a method does is no setting, but it is the experiment
-        self.protocol["Exp file"] = file_hash(Path(file)) if file else None
-        self.environment = describe_environment(self.device, torch.get_num_threads())
-        if state:
-            insist = getattr(self.args, "resume_anyway", False)
-            exact = check_resume(
-                state, self.protocol, self.environment, path=state["path"], insist=insist
-            )
-            self.exact = self.exact and exact
-            if insist and not exact:  # its steps may be others than those counted
-                self._start_at_epoch(self.start_epoch)
-
-    def _start_at_epoch(self, done: int) -> None:
-        self.start_epoch, self.start_iter, self.exact = done, 0, False
-
-    def _wrap(self, model: nn.Module, state: dict[str, Any]) -> None:
-        """Add what stands around the model, and take up what the resumed run had of it."""
-        if self.is_distributed:
-            ids = [self.device] if self.device.index is not None else None
-            model = DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False)
-        self.model = model
-        if self.use_model_ema:
-            self.ema_model = ModelEMA(model, EMA_DECAY)
-            self.ema_model.updates = self.max_iter * self.start_epoch
-        # Each rank has streams of its own from here on: dropout must differ between ranks.
-        seed_everything(derive(self.seed, "training", self.rank))
-        self._start_loading()
-        if state:
-            restore_training(self, state)
-        if self.start_iter == 0:
-            self.progress.next_epoch()
-
-    def _start_loading(self) -> None:
-        sampler = self.train_loader.batch_sampler
-        if isinstance(sampler, ExactBatches):
-            plain = self.plan.first_plain_epoch
-            sampler.mosaic_batches = plain * self.max_iter * self.accumulate
-            sampler.start = (self.start_epoch * self.max_iter + self.start_iter) * self.accumulate
-        self.prefetcher = Batches(self.train_loader, self.device)
 
     # ---- the loop
 
@@ -247,7 +83,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
     def train_in_epoch(self) -> None:
         """Run the epochs that are left, unless the Exp's patience ends before them."""
         for epoch in range(self.start_epoch, self.max_epoch):
-            if self._out_of_patience():
+            if self.out_of_patience():
                 break
             self.epoch = epoch
             self.before_epoch()
@@ -351,7 +187,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
 
     def _names(self, batches: Iterable[int]) -> list[str]:
         """Return the files of this step's batches, as far as they can be known."""
-        if not self._samples_exactly():
+        if not self.samples_exactly():
             return []
         first = self.progress_in_iter * self.accumulate
         return images_of(self.train_loader, [first + k for k in batches])
@@ -387,7 +223,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
             better = self._judge()
             changes["figures"] = self.figures
             changes["class_ap"] = getattr(self.evaluator, "class_ap", {})
-            if self._out_of_patience():
+            if self.out_of_patience():
                 changes["stopped_early"] = self._stopped_early()
         cut = sum_over_ranks({"labels_cut": self.progress.labels_cut})["labels_cut"]
         changes |= {"best_ap": self.best_ap, "labels_cut": int(cut)}
@@ -400,7 +236,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         if self.save_history_ckpt and "figures" in changes:
             self._save(f"epoch_{self.epoch + 1}", position)
         self.saver.latest(position)
-        ends = self.epoch + 1 == self.max_epoch or self._out_of_patience()
+        ends = self.epoch + 1 == self.max_epoch or self.out_of_patience()
         if any_rank(self.stop.signal is not None)[0] and not ends:
             raise self._interrupted()
 
@@ -469,7 +305,8 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         self.progress.evaluated(self.epoch + 1, better=better)
         return better
 
-    def _out_of_patience(self) -> bool:
+    def out_of_patience(self) -> bool:
+        """Tell whether the Exp's patience is over; it has none by default."""
         patience: int = self.exp.patience
         return 0 < patience <= self.progress.since_best
 
@@ -486,22 +323,7 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         best = "none evaluated" if self.best_ap is None else f"{100 * self.best_ap:.2f}"
         logger.info(f"best AP {best}; {self.folder}")
 
-    # ---- models and checkpoints
-
-    def shown_model(self) -> nn.Module:
-        """Return the model that is evaluated: the EMA where there is one."""
-        model: nn.Module = self.ema_model.ema if self.use_model_ema else self.raw_model()
-        return model
-
-    def raw_model(self) -> nn.Module:
-        """Return the model that is trained, without what DDP puts around it."""
-        around: Any = self.model
-        model: nn.Module = around.module if is_parallel(around) else around
-        return model
-
-    def models(self) -> list[nn.Module]:
-        """Return the raw model, and the EMA where there is one."""
-        return [self.raw_model(), self.ema_model.ema] if self.use_model_ema else [self.raw_model()]
+    # ---- checkpoints
 
     def save_ckpt(self, ckpt_name: str, update_best_ckpt: bool = False) -> None:  # noqa: FBT001, FBT002
         """Write `<ckpt_name>_ckpt.pth` as of the start of this epoch; all ranks call it."""
@@ -511,6 +333,3 @@ class AttentionTrainer(Trainer):  # type: ignore[misc]
         self.saver.save(f"{name}_ckpt.pth", position)
         if self.journal.wandb is not None:
             self.journal.wandb.save_checkpoint(self.file_name, name, name == "best")
-
-    def _samples_exactly(self) -> bool:
-        return isinstance(self.train_loader.batch_sampler, ExactBatches)
