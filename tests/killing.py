@@ -31,7 +31,10 @@ class Life:
     folder: Path
 
     def text(self) -> str:
-        return self.log.read_bytes()[self.skipped :].decode() if self.log.exists() else ""
+        """What it has said so far; the last character may be half written."""
+        if not self.log.exists():
+            return ""
+        return self.log.read_bytes()[self.skipped :].decode(errors="replace")
 
     def steps(self) -> list[tuple[int, int]]:
         """(epoch, step), from 1, of every step done."""

@@ -62,7 +62,7 @@ def _columns(comparison: Comparison) -> dict[str, Callable[[Variant], str]]:
         columns[key] = lambda variant, key=key: _mean(variant, key)  # type: ignore[misc]
         if key == "AP":
             columns["diff"] = _difference
-    columns["params (M)"] = lambda variant: f"{variant.parameters / 1e6:.2f}"
+    columns["params (M)"] = lambda variant: f"{(variant.parameters or 0) / 1e6:.2f}"
     columns["GFLOPs"] = _gflops
     if any(_in_training(variant) != _gflops(variant) for variant in comparison.variants):
         columns["in training"] = _in_training

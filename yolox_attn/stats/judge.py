@@ -1,0 +1,262 @@
+"""A variant against its baseline: from the AP of paired runs to a verdict and what it rests on.
+
+AP points come in, fractions go out: what a report holds is in the unit of COCO's figures.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from yolox_attn.errors import InputError
+from yolox_attn.stats.binomial import superiority
+from yolox_attn.stats.crossed import crossed_interval
+from yolox_attn.stats.equivalence import equivalence_p, require_margin
+from yolox_attn.stats.explore import Exploratory, explore
+from yolox_attn.stats.measured import Side, TestSet
+from yolox_attn.stats.multiple import holm
+from yolox_attn.stats.noise import Noise, measured_noise
+from yolox_attn.stats.paired import (
+    Floats,
+    Paired,
+    image_error,
+    image_interval,
+    p_value,
+    require_share,
+    two_component,
+)
+from yolox_attn.stats.power import detectable_effect
+from yolox_attn.stats.settle import Question, settle
+from yolox_attn.stats.signflip import MAX_SEEDS, MIN_SEEDS, sign_flip_p
+from yolox_attn.stats.verdict import Evidence, Word, decide, evidence
+from yolox_attn.stats.wording import settling_sentence, verdict_sentence
+
+PRIMARY = "AP"
+Ends = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is agreed on before any number is seen.
+
+    Args:
+        sesoi: the smallest effect worth having, AP points.
+        alpha: the share of studies without an effect that may say helps or hurts.
+        replicates: resamples of the test images.
+        seed: of the resamples, the same for every run.
+    """
+
+    sesoi: float = 0.5
+    alpha: float = 0.05
+    replicates: int = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_margin(self.sesoi)
+        require_share(2 * self.alpha, "alpha, twice")
+        if self.replicates < 100:
+            raise InputError(f"{self.replicates} resamples are too few, give at least 100")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on one variant; differences and errors as fractions, None where unknown.
+
+    Args:
+        word, amount: the verdict's, as `Word` and `Amount` have them.
+        sentence: the verdict in one sentence.
+        settling: what would settle an open case, in one sentence.
+        seeds: those that both sides have; differences: variant minus baseline of each.
+        difference: their mean.
+        interval: of confidence 1 - alpha, two-component, unadjusted; narrow: of 1 - 2 alpha.
+        seed_error, image_error: the two parts of the standard error; freedom: of both together.
+        p_value: of "no difference"; p_holm: adjusted over the family, None outside of it.
+        p_equivalence: of "the difference is at least the smallest effect worth having".
+        probability: P(B > A), its exact interval, the seeds won and tied.
+        crossed: percentile interval of the crossed bootstrap of seeds and images.
+        sign_flip: exact p over seeds, from 6 seeds on.
+        checkpoints: interval of these very checkpoints on new images; it says nothing of the block.
+        noise: standard deviations of one seed's difference by source.
+        detectable: the true effect that a study of this size finds four times in five.
+        exploratory: the other figures, and the classes.
+    """
+
+    word: str
+    amount: str | None
+    sentence: str
+    settling: str | None
+    seeds: tuple[int, ...]
+    differences: tuple[float, ...]
+    difference: float
+    interval: Ends | None
+    narrow: Ends | None
+    seed_error: float | None
+    image_error: float
+    freedom: float | None
+    p_value: float
+    p_holm: float | None
+    p_equivalence: float
+    probability: float
+    probability_interval: Ends
+    wins: int
+    ties: int
+    crossed: Ends
+    sign_flip: float | None
+    checkpoints: Ends
+    noise: dict[str, float] | None
+    detectable: float | None
+    exploratory: tuple[Exploratory, ...]
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Differences of one variant over the seeds that both sides have, AP points."""
+
+    seeds: tuple[int, ...]
+    differences: Floats  # (S,)
+    replicates: Floats  # (R, S)
+    paired: Paired
+
+
+def judge(
+    baseline: Side, variants: Sequence[Side], test: TestSet, terms: Terms
+) -> dict[str, Judgement | None]:
+    """Judge every variant against the baseline; None for one that shares no seed with it.
+
+    The family of Holm's adjustment are the variants that are no controls and share a seed, also
+    those with too few seeds for a verdict.
+
+    Raises:
+        InputError: the AP of a run is undefined, on the images or on a resample.
+    """
+    found = {side.name: _pair(baseline, side, test.images) for side in variants}
+    pairs = {name: each for name, each in found.items() if each is not None}
+    family = [side.name for side in variants if side.name in pairs and not side.control]
+    adjusted = holm([float(p_value(pairs[name].paired)) for name in family])
+    of_family = dict(zip(family, adjusted.tolist(), strict=True))
+    judged: dict[str, Judgement | None] = dict.fromkeys(found)
+    for side in variants:
+        if side.name not in pairs:
+            continue
+        each = pairs[side.name]
+        shown = of_family.get(side.name)
+        p = float(p_value(each.paired)) if shown is None else shown
+        rest = evidence(
+            each.paired, p, family=1 if side.control else len(family), alpha=terms.alpha
+        )
+        known = _judgement(side.name, each, rest, terms)
+        others = explore(baseline, side, test)
+        judged[side.name] = replace(known, p_holm=shown, exploratory=others)
+    return judged
+
+
+def _pair(baseline: Side, side: Side, images: int) -> _Pairs | None:
+    seeds = tuple(sorted(baseline.runs.keys() & side.runs.keys()))
+    if not seeds:
+        return None
+    ours, theirs = ([each.runs[seed] for seed in seeds] for each in (side, baseline))
+    differences = np.array(
+        [a.figures[PRIMARY] - b.figures[PRIMARY] for a, b in zip(ours, theirs, strict=True)]
+    )
+    replicates = np.stack(
+        [a.resampled[PRIMARY] - b.resampled[PRIMARY] for a, b in zip(ours, theirs, strict=True)],
+        axis=1,
+    )
+    paired = two_component(differences, image_error(replicates), images)
+    return _Pairs(seeds, differences, replicates, paired)
+
+
+def _judgement(name: str, pairs: _Pairs, found: Evidence, terms: Terms) -> Judgement:
+    paired, differences = pairs.paired, pairs.differences
+    verdict = decide(found, sesoi=terms.sesoi)
+    noise = _noise(pairs)
+    wins = superiority(differences, 1 - terms.alpha)
+    several = MIN_SEEDS <= differences.size <= MAX_SEEDS
+    return Judgement(
+        word=verdict.word.value,
+        amount=None if verdict.amount is None else verdict.amount.value,
+        sentence=verdict_sentence(name, verdict, found, sesoi=terms.sesoi),
+        settling=_settling(found, verdict.word, noise, terms),
+        seeds=pairs.seeds,
+        differences=tuple(fraction(value) for value in differences.tolist()),
+        difference=fraction(found.difference),
+        interval=_ends(found.interval),
+        narrow=_ends(found.narrow),
+        seed_error=_known(float(paired.seed_error)),
+        image_error=fraction(float(paired.image_error)),
+        freedom=_number(float(paired.freedom)),
+        p_value=float(p_value(paired)),
+        p_holm=None,
+        p_equivalence=float(equivalence_p(paired, terms.sesoi)),
+        probability=wins.probability,
+        probability_interval=wins.interval,
+        wins=wins.wins,
+        ties=wins.ties,
+        crossed=_both(
+            crossed_interval(
+                pairs.replicates, np.random.default_rng([terms.seed, 1]), 1 - terms.alpha
+            )
+        ),
+        sign_flip=sign_flip_p(differences) if several else None,
+        checkpoints=_both(tuple(map(float, image_interval(paired, 1 - terms.alpha)))),
+        noise=None if noise is None else _parts(noise),
+        detectable=_detectable(noise, found, terms),
+        exploratory=(),
+    )
+
+
+def _noise(pairs: _Pairs) -> Noise | None:
+    if len(pairs.seeds) < 2:
+        return None
+    return measured_noise(pairs.differences, pairs.replicates, pairs.paired.images)
+
+
+def _settling(found: Evidence, word: Word, noise: Noise | None, terms: Terms) -> str | None:
+    """Say what would settle it; None where it is settled or no noise of seeds is known."""
+    if word is not Word.CANNOT_TELL:
+        return None
+    if noise is None:
+        return "Train at least 3 seeds of both sides: what one seed is worth is not known yet."
+    question = Question(found.difference, terms.sesoi, terms.alpha, found.family)
+    plan = settle(question, noise, found.seeds, found.images)
+    return settling_sentence(plan, found.seeds, found.images)
+
+
+def _detectable(noise: Noise | None, found: Evidence, terms: Terms) -> float | None:
+    if noise is None:
+        return None
+    effect = detectable_effect(
+        noise, seeds=found.seeds, images=found.images, alpha=terms.alpha / found.family
+    )
+    return fraction(effect)
+
+
+def _parts(noise: Noise) -> dict[str, float]:
+    return {
+        "method_image": fraction(noise.method_image),
+        "seed": fraction(noise.seed),
+        "seed_image": fraction(noise.seed_image),
+    }
+
+
+def fraction(points: float) -> float:
+    """Return AP points as a fraction."""
+    return points / 100
+
+
+def _known(points: float) -> float | None:
+    return fraction(points) if math.isfinite(points) else None
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _both(ends: tuple[float, ...]) -> Ends:
+    lower, upper = ends
+    return fraction(lower), fraction(upper)
+
+
+def _ends(ends: Ends) -> Ends | None:
+    return _both(ends) if all(map(math.isfinite, ends)) else None
