@@ -19,7 +19,8 @@ ROWS = [  # from the bottom up; the parts of one row stand side by side and do n
     {"models", "data", "evaluators"},
     {"core"},
     {"exp"},
-    {"report", "study"},
+    {"report"},
+    {"study"},
     {"cli"},
 ]
 OUTSIDE: dict[

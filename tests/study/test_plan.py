@@ -1,0 +1,57 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from planned import make_plan
+
+from yolox_attn.errors import InputError
+from yolox_attn.stats.judge import Terms
+from yolox_attn.study.plan import read_plan, write_plan
+
+
+def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
+    plan = make_plan(terms=Terms(sesoi=0.25), groups="video", expected={"hours": 1.5})
+    write_plan(tmp_path / "study", plan)
+    assert read_plan(tmp_path / "study") == plan
+
+
+def test_another_plan_has_another_hash() -> None:
+    plan = make_plan()
+    changed = [
+        dataclasses.replace(plan, seeds=(0, 1)),
+        dataclasses.replace(plan, terms=Terms(sesoi=0.4)),
+        dataclasses.replace(plan, training=dataclasses.replace(plan.training, batch_size=4)),
+    ]
+    assert len({each.hash for each in [plan, *changed]}) == 4
+
+
+def test_a_plan_changed_by_hand_is_refused(tmp_path: Path) -> None:
+    path = write_plan(tmp_path, make_plan())
+    values = json.loads(path.read_text())
+    values["terms"]["sesoi"] = 0.1
+    path.write_text(json.dumps(values))
+    with pytest.raises(InputError, match=r"plan\.json was changed after it was made"):
+        read_plan(tmp_path)
+
+
+def test_a_study_keeps_its_plan(tmp_path: Path) -> None:
+    write_plan(tmp_path, make_plan())
+    with pytest.raises(InputError, match="is there already"):
+        write_plan(tmp_path, make_plan(seeds=(5,)))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is no study"),
+        ("{", "cannot be read as JSON"),
+        ("[]", "not a plan of schema 1"),
+        ('{"schema": 1}', "not a whole plan"),
+    ],
+)
+def test_what_is_no_plan_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "plan.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_plan(tmp_path)

@@ -1,0 +1,157 @@
+"""plan.json: what a study will run and how it will be judged, fixed before the first run."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from yolox_attn.errors import InputError
+from yolox_attn.runs import write_text
+from yolox_attn.stats.judge import Terms
+
+PLAN_NAME = "plan.json"
+SCHEMA = 1
+ROLES = ("baseline", "variant", "control")
+SPLITS = ("val", "test")
+
+
+@dataclass(frozen=True)
+class PlannedVariant:
+    """One experiment of the study; runs of it differ in their seed alone.
+
+    Args:
+        name: of the variant, and of its folder below `runs`.
+        role: "baseline", "variant", or "control", which stands outside the Holm family.
+        exp_file, exp_name: what -f or -n of the train command gets; one of the two.
+        exp_sha256: of the Exp file, None for a name.
+        overrides: `key value` words of this variant alone, before those of the whole study.
+    """
+
+    name: str
+    role: str
+    exp_file: str | None
+    exp_name: str | None
+    exp_sha256: str | None = None
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Training:
+    """What every run of the study is trained with.
+
+    Args:
+        data: folder in COCO layout; None where the Exp files say it.
+        checkpoint: pretrained weights, and their sha256.
+        threads: of each run: another number changes a run's last bits.
+        overrides: `key value` words of all runs.
+    """
+
+    data: str | None
+    batch_size: int = 8
+    accumulate: int = 1
+    precision: str = "fp32"
+    checkpoint: str | None = None
+    checkpoint_sha256: str | None = None
+    threads: int = 1
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study before its first run.
+
+    Args:
+        variants: the baseline first, then controls and blocks in the order of the command.
+        split: the one that judges; the last EMA checkpoint of every run is evaluated on it.
+        truth: its annotations, and their sha256.
+        terms: smallest effect worth having, alpha, resamples.
+        groups: key of the image entries, or a csv file, of images that belong together.
+        expected: what the probe and the noise said when it was planned, for people to read.
+    """
+
+    variants: tuple[PlannedVariant, ...]
+    seeds: tuple[int, ...]
+    training: Training
+    split: str
+    truth: str
+    truth_sha256: str
+    terms: Terms
+    created: str
+    groups: str | None = None
+    metric: str = "AP"
+    versions: dict[str, str] = field(default_factory=dict)
+    expected: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def baseline(self) -> PlannedVariant:
+        """The variant that all others are held against."""
+        return self.variants[0]
+
+    @property
+    def hash(self) -> str:
+        """Sha256 of the plan's content: whoever changes the plan changes it."""
+        return hashlib.sha256(json.dumps(_values(self), sort_keys=True).encode()).hexdigest()
+
+
+def write_plan(folder: Path, plan: Plan) -> Path:
+    """Write plan.json with its hash.
+
+    Raises:
+        InputError: there is one already: a study keeps the plan that it began with.
+    """
+    path = folder / PLAN_NAME
+    if path.exists():
+        raise InputError(f"{path} is there already; a study keeps its plan: choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    values = {"schema": SCHEMA, "hash": plan.hash, **_values(plan)}
+    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+    return path
+
+
+def read_plan(folder: Path) -> Plan:
+    """Return the plan in `folder`.
+
+    Raises:
+        InputError: there is none, it cannot be read, or it was changed after it was made.
+    """
+    path = folder / PLAN_NAME
+    if not path.is_file():
+        raise InputError(f"{folder} is no study: it has no {PLAN_NAME}; make one by `study plan`")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
+    if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA:
+        raise InputError(f"{path}: not a plan of schema {SCHEMA}")
+    told = values.pop("hash", None)
+    try:
+        plan = _plan(values)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a whole plan: {error}") from error
+    if plan.hash != told:
+        raise InputError(
+            f"{path} was changed after it was made (its hash is {plan.hash[:12]}, it says "
+            f"{str(told)[:12]}); a study is judged by the plan it began with: plan a new one"
+        )
+    return plan
+
+
+def _plan(values: dict[str, Any]) -> Plan:
+    variants = tuple(
+        PlannedVariant(**{**each, "overrides": tuple(each["overrides"])})
+        for each in values.pop("variants")
+    )
+    training = values.pop("training")
+    training["overrides"] = tuple(training["overrides"])
+    terms = Terms(**values.pop("terms"))
+    seeds = tuple(values.pop("seeds"))
+    return Plan(
+        variants=variants, seeds=seeds, training=Training(**training), terms=terms, **values
+    )
+
+
+def _values(plan: Plan) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(plan)))
+    return values
