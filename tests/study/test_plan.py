@@ -19,7 +19,7 @@ def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_another_plan_has_another_hash() -> None:
     plan = make_plan()
     changed = [
-        dataclasses.replace(plan, seeds=(0, 1)),
+        dataclasses.replace(plan, seeds=(0, 1, 2)),
         dataclasses.replace(plan, terms=Terms(sesoi=0.4)),
         dataclasses.replace(plan, training=dataclasses.replace(plan.training, batch_size=4)),
     ]
