@@ -30,7 +30,7 @@ OUTSIDE: dict[
     "errors": set(),
     "runs": set(),
     "requirements": {"torchvision"},  # only to see whether it can be imported
-    "stats": {"numpy", "scipy", "pycocotools", "numba"},
+    "stats": {"numpy", "scipy", "pycocotools", "numba", "ultrafast_pycocotools"},
     "blocks": {"torch"},
     "device": {"torch", "psutil"},
     "seed": {"torch", "numpy", "cv2"},

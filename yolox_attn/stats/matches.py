@@ -1,4 +1,4 @@
-"""Which detection finds which object, decided once for a run, by pycocotools."""
+"""Which detection finds which object, decided once for a run, by pycocotools' rules."""
 
 import contextlib
 import io
@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from yolox_attn.stats.detections import placed
+from yolox_attn.stats.matchers import Matcher, best_matcher
 from yolox_attn.stats.truth import Truth
 
 AREAS = ("all", "small", "medium", "large")  # in the order of COCOeval's area ranges
@@ -57,25 +56,39 @@ class Matches:
 
 
 def match(
-    truth: Truth, detections: Sequence[dict[str, Any]], origin: str = "the detections"
+    truth: Truth,
+    detections: Sequence[dict[str, Any]],
+    origin: str = "the detections",
+    matcher: Matcher | None = None,
 ) -> Matches:
     """Let COCOeval match the detections, with 100 an image and class, at all IoUs and areas.
+
+    Args:
+        truth: the images and their objects.
+        detections: COCO results.
+        origin: begins the message of a refusal.
+        matcher: `best_matcher` if None.
 
     Raises:
         InputError: a detection without a finite score or box, or of an unlisted image. The
             message begins with `origin`.
     """
-    evaluation, strangers = evaluate(truth, detections, origin)
+    evaluation, strangers = evaluate(truth, detections, origin, matcher)
     return matches_of(evaluation, truth, strangers)
 
 
 def evaluate(
-    truth: Truth, detections: Sequence[dict[str, Any]], origin: str = "the detections"
+    truth: Truth,
+    detections: Sequence[dict[str, Any]],
+    origin: str = "the detections",
+    matcher: Matcher | None = None,
 ) -> tuple[Any, int]:
     """Return a COCOeval that has matched, its ids places of `truth`; and the count of strangers."""
     found = list(placed(truth, detections, origin))
+    matcher = matcher or best_matcher()
     with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = COCOeval(_indexed(truth, truth.objects), _indexed(truth, found), "bbox")
+        sides = (_indexed(matcher, truth, each) for each in (truth.objects, found))
+        evaluation = matcher.evaluation(*sides)
         evaluation.params.iouThrs = np.array(THRESHOLDS)
         evaluation.params.maxDets = [MOST_DETECTIONS]
         evaluation.evaluate()
@@ -103,9 +116,9 @@ def matches_of(evaluation: Any, truth: Truth, strangers: int = 0) -> Matches:
     )
 
 
-def _indexed(truth: Truth, annotations: Iterable[dict[str, Any]]) -> COCO:
+def _indexed(matcher: Matcher, truth: Truth, annotations: Iterable[dict[str, Any]]) -> Any:
     """Index copies of the annotations: COCOeval writes into them."""
-    indexed = COCO()
+    indexed = matcher.index()
     indexed.dataset = {
         "images": [{"id": place} for place in range(len(truth.images))],
         "categories": [{"id": place} for place in range(len(truth.class_ids))],
