@@ -1,4 +1,4 @@
-"""Who matches: pycocotools always can; ultrafast-pycocotools, where installed, gives the same sooner."""
+"""Who matches: pycocotools can always; ultrafast-pycocotools gives the same sooner."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
