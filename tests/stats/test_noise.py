@@ -5,7 +5,14 @@ import pytest
 
 from yolox_attn.errors import InputError
 from yolox_attn.stats.crossed import image_replicates
-from yolox_attn.stats.noise import Noise, measured_noise, noise_floor, sd_interval, seeds_only
+from yolox_attn.stats.noise import (
+    Noise,
+    baseline_noise,
+    measured_noise,
+    noise_floor,
+    sd_interval,
+    seeds_only,
+)
 from yolox_attn.stats.simulation import Setting, draw_studies
 
 
@@ -61,3 +68,24 @@ def test_limits_of_a_standard_deviation_by_the_printed_table():
 def test_what_is_no_noise_is_refused(wrong):
     with pytest.raises(InputError):
         wrong()
+
+
+def test_the_baseline_alone_shows_its_seeds_and_their_images() -> None:
+    """10,000 runs of known noise: sqrt(2) of the seed's and of the seed x image's part."""
+    rng = np.random.default_rng(5)
+    runs, resamples = 10_000, 200
+    shared = rng.normal(0, 3.0, (resamples, 1))  # what all runs have in common cancels
+    crossed = rng.normal(0, 0.3, (resamples, runs))
+    values = 40 + rng.normal(0, 0.5, runs) + rng.normal(0, 0.3, runs)
+    found = baseline_noise(values, values + shared + crossed, 300)
+    assert found.seed == pytest.approx(np.sqrt(2) * 0.5, rel=0.03)
+    assert found.seed_image == pytest.approx(np.sqrt(2) * 0.3, rel=0.03)
+    assert (found.method_image, found.images) == (0.0, 300)
+
+
+@pytest.mark.parametrize(
+    ("values", "shape"), [([1.0], (9, 1)), ([1.0, 2.0], (9, 3)), ([1.0, 2.0], (1, 2))]
+)
+def test_the_baseline_alone_needs_two_runs_and_their_resamples(values, shape) -> None:
+    with pytest.raises(InputError):
+        baseline_noise(values, np.zeros(shape), 300)

@@ -97,6 +97,29 @@ def noise_floor(baseline: ArrayLike) -> float:
     return float(math.sqrt(2) * values.std(ddof=1))
 
 
+def baseline_noise(values: ArrayLike, replicates: ArrayLike, images: int) -> Noise:
+    """Noise of the difference of two unpaired runs of the baseline: what is known before any pair.
+
+    What a block does to these images whatever the seed cannot be seen without the block: 0 here.
+
+    Args:
+        values: (S,) AP points of the baseline's runs, S >= 2.
+        replicates: (R, S) the same on R resamples of the images.
+        images: how many images (or groups) were resampled.
+
+    Raises:
+        InputError: fewer than two runs or replicates, or shapes that do not fit.
+    """
+    sd = noise_floor(values)
+    table = np.asarray(replicates, dtype=np.float64)
+    runs = np.size(values)
+    if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] != runs:
+        raise InputError(f"replicates must be (R >= 2, {runs}), got {table.shape}")
+    own = table - table.mean(axis=1, keepdims=True)
+    both = 2 * float(own.var(axis=0, ddof=1).sum()) / (runs - 1)
+    return Noise(0.0, _root(sd**2 - both), _root(both), images)
+
+
 def sd_interval(sd: float, runs: int, confidence: float = 0.95) -> tuple[float, float]:
     """Limits of a true standard deviation whose estimate from `runs` runs is `sd`, same unit.
 
