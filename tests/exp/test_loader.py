@@ -77,13 +77,24 @@ def test_names_resolve_every_size_and_block() -> None:
     assert load_exp(name="yolox_nano").attention == "none"
 
 
+def test_names_resolve_the_controls() -> None:
+    exp = load_exp(name="yolox-nano-placebo")
+    assert (exp.attention, exp.exp_name) == ("placebo", "yolox_nano_placebo")
+    exp = load_exp(name="yolox_nano_plain:cam")
+    assert (exp.attention, exp.exp_name) == ("plain", "yolox_nano_plain_cam")
+    assert exp.attention_options == {"like": "cam"}
+    assert load_exp(name="yolox-nano-cam").attention_options == {}
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
         ("yolox-q-cam", "SIZE: nano, tiny, s, m, l, x"),
         ("yolov3", "SIZE"),
         ("yolox", "SIZE"),
-        ("yolox-s-camm", "unknown block; known: acmix"),
+        ("yolox-s-camm", "unknown block; known: acmix, .*; controls: placebo, plain"),
+        ("yolox-s-cam:se", "unknown block"),
+        ("yolox-s-placebo:", "unknown block"),
         ("yolox-s-cam-eca", "SIZE"),
     ],
 )

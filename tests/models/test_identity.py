@@ -4,6 +4,7 @@ from torch import nn
 
 from yolox_attn.blocks import create_attention
 from yolox_attn.models import IdentityStart
+from yolox_attn.models.identity import identity_start
 
 
 def test_it_starts_as_the_identity_bit_for_bit() -> None:
@@ -43,3 +44,18 @@ def test_the_type_of_the_map_is_kept(dtype: torch.dtype) -> None:
 def test_other_channels_out_are_refused() -> None:
     with pytest.raises(ValueError, match="needs 64 channels out, not 32"):
         IdentityStart(create_attention("acmix", 64, out_channels=32), 64)
+
+
+def test_what_starts_as_the_identity_stands_bare() -> None:
+    control, block = create_attention("placebo", 8), create_attention("se", 8)
+    assert identity_start(control, 8) is control
+    wrapped = identity_start(block, 8)
+    assert isinstance(wrapped, IdentityStart)
+    assert wrapped.block is block
+
+
+@pytest.mark.parametrize(("name", "options"), [("placebo", {}), ("plain", {"like": "se"})])
+def test_wrapped_a_control_would_never_move(name: str, options: dict[str, str]) -> None:
+    start = IdentityStart(create_attention(name, 8, **options), 8)
+    start(torch.randn(2, 8, 3, 3)).square().sum().backward()
+    assert all((p.grad == 0).all() for p in start.parameters())

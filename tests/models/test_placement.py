@@ -1,10 +1,25 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
+from yolox.models import YOLOX, YOLOXHead
 
-from yolox_attn.blocks import ECA
+from yolox_attn.blocks import ECA, Placebo, Plain
+from yolox_attn.core import build_sgd
 from yolox_attn.errors import InputError
-from yolox_attn.models import LEVELS, IdentityStart, Placement, place
+from yolox_attn.models import (
+    ATTENTION_PREFIX,
+    LEVELS,
+    AttentionPAFPN,
+    IdentityStart,
+    Placement,
+    place,
+)
+
+CONTROLS = [("placebo", {}), ("plain", {"like": "cam"})]
+every_control = pytest.mark.parametrize(("name", "options"), CONTROLS)
+every_init = pytest.mark.parametrize("init", ["published", "identity"])
 
 
 class Own(nn.Module):
@@ -44,7 +59,7 @@ def test_none_places_nothing() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("ecaa",), "unknown attention 'ecaa' at dark3; known: acmix, attnconv"),
+        (("ecaa",), "unknown attention 'ecaa' at dark3; known: acmix, .*; controls: placebo"),
         (({"dark6": "eca"},), "unknown level 'dark6'; levels are dark3, dark4, dark5"),
         (("eca", {}, ("dark9",)), "attention_levels: unknown level 'dark9'"),
         (({"dark3": "eca"}, {}, ("dark3",)), "drop the latter"),
@@ -68,7 +83,7 @@ def test_a_callable_that_returns_no_module_is_refused() -> None:
         Placement("dark4", lambda channels: channels).build(8, "published")
 
 
-@pytest.mark.parametrize("init", ["published", "identity"])
+@every_init
 def test_a_block_that_changes_the_channels_is_refused(init: str) -> None:
     with pytest.raises(InputError, match="turns 8 channels into 4"):
         Placement("dark4", Halves).build(8, init)
@@ -92,3 +107,54 @@ def test_building_leaves_the_random_stream_where_it_was() -> None:
     torch.manual_seed(3)
     Placement("dark3", ECA).build(64, "published")
     assert torch.equal(torch.rand(4), expected)
+
+
+def detector(name: str, init: str, **options: Any) -> YOLOX:
+    torch.manual_seed(0)
+    wanted = {"attention": name, "attention_options": options, "attention_init": init}
+    neck = AttentionPAFPN(0.33, 0.125, depthwise=True, **wanted)
+    model = YOLOX(neck, YOLOXHead(3, 0.125, depthwise=True))
+    model.head.initialize_biases(1e-2)
+    return model
+
+
+@every_init
+@every_control
+def test_a_control_is_placed_bare(name: str, options: dict[str, str], init: str) -> None:
+    kind = {"placebo": Placebo, "plain": Plain}[name]
+    blocks = detector(name, init, **options).backbone.backbone.attention
+    assert [type(block) for block in blocks.values()] == [kind] * 3
+    assert [p.name for p in place(name, options)] == [name] * 3
+
+
+@every_init
+@every_control
+def test_a_controlled_detector_starts_as_the_baseline(
+    name: str, options: dict[str, str], init: str
+) -> None:
+    baseline, controlled = detector("none", init), detector(name, init, **options)
+    state, new = baseline.state_dict(), controlled.state_dict()
+    assert all(torch.equal(new[key], value) for key, value in state.items())
+    assert all(key.startswith(ATTENTION_PREFIX) for key in new.keys() - state.keys())
+    x = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        assert torch.equal(controlled.eval()(x), baseline.eval()(x))
+
+
+@every_init
+@every_control
+def test_every_parameter_of_a_control_learns_in_three_steps(
+    name: str, options: dict[str, str], init: str
+) -> None:
+    model = detector(name, init, **options).train()
+    optimizer = build_sgd(model, 0.01, 0.9, weight_decay=0.0)  # gradients alone move anything
+    before = {key: value.clone() for key, value in model.named_parameters()}
+    labels = torch.tensor([[[0.0, 20, 20, 16, 12], [2, 44, 40, 30, 24]]] * 2)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.rand(2, 3, 64, 64) * 255, labels)["total_loss"].backward()
+        optimizer.step()
+    own = [key for key in before if key.startswith(ATTENTION_PREFIX)]
+    assert len(own) == 3 * len({"placebo": ["gamma"], "plain": ["reduce", "expand"]}[name])
+    for key in own:
+        assert (model.get_parameter(key) != before[key]).any(), key

@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from yolox_attn.blocks import ATTENTIONS
+from yolox_attn.blocks import ATTENTIONS, CONTROLS, known_names
 from yolox_attn.errors import InputError
 from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.sizes import SIZES
@@ -27,17 +27,23 @@ def load_exp(exp_file: str | None = None, name: str | None = None) -> AttentionE
 
 
 def exp_from_name(name: str) -> AttentionExp:
-    """Return the experiment "yolox-<size>" or "yolox-<size>-<block>"; "_" reads as "-"."""
+    """Return the experiment "yolox-<size>" or "yolox-<size>-<block>"; "_" reads as "-".
+
+    A control is named likewise: "yolox-nano-placebo", "yolox-nano-plain:cam" (plain like cam).
+    """
     words = name.replace("_", "-").split("-")
     size, block = words[1:2], words[2:3]
     if words[0] != "yolox" or len(words) > 3 or not size or size[0] not in SIZES:
         sizes = ", ".join(SIZES)
         raise InputError(f"-n {name}: unknown; give yolox-SIZE or yolox-SIZE-BLOCK, SIZE: {sizes}")
-    if block and block[0] not in ATTENTIONS:
-        raise InputError(f"-n {name}: unknown block; known: {', '.join(sorted(ATTENTIONS))}")
+    attention, *like = (block[0] if block else "none").split(":", 1)
+    if attention not in ATTENTIONS | CONTROLS or (like and attention != "plain"):
+        raise InputError(f"-n {name}: unknown block; known: {known_names()}")
     exp = SIZES[size[0]]()
-    exp.attention = block[0] if block else "none"
-    exp.exp_name = "_".join(words)
+    exp.attention = attention
+    if like:
+        exp.attention_options = {"like": like[0]}
+    exp.exp_name = "_".join(words).replace(":", "_")
     return exp
 
 

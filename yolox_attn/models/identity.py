@@ -27,3 +27,13 @@ class IdentityStart(nn.Module):
         gamma = self.gamma.to(x.dtype)[:, None, None]  # (C, 1, 1); autocast would widen the output
         change: Tensor = self.block(x) - x
         return x + gamma * change
+
+
+def identity_start(block: nn.Module, channels: int) -> nn.Module:
+    """Return `block` in an `IdentityStart`, or bare if it says that it starts as the identity.
+
+    It says so by an attribute `starts_as_identity`; within x + gamma * (block(x) - x) neither
+    gamma nor the block would ever get a gradient, as block(x) - x = 0 and gamma = 0.
+    """
+    bare = getattr(block, "starts_as_identity", False)
+    return block if bare else IdentityStart(block, channels)

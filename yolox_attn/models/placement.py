@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from yolox_attn.blocks import ATTENTIONS, create_attention
+from yolox_attn.blocks import ATTENTIONS, CONTROLS, create_attention, known_names
 from yolox_attn.errors import InputError
-from yolox_attn.models.identity import IdentityStart
+from yolox_attn.models.identity import identity_start
 from yolox_attn.seed import derive
 
 LEVELS = ("dark3", "dark4", "dark5")  # strides 8, 16, 32
@@ -53,7 +53,7 @@ class Placement:
                 f"attention {self.name} at {self.level} turns {channels} channels into "
                 f"{out_channels}; the neck and attention_init need as many as before"
             )
-        return IdentityStart(block, channels) if init == "identity" else block
+        return identity_start(block, channels) if init == "identity" else block
 
     def _create(self, channels: int) -> nn.Module:
         try:
@@ -78,8 +78,8 @@ def place(
     """Return the blocks to build, in the order of the levels; "none" builds nothing.
 
     Args:
-        attention: a name of the zoo or a callable `channels -> nn.Module` for every level in
-            `levels`, or a mapping from level to either.
+        attention: a name of the zoo, of a control, or a callable `channels -> nn.Module` for every
+            level in `levels`, or a mapping from level to any of these.
         options: the block's options; with a mapping, a mapping from level to options.
         levels: where a single choice goes; a mapping says it by itself.
 
@@ -113,8 +113,7 @@ def _check_levels(what: str, levels: Mapping[str, Any]) -> None:
 
 def _check_block(block: object, level: str) -> None:
     if isinstance(block, str):
-        if block not in ATTENTIONS:
-            known = ", ".join(sorted(ATTENTIONS))
-            raise InputError(f"unknown attention {block!r} at {level}; known: {known}")
+        if block not in ATTENTIONS | CONTROLS:
+            raise InputError(f"unknown attention {block!r} at {level}; known: {known_names()}")
     elif not callable(block):
         raise InputError(f"attention at {level} is {block!r}; give a name or a callable")
