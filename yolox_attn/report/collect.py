@@ -1,11 +1,16 @@
 """Which runs are compared: found on disk, ended, evaluated, and each of them once."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs import RECORD_NAME, RunRecord, read_record
+from yolox_attn.runs import DETECTIONS_NAME, RECORD_NAME, RunRecord, read_record
+
+FIGURES_NAME = "figures.json"
 
 # State of a run that did not end -> what the user can do about it.
 UNFINISHED = {
@@ -18,10 +23,16 @@ STOPPED = ("interrupted", "killed")
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder and what its run.json says."""
+    """A run folder and what its run.json says.
+
+    Args:
+        evaluation: folder of another evaluation of the run's latest checkpoint, as the eval
+            command writes it; its figures and detections then count instead of the run's own.
+    """
 
     folder: Path
     record: RunRecord
+    evaluation: Path | None = None
 
     @property
     def name(self) -> str:
@@ -33,6 +44,38 @@ class Run:
         """The run in a sentence: variant and seed."""
         seed = self.record.seed
         return f"{self.name} (no seed)" if seed is None else f"{self.name} seed {seed}"
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """The COCO figures that count, fractions.
+
+        Raises:
+            InputError: the evaluation's figures.json cannot be read.
+        """
+        if self.evaluation is None:
+            return self.record.figures
+        return dict(self.evaluated["figures"])
+
+    @property
+    def detections(self) -> Path:
+        """Where the detections behind the figures should be."""
+        return (self.evaluation or self.folder) / DETECTIONS_NAME
+
+    @property
+    def test_size(self) -> tuple[int, int]:
+        """Height and width of the images that the figures are of."""
+        source = self.record.config if self.evaluation is None else self.evaluated
+        height, width = source["test_size"]
+        return height, width
+
+    @cached_property
+    def evaluated(self) -> dict[str, Any]:
+        """What the evaluation's figures.json says; empty where the run has no other evaluation.
+
+        Raises:
+            InputError: it cannot be read or is no such file.
+        """
+        return {} if self.evaluation is None else _read_figures(self.evaluation / FIGURES_NAME)
 
 
 def find_runs(paths: Iterable[Path]) -> list[Run]:
@@ -74,6 +117,18 @@ def describe_attention(record: RunRecord) -> str:
     text = ", ".join(f"{block} at {level}" for level, block in placed.items())
     text = next(iter(placed.values())) if everywhere else text
     return text if record.attention_init == "published" else f"{text}, {record.attention_init}"
+
+
+def _read_figures(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
+    needed = {"figures", "checkpoint", "split", "annotations", "test_size"}
+    if not isinstance(told, dict) or (lost := sorted(needed - told.keys())):
+        what = f"{', '.join(lost)} missing" if isinstance(told, dict) else "no JSON object"
+        raise InputError(f"{path}: not what the eval command writes: {what}")
+    return told
 
 
 def _folders(path: Path) -> list[Path]:

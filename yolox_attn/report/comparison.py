@@ -1,168 +1,54 @@
 """Runs in, Comparison out: means over seeds, and differences to the baseline seed by seed."""
 
-import statistics
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from yolox_attn.cost import Latency
+from yolox_attn.blocks import CONTROLS
 from yolox_attn.errors import InputError
 from yolox_attn.report.collect import Run, by_variant, describe_attention
+from yolox_attn.report.means import difference, mean_figures, sd_figures
+from yolox_attn.report.model import (
+    FIGURES,
+    Built,
+    Comparison,
+    Difference,
+    Dropped,
+    Figures,
+    PlanSummary,
+    RunResult,
+    SeedNoise,
+    Variant,
+)
 from yolox_attn.report.notes import make_notes
 from yolox_attn.report.protocol import require_same_protocol
-from yolox_attn.stats.judge import Judgement, Terms
+from yolox_attn.report.provenance import (
+    shared_data,
+    shared_hardware,
+    shared_software,
+    training_commands,
+)
+from yolox_attn.runs import RunRecord, read_metrics
 
-FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
-Figures = dict[str, float | None]  # fractions; None where the data have no such object
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """One run's COCO figures, of its latest checkpoint.
-
-    Args:
-        curve: (epoch, AP) of each evaluation during training, AP as a fraction.
-        seconds: of training; peak_memory: bytes; both None where nobody measured them.
-    """
-
-    folder: str
-    seed: int | None
-    figures: Figures
-    curve: tuple[tuple[int, float], ...] = ()
-    seconds: float | None = None
-    peak_memory: int | None = None
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Variant minus baseline, in fractions.
-
-    Args:
-        seeds: the seeds that both have, over whose differences this is the mean; empty where they
-            share none and it is the difference of two means.
-    """
-
-    figures: Figures
-    seeds: tuple[int, ...]
+__all__ = [
+    "FIGURES",
+    "Built",
+    "Comparison",
+    "Difference",
+    "Dropped",
+    "Figures",
+    "PlanSummary",
+    "RunResult",
+    "SeedNoise",
+    "Variant",
+    "compare",
+]
 
 
-@dataclass(frozen=True)
-class Built:
-    """What really stands at one level, and how many numbers it holds."""
-
-    level: str
-    block: str
-    options: dict[str, object]
-    parameters: int
-
-
-@dataclass(frozen=True)
-class Variant:
-    """The runs that differ in nothing but their seed.
-
-    Args:
-        role: "baseline", "variant", or "control", which stands outside the Holm family.
-        sd: standard deviation over the runs (n - 1); None for one run.
-        difference: to the baseline; None for the baseline itself.
-        gflops: of one image at the test size, inference.
-        latency: of one image at the test size; None where it was not measured.
-        judgement: None for the baseline, and where nothing could be judged (a note says why).
-        trainable: parameters that may change; optimised: those in the optimiser.
-    """
-
-    name: str
-    attention: str
-    runs: tuple[RunResult, ...]
-    mean: Figures
-    sd: Figures
-    difference: Difference | None
-    parameters: int | None
-    gflops: float | None
-    gflops_training: float | None
-    latency: Latency | None = None
-    role: str = "variant"
-    judgement: Judgement | None = None
-    built: tuple[Built, ...] = ()
-    trainable: int | None = None
-    optimised: int | None = None
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """A run that was to be there and is not judged: its pair is left out."""
-
-    name: str
-    seed: int | None
-    why: str
-
-
-@dataclass(frozen=True)
-class PlanSummary:
-    """The plan that a study followed: `hash` is that of the whole plan file."""
-
-    file: str
-    hash: str
-    created: str
-    split: str
-    seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class SeedNoise:
-    """How much the baseline moves by its seed alone (A/A), fractions.
-
-    Args:
-        sd: standard deviation of AP over `runs` runs; interval: its 95 % chi-square limits.
-        detectable: true effect found four times in five with `seeds` seeds, before any pair is
-            known: paired differences are taken to scatter by sqrt(2) sd.
-        needed: seeds that find the smallest effect worth having; None where no number does.
-    """
-
-    runs: int
-    sd: float
-    interval: tuple[float, float]
-    seeds: int
-    detectable: float
-    needed: int | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Variants beside their baseline, which comes first.
-
-    Args:
-        test_size: height and width of the images that AP, GFLOPs and latency are measured at.
-        groups: what was resampled instead of single images, as "120 groups by video".
-        terms: None where nothing was judged.
-        family: the variants whose p values Holm adjusted.
-        notes: what a reader must know to read the numbers right, a sentence each.
-        software, hardware: what all runs share, name -> value; what differs is in the notes.
-        commands: that repeat it, a line each.
-    """
-
-    baseline: str
-    variants: tuple[Variant, ...]
-    test_size: tuple[int, int] | None
-    val_images: int | None
-    notes: tuple[str, ...] = field(default=())
-    terms: Terms | None = None
-    family: tuple[str, ...] = ()
-    groups: str | None = None
-    plan: PlanSummary | None = None
-    dropped: tuple[Dropped, ...] = ()
-    seed_noise: SeedNoise | None = None
-    data: dict[str, object] = field(default_factory=dict)
-    software: dict[str, str] = field(default_factory=dict)
-    hardware: dict[str, str] = field(default_factory=dict)
-    commands: tuple[str, ...] = ()
-
-    def judged(self) -> list[tuple[Variant, Judgement]]:
-        """Return the variants with a judgement: blocks first, then controls."""
-        found = [(each, each.judgement) for each in self.variants if each.judgement is not None]
-        return sorted(found, key=lambda pair: pair[0].role == "control")
-
-
-def compare(runs: Sequence[Run], *, baseline: str | None = None) -> Comparison:
+def compare(runs: Sequence[Run], *, baseline: str | None = None, alone: bool = False) -> Comparison:
     """Compare the variants among `runs`, of which `baseline` (None: the one without attention).
+
+    With `alone` the baseline may stand for itself: its runs show the noise of seeds.
 
     Raises:
         InputError: no such baseline, none or two without attention, nothing to compare it with,
@@ -170,19 +56,33 @@ def compare(runs: Sequence[Run], *, baseline: str | None = None) -> Comparison:
     """
     variants = by_variant(runs)
     name = _choose_baseline(variants, baseline)
-    if len(variants) < 2:
+    if len(variants) < 2 and not alone:
         raise InputError(f"only {name} is here; a comparison needs the runs of another variant")
     variants = {name: variants.pop(name), **variants}
-    require_same_protocol([run for members in variants.values() for run in members])
-    first = variants[name][0].record
-    height, width = first.config["test_size"]
+    ordered = [run for members in variants.values() for run in members]
+    require_same_protocol(ordered)
+    first = ordered[0]
+    height, width = first.test_size
+    base = _variant(variants[name], "baseline")
+    others = [_beside(_variant(members), base) for members in list(variants.values())[1:]]
     return Comparison(
         baseline=name,
-        variants=tuple(_variant(members, variants[name]) for members in variants.values()),
+        variants=(base, *others),
         test_size=(height, width),
-        val_images=first.data.get("val_images"),
+        # How many images another evaluation had is known once its truth is read.
+        val_images=first.record.data.get("val_images") if first.evaluation is None else None,
         notes=make_notes(variants),
+        data=shared_data(ordered),
+        software=shared_software(ordered),
+        hardware=shared_hardware(ordered),
+        commands=training_commands(ordered),
     )
+
+
+def role_of(record: RunRecord) -> str:
+    """Return "control" if all that was placed are controls, else "variant"."""
+    placed = {each["block"] for each in record.attention.values()} - {"none"}
+    return "control" if placed and placed <= CONTROLS.keys() else "variant"
 
 
 def _choose_baseline(variants: Mapping[str, Sequence[Run]], wanted: str | None) -> str:
@@ -199,55 +99,51 @@ def _choose_baseline(variants: Mapping[str, Sequence[Run]], wanted: str | None) 
     return plain[0]
 
 
-def _variant(runs: Sequence[Run], baseline: Sequence[Run]) -> Variant:
+def _variant(runs: Sequence[Run], role: str | None = None) -> Variant:
     record = runs[0].record
+    results = tuple(_result(run) for run in runs)
+    figures = [result.figures for result in results]
     return Variant(
         name=record.name,
         attention=describe_attention(record),
-        runs=tuple(RunResult(str(run.folder), run.record.seed, _figures(run)) for run in runs),
-        mean=_mean([_figures(run) for run in runs]),
-        sd={key: _sd([_figures(run)[key] for run in runs]) for key in FIGURES},
-        difference=None if runs is baseline else _difference(runs, baseline),
+        runs=results,
+        mean=mean_figures(figures),
+        sd=sd_figures(figures),
+        difference=None,
         parameters=record.parameters,
         gflops=record.gflops,
         gflops_training=record.gflops_training,
+        role=role or role_of(record),
+        built=_built(record),
+        trainable=record.trainable_parameters,
+        optimised=record.optimised_parameters,
     )
 
 
-def _figures(run: Run) -> Figures:
-    return {key: run.record.figures.get(key) for key in FIGURES}
+def _beside(variant: Variant, baseline: Variant) -> Variant:
+    return replace(variant, difference=difference(variant.runs, baseline.runs))
 
 
-def _difference(runs: Sequence[Run], baseline: Sequence[Run]) -> Difference:
-    ours = {run.record.seed: _figures(run) for run in runs}
-    theirs = {run.record.seed: _figures(run) for run in baseline}
-    seeds = tuple(seed for seed in ours if seed is not None and seed in theirs)
-    if seeds:
-        pairs = [_minus(ours[seed], theirs[seed]) for seed in seeds]
-        return Difference(_mean(pairs), seeds)
-    means = [_mean([_figures(run) for run in group]) for group in (runs, baseline)]
-    return Difference(_minus(*means), ())
+def _result(run: Run) -> RunResult:
+    rows = [(row["epoch"], row.get("AP")) for row in read_metrics(run.folder)]
+    return RunResult(
+        folder=str(run.folder),
+        seed=run.record.seed,
+        figures={key: run.figures.get(key) for key in FIGURES},
+        curve=tuple((epoch, ap) for epoch, ap in rows if ap is not None),
+        seconds=run.record.seconds or None,
+        peak_memory=run.record.peak_memory,
+    )
 
 
-def _minus(left: Figures, right: Figures) -> Figures:
-    return {
-        key: None if (a := left[key]) is None or (b := right[key]) is None else a - b
-        for key in FIGURES
-    }
-
-
-def _mean(each: Sequence[Figures]) -> Figures:
-    columns = {key: [figures[key] for figures in each] for key in FIGURES}
-    return {key: _defined(statistics.fmean, values) for key, values in columns.items()}
-
-
-def _sd(values: Sequence[float | None]) -> float | None:
-    return _defined(statistics.stdev, values) if len(values) > 1 else None
-
-
-def _defined(
-    summary: Callable[[list[float]], float], values: Sequence[float | None]
-) -> float | None:
-    """Return the summary of `values`, None if any of them is undefined."""
-    known = [value for value in values if value is not None]
-    return summary(known) if len(known) == len(values) else None
+def _built(record: RunRecord) -> tuple[Built, ...]:
+    return tuple(
+        Built(
+            level=level,
+            block=each["block"],
+            options=dict(each.get("options") or {}),
+            parameters=sum(math.prod(shape) for shape in each.get("parameters", {}).values()),
+        )
+        for level, each in record.attention.items()
+        if each["block"] != "none"
+    )

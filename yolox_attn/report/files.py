@@ -1,32 +1,47 @@
-"""A Comparison on disk: comparison.json (fractions, complete), .md and .csv (points)."""
+"""A Comparison on disk: comparison.json (fractions, complete), and what people read (points)."""
 
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
-from yolox_attn.cost import Latency
 from yolox_attn.errors import InputError
-from yolox_attn.report.comparison import Comparison, Difference, RunResult, Variant
+from yolox_attn.report.model import Comparison
+from yolox_attn.report.restore import restore
 from yolox_attn.report.tables import as_csv, as_markdown
 from yolox_attn.runs import write_text
 
-SCHEMA = 1
+SCHEMA = 2
 NAME = "comparison"
+FIGURES = "figures"  # the folder of the drawings
+DRAWINGS = ("intervals", "seeds", "latency", "curves", "classes")
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
-    """Write comparison.md, .csv and .json into `folder` and return their paths."""
+    """Write comparison.md, .csv, .tex, .json, .html and figures/*.svg; return their paths.
+
+    A drawing of an earlier comparison that this one has nothing for is removed.
+    """
+    # Here, and not above: who only reads a comparison needs neither matplotlib nor jinja2.
+    from yolox_attn.report.figures import draw
+    from yolox_attn.report.html import as_html
+    from yolox_attn.report.latex import as_latex
+
     values = {"schema": SCHEMA, **dataclasses.asdict(comparison)}
     texts = {
-        "md": as_markdown(comparison),
-        "csv": as_csv(comparison),
-        "json": json.dumps(values, indent=2, allow_nan=False) + "\n",
+        f"{NAME}.md": as_markdown(comparison),
+        f"{NAME}.csv": as_csv(comparison),
+        f"{NAME}.tex": as_latex(comparison),
+        f"{NAME}.json": json.dumps(values, indent=2, allow_nan=False) + "\n",
+        f"{NAME}.html": as_html(comparison),
     }
-    paths = [folder / f"{NAME}.{suffix}" for suffix in texts]
-    for path, text in zip(paths, texts.values(), strict=True):
-        write_text(path, text)
-    return paths
+    drawn = draw(comparison)
+    texts |= {f"{FIGURES}/{name}.svg": text for name, text in drawn.items()}
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    for name in DRAWINGS:
+        if name not in drawn:
+            (folder / FIGURES / f"{name}.svg").unlink(missing_ok=True)
+    return [folder / name for name in texts]
 
 
 def read_comparison(path: Path) -> Comparison:
@@ -39,22 +54,14 @@ def read_comparison(path: Path) -> Comparison:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA:
-        raise InputError(f"{path}: not a comparison of schema {SCHEMA}")
+    schema = values.pop("schema", None) if isinstance(values, dict) else None
+    if schema != SCHEMA:
+        raise InputError(
+            f"{path}: not a comparison of schema {SCHEMA} (it says {schema!r}); compare the runs "
+            "again"
+        )
     try:
-        values["variants"] = tuple(_variant(each) for each in values["variants"])
-        values["test_size"] = tuple(values["test_size"])
-        values["notes"] = tuple(values["notes"])
-        return Comparison(**values)
+        comparison: Comparison = restore(Comparison, values)
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: not a whole comparison: {error}") from error
-
-
-def _variant(values: dict[str, Any]) -> Variant:
-    difference, latency = values["difference"], values["latency"]
-    values["runs"] = tuple(RunResult(**run) for run in values["runs"])
-    if difference is not None:
-        values["difference"] = Difference(difference["figures"], tuple(difference["seeds"]))
-    if latency is not None:
-        values["latency"] = Latency(**latency)
-    return Variant(**values)
+    return comparison

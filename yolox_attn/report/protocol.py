@@ -1,6 +1,7 @@
 """Whether two runs differ only in what is under study: attention and seed."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 from yolox_attn.errors import InputError
@@ -17,8 +18,22 @@ KINDS = {
         "num_classes", "train_images", "train_name", "train_sha256",
         "val_images", "val_name", "val_sha256", "dir", "train annotations", "val annotations",
     },
-    "evaluation": {"test_size", "test_conf", "nmsthre"},
+    "evaluation": {
+        "test_size", "test_conf", "nmsthre", "split", "evaluated annotations", "evaluated size",
+        "confidence", "nms", "evaluation precision", "fused", "legacy", "checkpoint",
+    },
 }  # fmt: skip
+EVALUATION = {  # key of figures.json -> its name in a refusal
+    "split": "split",
+    "annotations": "evaluated annotations",
+    "test_size": "evaluated size",
+    "confidence": "confidence",
+    "nms": "nms",
+    "precision": "evaluation precision",
+    "fused": "fused",
+    "legacy": "legacy",
+}
+JUDGED_CHECKPOINT = "latest_ckpt.pth"
 
 
 def require_same_protocol(runs: Sequence[Run]) -> None:
@@ -26,17 +41,44 @@ def require_same_protocol(runs: Sequence[Run]) -> None:
 
     Raises:
         InputError: two runs differ in detector, data, schedule or evaluation; the message names
-            both and every setting that differs with both its values.
+            both and every setting that differs with both its values. Or an evaluation is not of
+            the last checkpoint, or one checkpoint's for two runs.
     """
+    _refuse_other_checkpoints(runs)
     for run in runs[1:]:
-        if differing := _differing(runs[0].record, run.record):
+        told = [{**_protocol(each.record), **_evaluation(each)} for each in (runs[0], run)]
+        if differing := _differing(*told):
             raise InputError(
                 f"{runs[0].folder} and {run.folder} cannot be compared: {_sentence(differing)}"
             )
 
 
+def protocol_differences(first: RunRecord, second: RunRecord) -> str:
+    """Say in what the training of two runs differs but attention and seed; empty for nothing."""
+    return _sentence(_differing(_protocol(first), _protocol(second)))
+
+
+def _refuse_other_checkpoints(runs: Sequence[Run]) -> None:
+    """Judged is what the whole schedule gave: the best epoch is chosen by its luck."""
+    seen: dict[str, Run] = {}
+    for run in runs:
+        if run.evaluation is None:
+            continue
+        checkpoint = run.evaluated["checkpoint"]
+        if (name := PurePath(checkpoint["file"]).name) != JUDGED_CHECKPOINT:
+            raise InputError(
+                f"{run.evaluation}: an evaluation of {name}; judged is the last checkpoint, "
+                f"{JUDGED_CHECKPOINT}, of every run"
+            )
+        if other := seen.get(checkpoint["sha256"]):
+            raise InputError(
+                f"{other.evaluation} and {run.evaluation} are evaluations of one checkpoint"
+            )
+        seen[checkpoint["sha256"]] = run
+
+
 def _protocol(record: RunRecord) -> dict[str, Any]:
-    """Return everything of the run that must be equal in all runs of a comparison."""
+    """Return everything of the training that must be equal in all runs of a comparison."""
     settings = {
         key: value
         for key, value in record.config.items()
@@ -53,8 +95,12 @@ def _protocol(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _differing(first: RunRecord, second: RunRecord) -> dict[str, tuple[str, str]]:
-    ours, theirs = _protocol(first), _protocol(second)
+def _evaluation(run: Run) -> dict[str, Any]:
+    """Return what must be equal in all evaluations; nothing where the run has no other one."""
+    return {name: run.evaluated[key] for key, name in EVALUATION.items() if key in run.evaluated}
+
+
+def _differing(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {
         key: (_value(ours, key), _value(theirs, key))
         for key in sorted(ours.keys() | theirs.keys())

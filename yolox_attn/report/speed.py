@@ -22,7 +22,12 @@ def measure_latency(
 
     A model that cannot gets a note that says why; models that learnt nothing take as long as
     trained ones, so no checkpoint is read.
+
+    Raises:
+        InputError: the comparison is of detections alone: there is no model to time.
     """
+    if comparison.test_size is None:
+        raise InputError("detections from elsewhere come without a model: no latency to measure")
     models: dict[str, nn.Module] = {}
     notes = list(comparison.notes)
     records = {name: members[0].record for name, members in by_variant(runs).items()}

@@ -1,0 +1,58 @@
+"""The test images of a comparison, and how they are drawn again: once, the same for every run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.measured import TestSet, images_of_classes
+from yolox_attn.stats.resample import groups_from_csv, groups_from_key, image_weights
+from yolox_attn.stats.truth import Truth
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """Draws of the test images.
+
+    Args:
+        weights: (R, images) how often each image stands in each resample.
+        units: how many images, or groups of them, were drawn from.
+        groups: what was drawn instead of images, as "120 groups by video".
+    """
+
+    truth: Truth
+    weights: NDArray[np.integer[Any]]
+    units: int
+    groups: str | None = None
+
+    @property
+    def test_set(self) -> TestSet:
+        """What the verdict must know of the images."""
+        truth = self.truth
+        return TestSet(self.units, truth.class_names, images_of_classes(truth).tolist())
+
+
+def draw_resamples(truth: Truth, terms: Terms, groups: str | None = None) -> Resamples:
+    """Draw `terms.replicates` resamples with `terms.seed`.
+
+    Args:
+        truth: the test images.
+        terms: of the study.
+        groups: key of the image entries, or a path that ends in .csv, of images that belong
+            together; None draws single images.
+
+    Raises:
+        InputError: an image without a group, or a single group.
+    """
+    rng, images = np.random.default_rng(terms.seed), len(truth.images)
+    if groups is None:
+        return Resamples(truth, image_weights(rng, images, terms.replicates), images)
+    path = Path(groups)
+    listed = path.suffix == ".csv"
+    numbers = groups_from_csv(truth, path) if listed else groups_from_key(truth, groups)
+    units = int(numbers.max()) + 1
+    weights = image_weights(rng, images, terms.replicates, numbers)
+    return Resamples(truth, weights, units, f"{units} groups by {path.name if listed else groups}")

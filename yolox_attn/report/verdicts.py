@@ -1,0 +1,91 @@
+"""The verdicts put into a comparison: measured sides in, judgements, family and noise out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from yolox_attn.errors import InputError
+from yolox_attn.report.means import difference
+from yolox_attn.report.model import Comparison, Variant
+from yolox_attn.report.noise import seed_noise
+from yolox_attn.report.resamples import Resamples
+from yolox_attn.stats.judge import Judgement, Terms, judge
+from yolox_attn.stats.measured import Measured, Side
+
+
+def with_verdicts(
+    comparison: Comparison,
+    measured: Mapping[str, Mapping[int, Measured]],
+    drawn: Resamples,
+    terms: Terms,
+) -> Comparison:
+    """Judge every variant by the runs that were measured.
+
+    Where nothing can be judged the comparison comes back with a note that says why.
+
+    Args:
+        comparison: its variants without judgements, the baseline first.
+        measured: variant -> seed -> the run's AP on the images and on the resamples.
+        drawn: those resamples.
+        terms: of the study.
+    """
+    sides = [
+        Side(each.name, measured.get(each.name, {}), each.role == "control")
+        for each in comparison.variants
+    ]
+    try:
+        _require_objects(sides)
+        judged = judge(sides[0], sides[1:], drawn.test_set, terms)
+    except InputError as error:
+        return noted(comparison, f"No verdict: {error}.")
+    if not any(judged.values()):
+        return noted(comparison, "No verdict: no variant has a run left to pair with the baseline.")
+    variants = [_judged(each, comparison, judged.get(each.name)) for each in comparison.variants]
+    unpaired = [name for name, judgement in judged.items() if judgement is None]
+    return replace(
+        noted(comparison, *(_unpaired(name, comparison.baseline) for name in unpaired)),
+        variants=tuple(variants),
+        terms=terms,
+        family=tuple(name for name, each in judged.items() if each and each.p_holm is not None),
+        groups=drawn.groups,
+        seed_noise=seed_noise(comparison.variants[0].runs, terms),
+    )
+
+
+def noted(comparison: Comparison, *notes: str) -> Comparison:
+    """Return the comparison with more notes."""
+    return replace(comparison, notes=(*comparison.notes, *notes))
+
+
+def strangers(measured: Mapping[str, Mapping[int, Measured]]) -> list[str]:
+    """Say which detections were left out for a class that the truth does not list."""
+    counts = {name: sum(run.strangers for run in runs.values()) for name, runs in measured.items()}
+    return [
+        f"{name}: {count} detections of classes that the truth does not list are left out."
+        for name, count in counts.items()
+        if count
+    ]
+
+
+def _require_objects(sides: Sequence[Side]) -> None:
+    """Refuse resamples without any object: their AP is undefined, for every run alike."""
+    for side in sides:
+        for run in side.runs.values():
+            if not np.isfinite(run.resampled["AP"]).all():
+                raise InputError(
+                    "some resamples of the test images hold no object at all; too few images "
+                    "show one"
+                )
+
+
+def _judged(variant: Variant, comparison: Comparison, judgement: Judgement | None) -> Variant:
+    """Add the judgement; the difference beside it is over the same seeds."""
+    if judgement is None:
+        return variant
+    shown = difference(variant.runs, comparison.variants[0].runs, judgement.seeds)
+    return replace(variant, judgement=judgement, difference=shown)
+
+
+def _unpaired(name: str, baseline: str) -> str:
+    return f"{name}: no verdict, none of its runs has a partner among those of {baseline}."
