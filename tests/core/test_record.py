@@ -58,13 +58,14 @@ def trainer(tiny: Callable, train_args: Callable, tmp_path: Path) -> Callable[..
             "memory_format": torch.channels_last, "device": torch.device("cpu"),
             "environment": {"cpu": "a chip"}, "data": {"classes": 5}, "repairs": {"val clipped": 3},
             "start_epoch": 2, "start_iter": 4, "exact": True, "best_ap": 0.3,
-            "out_of_patience": lambda: False,
+            "out_of_patience": lambda: False, "optimizer": torch.optim.SGD(PARAMETERS, lr=1.0),
         }  # fmt: skip
         return SimpleNamespace(**(given | changes))
 
     return make
 
 
+PARAMETERS = [{"params": [torch.zeros(2, 3)]}, {"params": [torch.zeros(4), torch.zeros(())]}]
 COSTS = {"parameters": 1, "trainable_parameters": 1, "gflops": 1.0, "gflops_training": 1.0}
 
 
@@ -72,6 +73,7 @@ def test_a_fresh_record_is_filled(trainer: Callable[..., Any]) -> None:
     record = first_record(trainer(resume=False, start_epoch=0, best_ap=None), COSTS)
     assert (record.seed, record.accumulate, record.cpu) == (7, 2, "a chip")
     assert (record.repairs, record.resumed, record.best_ap) == ({"val clipped": 3}, [], None)
+    assert record.optimised_parameters == 6 + 4 + 1
 
 
 def old_record(folder: Path, **changes: Any) -> RunRecord:

@@ -103,6 +103,11 @@ def describe_model(model: nn.Module, test_size: tuple[int, int]) -> dict[str, An
     }
 
 
+def optimised_parameters(optimizer: torch.optim.Optimizer) -> int:
+    """Return how many numbers the optimiser updates."""
+    return sum(each.numel() for group in optimizer.param_groups for each in group["params"])
+
+
 def precision_of(args: Any) -> str:
     """Return "fp32", "bf16" or "fp16" from the command line (the host's has no --bf16)."""
     if getattr(args, "fp16", False):
@@ -151,6 +156,7 @@ def first_record(trainer: Any, costs: Mapping[str, Any]) -> RunRecord:
         started=now(),
         epoch=trainer.start_epoch,
         best_ap=trainer.best_ap,
+        optimised_parameters=optimised_parameters(trainer.optimizer),
         **costs,
     )
     if args.resume:

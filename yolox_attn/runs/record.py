@@ -28,6 +28,7 @@ class RunRecord:
         config: every public attribute of the Exp, as JSON.
         data: dir, train_ann, val_ann, train_sha256, val_sha256, classes, train_images, val_images.
         pretrained: {"file", "sha256"} of the checkpoint that training started from.
+        optimised_parameters: numbers in the optimiser; None in records that do not say it.
         gflops: 1e9 FLOPs (2 a multiply-add) of one image at test_size, inference;
             gflops_training: the same for the form that is trained.
         batch_size: images of one pass over all processes; `accumulate` passes make one step.
@@ -88,6 +89,7 @@ class RunRecord:
     stopped_early: dict[str, Any] | None = None
     labels_cut: int = 0
     repairs: dict[str, Any] = field(default_factory=dict)
+    optimised_parameters: int | None = None
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
