@@ -1,0 +1,42 @@
+from dataclasses import replace
+
+import pytest
+from judged_comparison import judged_comparison
+
+from yolox_attn.report.figures.canvas import GREY, HUES, short, spread, styles
+
+PAGES = ("#ffffff", "#14171a")
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.1."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("colour", [*HUES, GREY])
+def test_every_colour_is_seen_on_light_and_dark_pages(colour: str, page: str) -> None:
+    assert contrast(colour, page) >= 3  # WCAG AA for graphics
+
+
+def test_no_two_of_many_variants_look_alike() -> None:
+    one = judged_comparison(1).variants[0]
+    looks = styles([replace(one, name=str(number)) for number in range(57)], "0")
+    assert len(set(looks.values())) == 57
+
+
+def test_a_long_name_loses_its_middle_and_its_lines() -> None:
+    assert short("yolox_nano", 10) == "yolox_nano"
+    assert short("yolox\nnano\u202e", 30) == "yolox nano "
+    assert short("0123456789", 6) == "01…789"
+
+
+def test_limits_of_one_value_have_room() -> None:
+    assert spread([3.0, 3.0]) == (2.5, 3.5)
