@@ -37,6 +37,8 @@ def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path: Path) -
     assert not is_mine(tmp_path)
     with pytest.raises(InputError, match="another process is training there"), hold(tmp_path):
         pass
+    with pytest.raises(InputError, match=r"is busy\.$"), hold(tmp_path, busy="is busy."):
+        pass
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert held(tmp_path) is False

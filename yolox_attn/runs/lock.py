@@ -15,15 +15,20 @@ except ImportError:  # Windows: no lock, and nobody can tell a killed run from a
 
 LOCK_NAME = ".lock"
 PATIENCE = 1.0  # seconds; a reader that asks `held` has the lock for an instant
+TRAINING = "another process is training there; wait, or use -expn NAME"
 
 _mine: dict[Path, int] = {}  # folders that this process holds -> the descriptor of the lock
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Keep every other process from training in `folder` meanwhile; the system frees it on a kill.
+def hold(folder: Path, *, busy: str = TRAINING) -> Iterator[None]:
+    """Keep every other process from working in `folder` meanwhile; the system frees it on a kill.
 
     Where the file system has no locks there is none. Within one process it may be nested.
+
+    Args:
+        folder: must exist.
+        busy: what is told where another process holds it.
 
     Raises:
         InputError: another process holds the folder.
@@ -35,7 +40,7 @@ def hold(folder: Path) -> Iterator[None]:
     number = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o666)
     if not _lock(number):
         os.close(number)
-        raise InputError(f"{folder}: another process is training there; wait, or use -expn NAME")
+        raise InputError(f"{folder}: {busy}")
     _mine[key] = number
     try:
         yield
