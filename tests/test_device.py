@@ -162,3 +162,15 @@ def test_memory_that_ran_out_is_told_from_other_errors() -> None:
     assert devices.out_of_memory(MemoryError())
     assert not devices.out_of_memory(RuntimeError("shapes do not fit"))
     assert not devices.out_of_memory(OSError("Cannot allocate memory"))
+
+
+def test_runs_side_by_side_share_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert devices.devices_for_runs("auto") == ("cuda:0", "cuda:1")
+    assert devices.devices_for_runs("cuda") == ("cuda:0", "cuda:1")
+    assert devices.devices_for_runs("cuda:1") == ("cuda:1",)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert devices.devices_for_runs("auto") == ("auto",)
+    with pytest.raises(InputError, match="unknown device"):
+        devices.devices_for_runs("gpu")

@@ -70,6 +70,18 @@ def check_processes(name: str, processes: int) -> None:
         )
 
 
+def devices_for_runs(name: str) -> tuple[str, ...]:
+    """Return the devices that runs side by side get, one each: every CUDA device, or `name` alone.
+
+    Raises:
+        InputError: as `pick_device`.
+    """
+    pick_device(name)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    several = name in ("auto", "cuda") and count > 1
+    return tuple(f"cuda:{number}" for number in range(count)) if several else (name,)
+
+
 def _refuse_single(name: str) -> None:
     if name.startswith(("mps", "cuda:")):
         raise InputError(
