@@ -1,9 +1,39 @@
-"""A plan as `study plan` makes it, for the tests of what reads one."""
+"""A plan as `study plan` makes it, and experiments to plan, for the tests of what deals with them."""
 
+from pathlib import Path
 from typing import Any
 
 from yolox_attn.stats.judge import Terms
+from yolox_attn.study.making import Request
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
+
+EXP = """
+from yolox_attn.exp import AttentionExp
+
+class Exp(AttentionExp):
+    def __init__(self):
+        super().__init__()
+        self.depth, self.width, self.depthwise = 0.33, 0.125, True
+        self.input_size = self.test_size = (64, 64)
+        self.random_size = (1, 3)
+        self.max_epoch, self.warmup_epochs, self.no_aug_epochs = 4, 1, 0
+        self.data_num_workers = 0
+"""
+
+
+def write_exp(folder: Path, name: str, *lines: str, methods: str = "") -> str:
+    """Write the smallest detector as the Exp file `name`, with more lines in its __init__."""
+    more = "".join(f"        {line}\n" for line in lines)
+    path = folder / f"{name}.py"
+    path.write_text(EXP + more + methods)
+    return str(path)
+
+
+def make_request(baseline: str, data: Path, **changes: Any) -> Request:
+    """A request for a study of `baseline` on `data`; keywords of Training go into its training."""
+    fields = Training.__dataclass_fields__
+    training = {key: changes.pop(key) for key in list(changes) if key in fields}
+    return Request(baseline, Training(**{"data": str(data), **training}), **changes)
 
 
 def make_plan(*, blocks: tuple[str, ...] = ("cam",), **changes: Any) -> Plan:

@@ -99,15 +99,27 @@ def write_plan(folder: Path, plan: Plan) -> Path:
     """Write plan.json with its hash.
 
     Raises:
-        InputError: there is one already: a study keeps the plan that it began with.
+        InputError: as `refuse_planned`.
     """
+    refuse_planned(folder)
     path = folder / PLAN_NAME
-    if path.exists():
-        raise InputError(f"{path} is there already; a study keeps its plan: choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     values = {"schema": SCHEMA, "hash": plan.hash, **_values(plan)}
     write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
     return path
+
+
+def refuse_planned(folder: Path) -> None:
+    """Refuse a folder that cannot take a new plan.
+
+    Raises:
+        InputError: it is a file, or holds a plan: a study keeps the one that it began with.
+    """
+    path = folder / PLAN_NAME
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; a study is a folder")
+    if path.exists():
+        raise InputError(f"{path} is there already; a study keeps its plan: choose another folder")
 
 
 def read_plan(folder: Path) -> Plan:

@@ -1,0 +1,83 @@
+import pytest
+
+from yolox_attn.core.plan import Plan, describe_plan
+from yolox_attn.stats.judge import Terms
+from yolox_attn.study.forecast import (
+    detectable,
+    duration,
+    effect_lines,
+    evaluations,
+    needed,
+    wall_time,
+)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "no_aug", "interval", "times"),
+    [
+        (5, 1, 1, 5),
+        (5, 0, 10, 1),  # the last epoch alone is without mosaic
+        (10, 2, 3, 5),  # 3 and 6; 8, 9, 10 without mosaic
+        (10, 3, 4, 5),  # 4; 7, 8, 9, 10
+        (300, 15, 10, 44),  # 10 ... 280; 285 ... 300
+    ],
+)
+def test_evaluations_are_those_that_the_trainer_announces(
+    epochs: int, no_aug: int, interval: int, times: int
+) -> None:
+    plan = Plan(epochs, 1, no_aug, steps=3, eval_interval=interval)
+    assert evaluations(epochs, plan.first_plain_epoch, interval) == times
+    assert describe_plan(plan, lambda _: 0.1)[-1].split()[0] == str(times)
+
+
+def test_wall_time_is_no_less_than_the_longest_run() -> None:
+    assert wall_time([10, 20, 30], 1) == 60
+    assert wall_time([10, 20, 30], 2) == 30
+    assert wall_time([10, 20, 30], 9) == 30
+    assert wall_time([], 2) == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "a second"),
+        (59, "59 seconds"),
+        (600, "10 minutes"),
+        (2 * 3600, "2.0 hours"),
+        (60 * 3600, "2.5 days"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("seeds", "times"), [(3, 3.26), (5, 1.68), (10, 1.00), (20, 0.66)])
+def test_detectable_effects_are_those_of_the_literature(seeds: int, times: float) -> None:
+    assert detectable(1.0, seeds, 1, Terms()) == pytest.approx(times, abs=0.01)
+
+
+def test_more_blocks_need_larger_effects_and_more_seeds() -> None:
+    terms = Terms(sesoi=0.3)
+    assert detectable(1.0, 5, 6, terms) == pytest.approx(2.8, abs=0.05)
+    assert needed(0.3, 1, terms) == 10
+    assert (needed(0.3, 6, terms) or 0) > 10
+    assert detectable(1.0, 5, 0, terms) == detectable(1.0, 5, 1, terms)  # of the noise alone
+
+
+def test_one_figure_where_the_noise_is_known() -> None:
+    line, _ = effect_lines(0.6, 3, 1, Terms())
+    assert "SD 0.60 AP, 3 seeds find four times in five, a true difference of 2.0 AP" in line
+    assert line.endswith("0.5 AP needs 14 seeds")
+    assert "at Holm's first step among 4 blocks" in effect_lines(0.6, 3, 4, Terms())[0]
+
+
+def test_a_table_where_it_is_not() -> None:
+    lines = effect_lines(None, 3, 1, Terms(sesoi=0.3))
+    rows = [line.split() for line in lines[3:7]]
+    assert rows[0] == ["0.3", "1.0", "10"]
+    assert [row[:2] for row in rows[1:]] == [["0.6", "2.0"], ["1.0", "3.3"], ["2.0", "6.5"]]
+
+
+def test_one_seed_finds_nothing() -> None:
+    assert effect_lines(0.6, 1, 1, Terms()) == effect_lines(None, 1, 1, Terms())
+    assert "one seed finds none" in effect_lines(0.6, 1, 1, Terms())[0]

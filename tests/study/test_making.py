@@ -1,0 +1,207 @@
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from planned import make_request, write_exp
+
+from yolox_attn.core.checkpoint import file_hash
+from yolox_attn.errors import InputError
+from yolox_attn.exp import load_exp, use_data
+from yolox_attn.stats.judge import Terms
+from yolox_attn.study.making import Made, make_plan
+from yolox_attn.study.plan import read_plan, write_plan
+
+Plan = Callable[..., Made]
+VAL = "annotations/instances_val2017.json"
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> str:
+    return write_exp(tmp_path, "base")
+
+
+@pytest.fixture
+def data(drawn: Path, tmp_path: Path) -> Path:
+    """A copy of the drawn set with a test split, in whose images pairs belong to one scene."""
+    root = Path(shutil.copytree(drawn, tmp_path / "data"))
+    content = json.loads((root / VAL).read_text())
+    for number, image in enumerate(content["images"]):
+        image["scene"] = number // 2
+    (root / "annotations/instances_test2017.json").write_text(json.dumps(content))
+    shutil.copytree(root / "val2017", root / "test2017")
+    return root
+
+
+@pytest.fixture
+def plan(base: str, drawn: Path) -> Plan:
+    def make(**changes: Any) -> Made:
+        changes.setdefault("variants", ("cam",))
+        return make_plan(make_request(base, changes.pop("on", drawn), **changes))
+
+    return make
+
+
+def test_everything_that_decides_the_study_is_in_the_plan(
+    plan: Plan, drawn: Path, tmp_path: Path
+) -> None:
+    terms = Terms(sesoi=0.3, alpha=0.1)
+    made = plan(seeds=(3, 5, 8), terms=terms, overrides=("max_epoch", "6"), controls=("placebo",))
+    found = made.plan
+    assert [each.name for each in found.variants] == ["base", "base_placebo", "base_cam"]
+    assert [each.role for each in found.variants] == ["baseline", "control", "variant"]
+    assert (found.seeds, found.terms, found.split) == ((3, 5, 8), terms, "val")
+    assert found.truth == str((drawn / VAL).resolve())
+    assert found.truth_sha256 == file_hash(drawn / VAL)
+    assert found.training.data == str(drawn.resolve())
+    assert found.training.overrides == ("max_epoch", "6")
+    assert found.versions["torch"]
+    assert (made.images, made.groups, made.remarks) == (5, None, ())
+    write_plan(tmp_path / "study", found)
+    assert read_plan(tmp_path / "study") == found
+
+
+def test_paths_are_stored_whole(
+    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("here").symlink_to(drawn)
+    save_weights(base, drawn, Path("w.pth"))
+    asked = {"checkpoint": "w.pth", "overrides": ("max_epoch", "3", "data_dir", "here")}
+    training = make_plan(make_request("base.py", Path("here"), **asked)).plan.training
+    assert training.data == str(drawn.resolve())
+    assert training.overrides == ("max_epoch", "3", "data_dir", str(drawn.resolve()))
+    assert training.checkpoint == str((tmp_path / "w.pth").resolve())
+    assert training.checkpoint_sha256 == file_hash(Path("w.pth"))
+
+
+def save_weights(base: str, data: Path, path: Path) -> None:
+    exp = load_exp(base)
+    use_data(exp, data)
+    torch.save({"model": exp.get_model().state_dict()}, path)
+
+
+def test_fresh_blocks_on_pretrained_weights_are_told_once(
+    plan: Plan, base: str, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "w.pth")
+    save_weights(base, drawn, Path(path))
+    (told,) = plan(checkpoint=path, variants=("cam", "eca")).remarks
+    assert "attention_init identity" in told
+    assert plan(checkpoint=path, overrides=("attention_init", "identity")).remarks == ()
+    assert capsys.readouterr().err == ""  # and not by each model that is built
+
+
+def test_too_few_seeds_are_told(plan: Plan) -> None:
+    assert plan(seeds=(0, 1)).remarks == (
+        "2 seeds: there will be no verdict; that needs 3 or more",
+    )
+    assert plan(seeds=(4,)).remarks[0].startswith("1 seed: there will be no verdict")
+
+
+def test_the_test_split_judges_where_there_is_one(plan: Plan, data: Path) -> None:
+    made = plan(on=data, split="test", overrides=("patience", "2"))  # it did not stop the runs
+    assert made.plan.truth == str(data / "annotations/instances_test2017.json")
+    assert made.images == 5
+
+
+def test_groups_by_key_and_by_file(plan: Plan, data: Path, tmp_path: Path) -> None:
+    made = plan(on=data, split="test", groups="scene")
+    assert (made.plan.groups, made.groups) == ("scene", 3)
+    images = json.loads((data / VAL).read_text())["images"]
+    rows = [f"{image['file_name']},{number % 2}" for number, image in enumerate(images)]
+    table = tmp_path / "groups.csv"
+    table.write_text("\n".join(["image,group", *rows]))
+    made = plan(on=data, groups=str(table))
+    assert (made.plan.groups, made.groups) == (str(table.resolve()), 2)
+
+
+def test_a_demo_experiment_brings_its_own_data(
+    monkeypatch: pytest.MonkeyPatch, drawn: Path
+) -> None:
+    monkeypatch.setattr("yolox_attn.exp.demo.drawn_set", lambda: drawn)
+    request = replace(make_request("yolox-demo", drawn), variants=("eca",))
+    made = make_plan(replace(request, training=replace(request.training, data=None)))
+    assert made.plan.training.data is None
+    assert made.plan.truth == str((drawn / VAL).resolve())
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"seeds": (1, 2, 1)}, "--seeds: 1 stands there twice"),
+        ({"seeds": (0, -1)}, "--seeds -1: a seed is from 0"),
+        ({"seeds": ()}, "--seeds: at least 1"),
+        ({"split": "train"}, "--split train: it is val or test"),
+        ({"batch_size": 0}, "--batch-size 0: at least 1"),
+        ({"accumulate": 0}, "--accumulate 0: at least 1"),
+        ({"threads": 0}, "--threads 0: at least 1"),
+        ({"checkpoint": "nowhere.pth"}, "no checkpoint nowhere.pth"),
+        ({"overrides": ("attention", "se")}, "override attention: a study sets it by itself"),
+        (
+            {"overrides": ("max_epoch", "5", "attention_options", "{}")},
+            "override attention_options",
+        ),
+        ({"overrides": ("seed", "1")}, "override seed: a study sets it by itself"),
+        ({"overrides": ("output_dir", "x")}, "override output_dir: a study sets it by itself"),
+        ({"overrides": ("exp_name", "x")}, "override exp_name: a study sets it by itself"),
+        ({"overrides": ("max_epoc", "5")}, "override 'max_epoc': no such setting"),
+        ({"overrides": ("max_epoch",)}, "'max_epoch' has no value"),
+        ({"overrides": ("test_size", "100,100")}, "test_size (100, 100): height and width"),
+        ({"overrides": ("max_epoch", "1")}, "max_epoch 1 leaves no epoch"),
+        ({"overrides": ("patience", "2")}, "patience 2: the split that judges may not stop a run"),
+        ({"variants": ("camm",)}, "--variants camm: no Exp file"),
+        ({"variants": ("cam", "cam")}, "base_cam stands 2 times"),
+        ({"groups": "video"}, "5 images have no 'video' in the truth"),
+        ({"groups": "nowhere.csv"}, "nowhere.csv: No such file"),
+        ({"on": Path("nowhere")}, "no data folder"),
+        ({"split": "test"}, "instances_test2017.json"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line(
+    plan: Plan, changes: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(told)) as refused:
+        plan(**changes)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "w.pth").write_text("no weights")
+    with pytest.raises(InputError, match=r"w.pth: not a readable checkpoint"):
+        plan(checkpoint=str(tmp_path / "w.pth"))
+
+
+def spoil_images(data: Path) -> None:
+    next(iter((data / "train2017").iterdir())).unlink()
+
+
+def spoil_annotations(data: Path) -> None:
+    (data / VAL).unlink()
+
+
+def spoil_test(data: Path) -> None:
+    path = data / "annotations/instances_test2017.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "annotations": []}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "split", "told"),
+    [
+        (spoil_images, "val", "1 of 12 images of .* are not in"),
+        (spoil_annotations, "val", "val"),
+        (spoil_test, "test", "instances_test2017.json has no annotations: nothing to judge by"),
+    ],
+)
+def test_data_that_are_not_whole_are_refused(
+    plan: Plan, data: Path, spoil: Callable[[Path], None], split: str, told: str
+) -> None:
+    spoil(data)
+    with pytest.raises(InputError, match=told) as refused:
+        plan(on=data, split=split)
+    assert "\n" not in str(refused.value)
