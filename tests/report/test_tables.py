@@ -1,14 +1,10 @@
 import csv
 import dataclasses
 import io
-from pathlib import Path
-
-import pytest
 
 from yolox_attn.cost import Latency
-from yolox_attn.report import Comparison, as_csv, as_markdown, as_text, read_comparison
+from yolox_attn.report import Comparison, as_csv, as_markdown, as_text
 from yolox_attn.report.comparison import Difference, RunResult, Variant
-from yolox_attn.report.files import write_comparison
 
 
 def figures(*values: float | None) -> dict[str, float | None]:
@@ -97,27 +93,3 @@ def test_csv_is_in_points_and_empty_where_undefined() -> None:
     assert (cam["AP"], cam["AP_sd"], cam["AP_difference"]) == ("39.876", "1.234", "-0.124")
     assert (cam["seeds"], cam["parameters"], cam["gflops"]) == ("0 1", "9001000", "26.7")
     assert (cam["gflops_training"], cam["latency_low_ms"]) == ("", "")
-
-
-def test_the_three_files_and_the_way_back(tmp_path: Path) -> None:
-    paths = write_comparison(tmp_path / "new", COMPARISON)
-    assert [path.name for path in paths] == ["comparison.md", "comparison.csv", "comparison.json"]
-    assert paths[0].read_text(encoding="utf-8") == as_markdown(COMPARISON)
-    assert paths[1].read_text(encoding="utf-8") == as_csv(COMPARISON)
-    assert read_comparison(paths[2]) == COMPARISON
-    assert '"AP": 0.39876' in paths[2].read_text()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "cannot be read as JSON"),
-        ("{}", "not a comparison of schema 1"),
-        ('{"schema": 1, "variants": []}', "not a whole comparison: 'test_size'"),
-        ('{"schema": 1, "variants": [{"name": "a"}]}', "not a whole comparison: 'difference'"),
-    ],
-)
-def test_another_file_is_no_comparison(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "x.json").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        read_comparison(tmp_path / "x.json")

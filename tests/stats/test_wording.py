@@ -19,7 +19,11 @@ def sentence(differences, error, *, family=1, p=None) -> str:
         ([0.9, 0.6, 0.3, 0.5], 0.1, "cam helps; whether by the 0.50 AP that would matter is open:"),
         ([0.2, 0.25, 0.3], 0.02, "cam helps, but by less than the 0.50 AP that would matter: "),
         ([-1, -1.2, -0.9], 0.1, "cam hurts by an amount that matters (at least 0.50 AP): -1.03 AP"),
-        ([0.1, -0.1, 0], 0.05, "cam makes no worthwhile difference: whatever it does, it is less"),
+        (
+            [0.1, -0.1, 0],
+            0.05,
+            "cam makes no worthwhile difference: if it does anything, then ",
+        ),
         ([0, 0, 0], 0.0, "cam makes no worthwhile difference: both sides are identical on every"),
         ([0.6, -0.4, 0.3], 0.3, "Cannot tell whether cam helps or hurts: a gain or a loss that "),
         ([0.3, 0.2, 0.25], 0.3, "Cannot tell whether cam helps or hurts: a gain that would matter"),
@@ -69,13 +73,38 @@ def test_rounding_never_hides_that_a_number_is_not_0(value, text):
     [
         (
             Settling(12, 900, None),
-            "about 12 seeds on the same 300 images, or about 900 such images",
+            "train about 12 seeds a side in all (9 more), or test on about 900 images in all"
+            " (600 more); either alone would do",
         ),
-        (Settling(12, None, None), "more images alone would not, the seeds are the noise"),
-        (Settling(None, 900, None), "more seeds alone would not, the test images are the noise"),
-        (Settling(None, None, (9, 900)), "but about 9 seeds together with 900 images"),
-        (Settling(None, None, None), "No affordable number of seeds and images"),
+        (
+            Settling(12, None, None),
+            "train about 12 seeds a side in all (9 more); more images alone would not do, as the"
+            " noise of the seeds stays",
+        ),
+        (
+            Settling(None, 900, None),
+            "test on about 900 images in all (600 more); more seeds alone would not do, as the"
+            " noise of the test images stays",
+        ),
+        (
+            Settling(None, None, (9, 900)),
+            "train about 9 seeds a side in all (6 more) and test on about 900 images in all"
+            " (600 more); neither alone would do",
+        ),
     ],
 )
 def test_what_would_settle_it(settling, words):
-    assert words in settling_sentence(settling, 3, 300)
+    assert settling_sentence(settling, 3, 300) == (
+        f"To settle it, {words}; a rough number: it rests on the noise of 3 seeds and is enough"
+        " four times in five."
+    )
+
+
+def test_two_seeds_are_not_made_up_for_by_images():
+    found = settling_sentence(Settling(8, None, None), 2, 300)
+    assert "more images alone would not do, as a verdict takes 3 seeds;" in found
+
+
+def test_what_nothing_settles():
+    found = settling_sentence(Settling(None, None, None), 3, 300)
+    assert found == "No affordable number of seeds and images would settle it."

@@ -1,56 +1,90 @@
-"""A Comparison as a terminal table, Markdown and CSV; AP in points (0-100) in all of them."""
+"""A Comparison for a terminal, as Markdown and as CSV; AP in points (0-100) in all of them."""
 
-import csv
-import io
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 
-from tabulate import tabulate
-
+from yolox_attn.report import details, explored, findings, origins, scatter
+from yolox_attn.report.cells import NONE, cost_columns, mean
 from yolox_attn.report.comparison import FIGURES, Comparison, Variant
+from yolox_attn.report.document import Grid, Section, escape, table, to_markdown, to_text
+from yolox_attn.report.sheet import as_csv
 
-DIGITS = {"AP": 2}  # the figure that is judged; 1 for the others
+__all__ = ["as_csv", "as_markdown", "as_text"]
+
+Maker = Callable[[Comparison], Section]
+SHORT: tuple[Maker, ...] = (  # what a terminal shows: the first things first
+    findings.verdicts,
+    findings.settling,
+    findings.main_table,
+    findings.seeds,
+    scatter.noise,
+    scatter.floor,
+    origins.dropped,
+    origins.notes,
+)
+WHOLE: tuple[Maker, ...] = (
+    findings.verdicts,
+    findings.settling,
+    findings.main_table,
+    findings.seeds,
+    scatter.noise,
+    scatter.floor,
+    details.controls,
+    details.secondary,
+    explored.exploratory,
+    details.built,
+    details.cost,
+    origins.dropped,
+    origins.plan,
+    origins.surroundings,
+    origins.commands,
+    origins.notes,
+)
 
 
 def as_text(comparison: Comparison) -> str:
-    """Return the table for a terminal, with its caption and notes."""
-    return _document(comparison, _table(comparison, "simple"), "")
+    """Return the verdicts and what they rest on, for a terminal; the plain table without them."""
+    if comparison.terms is None:
+        return _plain(comparison, "simple", "")
+    return to_text(_made(comparison, SHORT), shutil.get_terminal_size().columns)
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """Return the table in GitHub's Markdown, with its caption and notes."""
-    return _document(comparison, _table(comparison, "pipe"), "- ") + "\n"
+    """Return the whole report in GitHub's Markdown; the plain table where nothing was judged."""
+    if comparison.terms is None:
+        return _plain(comparison, "pipe", "- ") + "\n"
+    alone = len(comparison.variants) == 1
+    title = f"{'Noise of' if alone else 'Comparison with'} {comparison.baseline}"
+    return to_markdown(title, _made(comparison, WHOLE))
 
 
-def as_csv(comparison: Comparison) -> str:
-    """Return one line a variant, in points, unrounded; empty where a number is undefined."""
-    text = io.StringIO()
-    rows = [_record(variant) for variant in comparison.variants]
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def _made(comparison: Comparison, makers: Sequence[Maker]) -> list[Section]:
+    """Make the sections; a baseline alone has no verdict, and its noise comes first."""
+    alone = len(comparison.variants) == 1
+    order = sorted(makers, key=lambda make: make is not scatter.floor) if alone else makers
+    return [make(comparison) for make in order]
 
 
-def _document(comparison: Comparison, table: str, bullet: str) -> str:
-    height, width = comparison.test_size
+def _plain(comparison: Comparison, style: str, bullet: str) -> str:
+    """The table with its caption and notes."""
+    columns = _columns(comparison)
+    show = escape if style == "pipe" else str
+    rows = [[show(cell(variant)) for cell in columns.values()] for variant in comparison.variants]
+    notes = "\n".join(bullet + note for note in comparison.notes)
+    parts = (table(Grid(list(columns), rows), style), _caption(comparison), notes)
+    return "\n\n".join(part for part in parts if part)
+
+
+def _caption(comparison: Comparison) -> str:
     several = any(len(variant.runs) > 1 for variant in comparison.variants)
     images = "" if comparison.val_images is None else f" on {comparison.val_images} images"
-    caption = (
+    size = comparison.test_size
+    counted = "" if size is None else f"; GFLOPs at {size[0]}x{size[1]}, 2 a multiply-add"
+    return (
         f"AP in points (0-100) of the latest checkpoint{images}"
         f"{', mean ± standard deviation over runs' if several else ''}; "
-        f"diff: AP minus that of {comparison.baseline}; GFLOPs at {height}x{width}, "
-        "2 a multiply-add."
+        f"diff: AP minus that of {comparison.baseline}{counted}."
     )
-    notes = "\n".join(bullet + note for note in comparison.notes)
-    return "\n\n".join(part for part in (table, caption, notes) if part)
-
-
-def _table(comparison: Comparison, style: str) -> str:
-    columns = _columns(comparison)
-    escape = (lambda text: text.replace("|", "\\|")) if style == "pipe" else str
-    rows = [[escape(show(variant)) for show in columns.values()] for variant in comparison.variants]
-    alignment = ["left", *["right"] * (len(columns) - 1)]
-    return tabulate(rows, list(columns), tablefmt=style, colalign=alignment, disable_numparse=True)
 
 
 def _columns(comparison: Comparison) -> dict[str, Callable[[Variant], str]]:
@@ -59,66 +93,19 @@ def _columns(comparison: Comparison) -> dict[str, Callable[[Variant], str]]:
         "runs": lambda variant: str(len(variant.runs)),
     }
     for key in FIGURES:
-        columns[key] = lambda variant, key=key: _mean(variant, key)  # type: ignore[misc]
+        columns[key] = lambda variant, key=key: mean(variant, key)  # type: ignore[misc]
         if key == "AP":
             columns["diff"] = _difference
-    columns["params (M)"] = lambda variant: f"{(variant.parameters or 0) / 1e6:.2f}"
-    columns["GFLOPs"] = _gflops
-    if any(_in_training(variant) != _gflops(variant) for variant in comparison.variants):
-        columns["in training"] = _in_training
-    if any(variant.latency for variant in comparison.variants):
-        columns["latency (ms)"] = _latency
-    return columns
-
-
-def _mean(variant: Variant, key: str) -> str:
-    mean, sd, digits = variant.mean[key], variant.sd[key], DIGITS.get(key, 1)
-    if mean is None:
-        return "-"
-    text = f"{100 * mean:.{digits}f}"
-    return text if sd is None else f"{text} ± {100 * sd:.{digits}f}"
+    costs = cost_columns(comparison)
+    return columns | {
+        head: show
+        for head, show in costs.items()
+        if any(show(variant) != NONE for variant in comparison.variants)
+    }
 
 
 def _difference(variant: Variant) -> str:
     if variant.difference is None:
         return ""
     value = variant.difference.figures["AP"]
-    return "-" if value is None else f"{100 * value:+.{DIGITS['AP']}f}"
-
-
-def _gflops(variant: Variant) -> str:
-    return f"{variant.gflops:.2f}"
-
-
-def _in_training(variant: Variant) -> str:
-    """The forward pass that is trained; the same as at inference where nobody counted it."""
-    dense = variant.gflops_training
-    return _gflops(variant) if dense is None else f"{dense:.2f}"
-
-
-def _latency(variant: Variant) -> str:
-    if variant.latency is None:
-        return "-"
-    spread = f"{variant.latency.low_ms:.1f}-{variant.latency.high_ms:.1f}"
-    return f"{variant.latency.median_ms:.1f} ({spread})"
-
-
-def _record(variant: Variant) -> dict[str, object]:
-    """Return the variant's line of the CSV."""
-    seeds = [str(run.seed) for run in variant.runs if run.seed is not None]
-    row: dict[str, object] = {"variant": variant.name, "attention": variant.attention}
-    row |= {"runs": len(variant.runs), "seeds": " ".join(seeds)}
-    difference = variant.difference.figures if variant.difference else {}
-    for key in FIGURES:
-        row[key] = _points(variant.mean[key])
-        row[f"{key}_sd"] = _points(variant.sd[key])
-        row[f"{key}_difference"] = _points(difference.get(key))
-    row |= {"parameters": variant.parameters, "gflops": variant.gflops}
-    row["gflops_training"] = variant.gflops_training
-    for part in ("median_ms", "low_ms", "high_ms"):
-        row[f"latency_{part}"] = getattr(variant.latency, part, None)
-    return row
-
-
-def _points(fraction: float | None) -> float | None:
-    return None if fraction is None else round(100 * fraction, 10)  # without 100 * 0.29's tail
+    return NONE if value is None else f"{100 * value:+.2f}"

@@ -3,7 +3,7 @@
 import math
 
 from yolox_attn.stats.settle import Settling
-from yolox_attn.stats.verdict import Amount, Evidence, Verdict, Word
+from yolox_attn.stats.verdict import MIN_SEEDS, Amount, Evidence, Verdict, Word
 
 
 def points(value: float) -> str:
@@ -38,39 +38,39 @@ def verdict_sentence(name: str, verdict: Verdict, found: Evidence, *, sesoi: flo
 
 
 def settling_sentence(settling: Settling, seeds: int, images: int) -> str:
-    """One sentence on what would settle an open case, as numbers in all.
+    """One sentence on what would settle an open case: numbers in all, and how many more that is.
 
     Args:
         settling: from `settle`.
         seeds: that the study had.
         images: that it had.
     """
+    more_seeds, more_images = settling.both or (settling.seeds, settling.images)
     ways = []
-    if settling.seeds is not None:
-        ways.append(f"about {settling.seeds} seeds on the same {images} images")
-    if settling.images is not None:
-        ways.append(f"about {settling.images} such images with the same {_count(seeds)}")
-    if settling.both is not None:
-        ways.append(
-            f"neither more seeds nor more images alone, but about {settling.both[0]} seeds"
-            f" together with {settling.both[1]} images"
-        )
+    if more_seeds is not None:
+        ways.append(f"train about {more_seeds} seeds a side in all ({more_seeds - seeds} more)")
+    if more_images is not None:
+        ways.append(f"test on about {more_images} images in all ({more_images - images} more)")
     if not ways:
         return "No affordable number of seeds and images would settle it."
+    joint = " and " if settling.both else ", or "
     return (
-        f"To settle it (four times in five): {', or '.join(ways)}{_never(settling)};"
-        f" rough, as it rests on the noise measured in {_count(seeds)}."
+        f"To settle it, {joint.join(ways)}; {_alone(settling, seeds)}; a rough number: it rests on"
+        f" the noise of {_count(seeds)} and is enough four times in five."
     )
 
 
-def _never(settling: Settling) -> str:
+def _alone(settling: Settling, seeds: int) -> str:
+    """Say whether one of seeds and images would do without the other, and why not."""
     if settling.both is not None:
-        return ""
+        return "neither alone would do"
+    if settling.seeds is not None and settling.images is not None:
+        return "either alone would do"
     if settling.seeds is None:
-        return "; more seeds alone would not, the test images are the noise"
-    if settling.images is None:
-        return "; more images alone would not, the seeds are the noise"
-    return ""
+        return "more seeds alone would not do, as the noise of the test images stays"
+    if seeds < MIN_SEEDS:
+        return f"more images alone would not do, as a verdict takes {MIN_SEEDS} seeds"
+    return "more images alone would not do, as the noise of the seeds stays"
 
 
 def _how_much(verdict: Verdict, sesoi: float) -> str:
@@ -115,7 +115,7 @@ def _why_none(found: Evidence, sesoi: float) -> str:
         )
     narrow = f"{100 - 200 * found.alpha:g} % interval {_range(found.narrow)}"
     return (
-        f"whatever it does, it is less than {sesoi:.2f} AP either way"
+        f"if it does anything, then less than {sesoi:.2f} AP either way"
         f" ({points(found.difference)} AP, {narrow}, {_size(found)})"
     )
 

@@ -1,0 +1,129 @@
+"""A Comparison as LaTeX tables of the package booktabs, and nothing else in the preamble."""
+
+import re
+from collections.abc import Sequence
+
+from yolox_attn.report.cells import NONE, confidence, filled, main_columns, signed
+from yolox_attn.report.comparison import Comparison
+from yolox_attn.report.document import Grid
+from yolox_attn.report.findings import caption
+
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "|": r"\textbar{}",  # of the default fonts, which have other signs in these three places
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "±": r"$\pm$",
+    **{sign: f"\\{sign}" for sign in "_%&#${}"},
+}
+ANY = re.compile("|".join(map(re.escape, SPECIAL)))
+MINUS = re.compile(r"(?<![\w.\-])-(?=[.\d])")  # before a number that it belongs to
+RANGE = re.compile(r"(?<=\d)-(?=[.\d])")
+UNIT = re.compile(r"(?<=\d) (?=\\%)")  # between a number and its per cent sign
+
+
+def as_latex(comparison: Comparison) -> str:
+    """Return the main table, and one of the classes if any were compared.
+
+    The first line is a comment with the plan's hash.
+    """
+    heads, rows = filled(main_columns(comparison), comparison.variants)
+    align = "".join("l" if head in ("variant", "verdict") else "r" for head in heads)
+    main = _table(Grid(heads, rows, align), _caption(comparison, heads), "main")
+    texts = [_origin(comparison), main]
+    classes = _classes(comparison)
+    if classes is not None:
+        texts.append(_table(classes, _caption_of_classes(comparison), "classes"))
+    return "\n\n".join(texts) + "\n"
+
+
+def escape(text: str) -> str:
+    """Return `text` so that LaTeX shows it as it is."""
+    return ANY.sub(lambda found: SPECIAL[found[0]], text)
+
+
+def number(text: str) -> str:
+    """Return a cell's text, escaped, with real minus signs and en dashes between numbers."""
+    return RANGE.sub("--", MINUS.sub("$-$", escape(text)))
+
+
+def _origin(comparison: Comparison) -> str:
+    plan = comparison.plan
+    if plan is None:
+        return "% No plan was made before these runs: read the p values as exploratory."
+    file = " ".join(plan.file.split())  # a line break would end the comment
+    return f"% Plan: {file}, SHA-256 {plan.hash}"
+
+
+def _table(grid: Grid, text: str, label: str) -> str:
+    lines = [_line(grid.headers, grid.headers), r"\midrule"]
+    lines += [_line(row, grid.headers) for row in grid.rows]
+    return "\n".join(
+        [
+            r"\begin{table*}",  # over both columns of a page that has two
+            r"\centering\scriptsize\setlength{\tabcolsep}{2.5pt}",
+            rf"\caption{{{text}}}",
+            rf"\label{{tab:comparison-{label}}}",
+            rf"\begin{{tabular}}{{{grid.align}}}",
+            r"\toprule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table*}",
+        ]
+    )
+
+
+def _line(cells: Sequence[str], heads: Sequence[str]) -> str:
+    """A row; names are taken as they are, and only numbers get another kind of dash."""
+    shown = [
+        escape(cell) if head in ("variant", "class", "verdict") else number(cell)
+        for cell, head in zip(cells, heads, strict=True)
+    ]
+    row = " & ".join(UNIT.sub(r"\\,", text) for text in shown)
+    guard = "{}" if row.startswith(("[", "*")) else ""  # else the line break above would take it
+    return rf"{guard}{row} \\"
+
+
+def _caption(comparison: Comparison, heads: Sequence[str]) -> str:
+    parts = [caption(comparison, heads)]
+    if len(comparison.family) > 1:
+        parts.append(f"Holm's family: {', '.join(comparison.family)}.")
+    if comparison.judged() and comparison.plan is None:
+        parts.append("Not planned before the runs: exploratory.")
+    return UNIT.sub(r"\\,", escape(" ".join(parts)))
+
+
+def _classes(comparison: Comparison) -> Grid | None:
+    judged = comparison.judged()
+    found = [
+        {each.name: each for each in known.exploratory if each.kind == "class"}
+        for _, known in judged
+    ]
+    names = {name: each for known in found for name, each in known.items()}
+    if not names:
+        return None
+    alpha = 0.05 if comparison.terms is None else comparison.terms.alpha
+    rows = []
+    for name, each in names.items():
+        row = [name, NONE if each.images is None else str(each.images)]
+        for known in found:
+            cell = known.get(name)
+            p = None if cell is None else cell.p_adjusted
+            star = "*" if p is not None and p < alpha else ""
+            row.append(NONE if cell is None else signed(cell.difference) + star)
+        rows.append(row)
+    heads = ["class", "images", *(variant.name for variant, _ in judged)]
+    return Grid(heads, rows, "l" + "r" * (len(heads) - 1))
+
+
+def _caption_of_classes(comparison: Comparison) -> str:
+    share = confidence(comparison).removesuffix(" %")
+    level = f"{1 - float(share) / 100:g}"
+    return escape(
+        f"Exploratory: differences in AP points by class, variant minus {comparison.baseline}. "
+        f"*: p < {level}, adjusted by Benjamini and Hochberg over a variant's classes; a class on "
+        "few images has no p value."
+    )
