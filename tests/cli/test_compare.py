@@ -2,11 +2,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from judged_runs import DrawnStudy, draw_detections, write_json
 
 from yolox_attn import cost
 from yolox_attn.cli.compare import main
 from yolox_attn.exp import load_exp
 from yolox_attn.report import read_comparison
+from yolox_attn.stats.judge import Terms
 
 WriteRun = Callable[..., Path]
 
@@ -40,7 +42,9 @@ def test_files_are_written_only_where_asked(
     assert main([*runs, "--no-latency", "-o", "out"]) == 0
     found = read_comparison(tmp_path / "out" / "comparison.json")
     assert found.variants[1].mean["AP"] == pytest.approx(0.435)
-    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".csv", ".json", ".md"]
+    suffixes = ("csv", "html", "json", "md", "tex")
+    names = [f"comparison.{suffix}" for suffix in suffixes]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [*names, "figures"]
     assert "comparison.md" in capsys.readouterr().err
 
 
@@ -75,6 +79,73 @@ def test_latency_of_the_models_as_trained(
     assert "not measured" not in out
 
 
+@pytest.fixture
+def judged(study: DrawnStudy) -> list[str]:
+    """Folders of runs that can be judged: cam finds more."""
+    blurs = {"yolox_s": 0.2, "yolox_s_cam": 0.05}
+    return [
+        str(study.write(name, seed, blur + 0.01 * seed))
+        for name, blur in blurs.items()
+        for seed in range(3)
+    ]
+
+
+@pytest.fixture
+def results(study: DrawnStudy, tmp_path: Path) -> list[str]:
+    """--detections and --truth with two files a side, from elsewhere."""
+    words = ["--truth", str(study.truth), "--detections"]
+    for name, blur in (("A", 0.2), ("B", 0.05)):
+        for seed in range(2):
+            found = draw_detections(study.content, blur, seed)
+            words.append(f"{name}={write_json(tmp_path / f'{name}{seed}.json', found)}")
+    return words
+
+
+def test_runs_are_judged_where_they_can_be(
+    judged: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*judged, "--no-latency", "-o", str(tmp_path / "out")]) == 0
+    out, err = capsys.readouterr()
+    found = read_comparison(tmp_path / "out" / "comparison.json")
+    assert found.terms == Terms()  # 2,000 resamples, 0.5 AP, 5 %
+    ((_, judgement),) = found.judged()
+    assert judgement.word == "helps"
+    assert judgement.sentence.split(":")[0] in " ".join(out.split())
+    assert "judging 6 of 6: yolox_s_cam seed 2" in err
+    assert "judging" not in out
+    assert found.commands[-1].startswith(f"python tools/compare.py {judged[0]}")
+
+
+def test_terms_and_groups_are_the_users(judged: list[str], tmp_path: Path) -> None:
+    flags = ["--sesoi", "2", "--alpha", "0.1", "--replicates", "150", "--groups", "video"]
+    assert main([*judged, "--no-latency", "-o", str(tmp_path / "out"), *flags]) == 0
+    found = read_comparison(tmp_path / "out" / "comparison.json")
+    assert found.terms == Terms(sesoi=2, alpha=0.1, replicates=150)
+    assert found.groups == "6 groups by video"
+
+
+def test_without_verdict_the_table_is_plain(
+    judged: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*judged, "--no-latency", "--no-verdict"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].split()[:4] == ["variant", "runs", "AP", "diff"]
+    assert (err, "No verdict" in out) == ("", False)
+
+
+def test_detections_from_elsewhere(
+    results: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--replicates", "100", "-o", str(tmp_path / "out")]
+    assert main([*results, *flags]) == 0
+    found = read_comparison(tmp_path / "out" / "comparison.json")
+    assert (found.baseline, found.test_size) == ("A", None)
+    assert found.judged()[0][1].seeds == (1, 2)
+    assert "judging 4 of 4: B" in capsys.readouterr().err
+    assert main([*results, *flags, "--baseline", "B"]) == 0
+    assert read_comparison(tmp_path / "out" / "comparison.json").baseline == "B"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -83,6 +154,24 @@ def test_latency_of_the_models_as_trained(
         (["{runs}", "--repeats", "1"], "--repeats 1: at least 2"),
         (["{runs}", "--device", "tpu"], "unknown device 'tpu'"),
         (["{tmp}/yolox_s/seed0", "{tmp}/yolox_s"], "leave one out"),
+        ([], "nothing to compare: name run folders, or --truth and --detections"),
+        (["--truth", "t.json"], "nothing to compare"),
+        (["{runs}", "--detections", "A=a"], "RUN_DIR and --detections together: choose one"),
+        (["--detections", "A=a", "B=b"], "--detections needs --truth FILE"),
+        (["--detections", "A=a", "--truth", "t", "--no-verdict"], "--no-verdict: of detections"),
+        (["--detections", "a.json", "B=b", "--truth", "t"], "a.json: must be NAME=FILE"),
+        (["--detections", "=a.json", "B=b", "--truth", "t"], "=a.json: must be NAME=FILE"),
+        (["--detections", "A=", "B=b", "--truth", "t"], "A=: must be NAME=FILE"),
+        (["--detections", "A=a.json", "--truth", "t"], "two sides at least"),
+        (["--detections", "A=a.json", "B=a.json", "--truth", "t"], "a.json is given twice"),
+        (["--detections", "A=a.json", "B=b.json", "--truth", "t"], "a.json: no such file"),
+        (["{runs}", "--no-verdict", "--groups", "video"], "--no-verdict: --groups would do"),
+        (["{runs}", "--no-verdict", "--sesoi", "1", "--truth", "t"], "--sesoi, --truth would do"),
+        (["{runs}", "--sesoi", "0"], "effect worth having must be above 0 AP, got 0"),
+        (["{runs}", "--sesoi", "nan"], "effect worth having must be above 0 AP"),
+        (["{runs}", "--alpha", "5"], "--alpha 5: must be above 0 and below 0.5"),
+        (["{runs}", "--alpha", "0"], "--alpha 0: must be above 0"),
+        (["{runs}", "--replicates", "10"], "10 resamples are too few"),
     ],
 )
 def test_mistakes_are_told_in_one_line(
@@ -101,3 +190,20 @@ def test_mistakes_are_told_in_one_line(
     assert err.startswith("error: ")
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--truth", "gone.json"], "--truth gone.json: no such file"),
+        (["--groups", "patient"], "no 'patient' in the truth"),
+        (["--groups", "gone.csv"], "cannot read gone.csv"),
+    ],
+)
+def test_mistakes_about_the_truth(
+    judged: list[str], capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert main([*judged, "--no-latency", *words]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert message in err

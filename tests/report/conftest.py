@@ -1,1 +1,2 @@
+from judged_runs import study  # noqa: F401 - a fixture
 from run_folders import write_run  # noqa: F401 - a fixture

@@ -1,4 +1,6 @@
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,3 +135,33 @@ def test_attention_in_words(
     attention = {level: {"block": block} for level, block in blocks.items()}
     folder = write_run("yolox_s", attention=attention, attention_init=init)
     assert describe_attention(find_runs([folder])[0].record) == text
+
+
+def test_the_runs_own_figures_count_unless_it_was_evaluated_anew(
+    write_run: WriteRun, tmp_path: Path
+) -> None:
+    (run,) = find_runs([write_run("yolox_s", 0, 0.4)])
+    assert (run.figures["AP"], run.test_size, run.evaluated) == (0.4, (320, 320), {})
+    assert run.detections == run.folder / "detections.json"
+    told = {"checkpoint": {}, "split": "test", "annotations": "t.json", "test_size": [64, 96]}
+    (tmp_path / "figures.json").write_text(json.dumps({**told, "figures": {"AP": 0.3}}))
+    other = replace(run, evaluation=tmp_path)
+    assert (other.figures, other.test_size) == ({"AP": 0.3}, (64, 96))
+    assert other.detections == tmp_path / "detections.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"figures\.json: cannot be read as JSON"),
+        ("[]", r"figures\.json: not what the eval command writes: no JSON object"),
+        ('{"figures": {}, "split": "val", "test_size": [1, 1]}', "annotations, checkpoint missing"),
+    ],
+)
+def test_another_figures_json_is_refused(
+    write_run: WriteRun, tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "figures.json").write_text(text)
+    (run,) = find_runs([write_run("yolox_s")])
+    with pytest.raises(InputError, match=message):
+        _ = replace(run, evaluation=tmp_path).figures

@@ -5,6 +5,8 @@ import pytest
 
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, compare, find_runs
+from yolox_attn.report.comparison import Built
+from yolox_attn.runs import append_metrics
 
 WriteRun = Callable[..., Path]
 
@@ -109,9 +111,52 @@ def test_none_or_two_without_attention(
     assert compare(find_runs(two), baseline="yolox_s").variants[1].attention == "none"
 
 
-def test_a_baseline_alone_is_no_comparison(compared: Callable[..., Comparison]) -> None:
+def test_a_baseline_alone_is_no_comparison_unless_asked_for(
+    compared: Callable[..., Comparison], write_run: WriteRun
+) -> None:
     with pytest.raises(InputError, match="only yolox_s is here"):
         compared(yolox_s={0: 0.4, 1: 0.5})
+    runs = find_runs([write_run("yolox_s", seed) for seed in (0, 1)])
+    assert len(compare(runs, alone=True).variants) == 1
+
+
+def test_roles(compared: Callable[..., Comparison]) -> None:
+    names = ("yolox_s", "yolox_s_cam", "yolox_s_placebo", "yolox_s_plain")
+    found = compared(**{name: {0: 0.4 + 0.01 * k} for k, name in enumerate(names)})
+    roles = {each.name: each.role for each in found.variants}
+    assert roles == dict(zip(names, ("baseline", "variant", "control", "control"), strict=True))
+    runs = {name: {0: 0.4 + 0.01 * k} for k, name in enumerate(names)}
+    other = compared("yolox_s_placebo", **runs)
+    assert [each.role for each in other.variants][:2] == ["baseline", "variant"]
+
+
+def test_a_block_beside_a_control_is_no_control(write_run: WriteRun) -> None:
+    levels = {"dark3": "placebo", "dark5": "cam"}
+    attention = {level: {"block": block} for level, block in levels.items()}
+    folders = [write_run("yolox_s"), write_run("yolox_s_mixed", attention=attention)]
+    assert compare(find_runs(folders)).variants[1].role == "variant"
+
+
+def test_what_was_built_trained_and_optimised(write_run: WriteRun) -> None:
+    cam = {"block": "cam", "options": {"ratio": 4}, "parameters": {"a": [8, 2], "b": [8]}}
+    attention = {"dark3": cam, "dark4": {"block": "none", "options": {}, "parameters": {}}}
+    changes = {"attention": attention, "trainable_parameters": 7, "optimised_parameters": 6}
+    folders = [write_run("yolox_s"), write_run("yolox_s_cam", **changes)]
+    base, found = compare(find_runs(folders)).variants
+    assert found.built == (Built("dark3", "cam", {"ratio": 4}, 24),)
+    assert (found.trainable, found.optimised) == (7, 6)
+    assert (base.built, base.optimised) == ((), None)
+
+
+def test_each_run_has_its_curve_time_and_memory(write_run: WriteRun) -> None:
+    folder = write_run("yolox_s", seconds=12.5, peak_memory=1000)
+    for epoch, ap in ((1, None), (2, 0.2), (3, 0.4)):
+        append_metrics(folder, {"epoch": epoch} | ({} if ap is None else {"AP": ap}))
+    append_metrics(folder, {"epoch": 4, "AP": None})
+    base, cam = compare(find_runs([folder, write_run("yolox_s_cam")])).variants
+    assert base.runs[0].curve == ((2, 0.2), (3, 0.4))
+    assert (base.runs[0].seconds, base.runs[0].peak_memory) == (12.5, 1000)
+    assert (cam.runs[0].curve, cam.runs[0].seconds, cam.runs[0].peak_memory) == ((), None, None)
 
 
 def test_another_schedule_is_refused_and_names_the_baseline_first(write_run: WriteRun) -> None:

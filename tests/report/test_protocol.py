@@ -1,12 +1,14 @@
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.report import find_runs
-from yolox_attn.report.protocol import require_same_protocol
+from yolox_attn.report import Run, find_runs
+from yolox_attn.report.protocol import protocol_differences, require_same_protocol
 
 WriteRun = Callable[..., Path]
 
@@ -73,3 +75,60 @@ def test_without_hashes_the_data_must_lie_in_one_place(
     other = write_run("yolox_s_cam", data={**unknown, **moved})
     with pytest.raises(InputError, match="another data set"):
         require_same_protocol(find_runs([*same, other]))
+
+
+def test_differences_in_training_are_told_in_a_sentence(write_run: WriteRun) -> None:
+    runs = find_runs([write_run("yolox_s"), write_run("yolox_s_cam", config={"max_epoch": 30})])
+    first, second = (run.record for run in runs)
+    assert protocol_differences(first, second) == "another schedule (max_epoch 3 / 30)"
+    assert protocol_differences(first, first) == ""
+
+
+TOLD = {"split": "test", "annotations": "t.json", "test_size": [64, 64], "confidence": 0.01}
+TOLD |= {"nms": 0.65, "precision": "fp32", "fused": False, "legacy": False, "figures": {"AP": 0.1}}
+
+
+def evaluated(folder: Path, name: str = "latest_ckpt.pth", **changes: Any) -> Run:
+    """The run in `folder` with an evaluation of its own checkpoint."""
+    checkpoint = {"file": str(folder / name), "sha256": changes.pop("sha256", str(folder))}
+    (folder / "eval").mkdir()
+    told = {**TOLD, "checkpoint": checkpoint, **changes}
+    (folder / "eval" / "figures.json").write_text(json.dumps(told))
+    return replace(find_runs([folder])[0], evaluation=folder / "eval")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": "val"}, "another evaluation (split test / val)"),
+        ({"annotations": "x.json"}, "another evaluation (evaluated annotations t.json / x.json)"),
+        ({"test_size": [96, 96]}, "(evaluated size [64, 64] / [96, 96])"),
+        ({"confidence": 0.001}, "another evaluation (confidence 0.01 / 0.001)"),
+        ({"nms": 0.5}, "another evaluation (nms 0.65 / 0.5)"),
+        ({"precision": "bf16"}, "another evaluation (evaluation precision fp32 / bf16)"),
+        ({"fused": True}, "another evaluation (fused False / True)"),
+        ({"legacy": True}, "another evaluation (legacy False / True)"),
+        ({"name": "best_ckpt.pth"}, "an evaluation of best_ckpt.pth; judged is the last"),
+    ],
+)
+def test_other_evaluations_must_be_alike(
+    write_run: WriteRun, changes: dict[str, Any], message: str
+) -> None:
+    first = evaluated(write_run("yolox_s"))
+    require_same_protocol([first, evaluated(write_run("yolox_s_se"))])
+    other = evaluated(write_run("yolox_s_cam"), **changes)
+    with pytest.raises(InputError) as caught:
+        require_same_protocol([first, other])
+    assert message in str(caught.value)
+
+
+def test_one_checkpoint_is_not_two_runs(write_run: WriteRun) -> None:
+    runs = [evaluated(write_run(name), sha256="e" * 64) for name in ("yolox_s", "yolox_s_cam")]
+    with pytest.raises(InputError, match="are evaluations of one checkpoint"):
+        require_same_protocol(runs)
+
+
+def test_an_evaluation_does_not_stand_beside_a_runs_own_figures(write_run: WriteRun) -> None:
+    runs = [evaluated(write_run("yolox_s")), *find_runs([write_run("yolox_s_cam")])]
+    with pytest.raises(InputError, match=r"another evaluation .*split test / absent"):
+        require_same_protocol(runs)

@@ -99,3 +99,10 @@ def test_no_word_of_latency_where_none_could_be_measured(write_run: WriteRun) ->
     found = measure_latency(compare(runs), runs, device=torch.device("cpu"), repeats=2)
     assert sum("gone.py" in note for note in found.notes) == 2
     assert not any(note.startswith("Latency:") for note in found.notes)
+
+
+def test_detections_from_elsewhere_have_no_model_to_time(write_run: WriteRun) -> None:
+    runs = find_runs([write_run(name) for name in ("yolox_s", "yolox_s_se")])
+    foreign = dataclasses.replace(compare(runs), test_size=None)
+    with pytest.raises(InputError, match="come without a model"):
+        measure_latency(foreign, runs, device=torch.device("cpu"), repeats=2)

@@ -100,6 +100,15 @@ def test_a_missing_folder_and_a_folder_without_a_record(tmp_path: Path) -> None:
         read_record(tmp_path)
 
 
+def test_a_record_from_before_a_field_was_added_is_read(tmp_path: Path, record: RunRecord) -> None:
+    write_record(tmp_path, dataclasses.replace(record, optimised_parameters=9))
+    assert read_record(tmp_path).optimised_parameters == 9
+    values = json.loads((tmp_path / "run.json").read_text())
+    del values["optimised_parameters"]
+    (tmp_path / "run.json").write_text(json.dumps(values))
+    assert read_record(tmp_path) == record
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
