@@ -1,4 +1,4 @@
-"""A plan as `study plan` makes it, and experiments to plan, for the tests of what deals with them."""
+"""A plan as `study plan` makes it, and experiments to plan, for the tests that need them."""
 
 from pathlib import Path
 from typing import Any

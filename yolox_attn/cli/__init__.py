@@ -22,6 +22,7 @@ COMMANDS = {
     "eval": "judge a checkpoint by COCO's figures",
     "doctor": "examine a data set before anything is trained on it",
     "compare": "put finished runs beside a baseline",
+    "study": "plan, run and judge variants over several seeds",
     "demo": "train, evaluate and compare on a set drawn by the package",
 }
 
