@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from resampled_sets import judged, random_set, repeated
+
+from yolox_attn.errors import InputError
+from yolox_attn.stats.matches import match
+from yolox_attn.stats.measured import images_of_classes, measure, measure_matches
+from yolox_attn.stats.resample import image_weights
+from yolox_attn.stats.truth import truth_from
+from yolox_attn.stats.weighted import FIGURES
+
+SEEDS = (5, 11, 12)  # of sets with several images and classes
+
+
+def points(expected: np.ndarray) -> np.ndarray:
+    return 100 * expected
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_ap_points_as_pycocotools_gives_them_on_the_images_and_on_each_resample(seed):
+    content, detections = random_set(seed)
+    weights = image_weights(np.random.default_rng(seed), len(content["images"]), 3)
+    found = measure(truth_from(content), detections, weights)
+    as_they_are = judged(content, detections)
+    assert list(found.figures) == list(found.resampled) == list(FIGURES)
+    for name in FIGURES:
+        np.testing.assert_allclose(found.figures[name], points(as_they_are[name][0]), atol=1e-10)
+        assert found.resampled[name].shape == (3,)
+    np.testing.assert_allclose(found.by_class, points(as_they_are["AP"][1:]), atol=1e-10)
+    for row, own in enumerate(weights):
+        expected = judged(*repeated(content, detections, own))
+        for name in FIGURES:
+            value = points(expected[name][0])
+            np.testing.assert_allclose(found.resampled[name][row], value, atol=1e-10)
+        classes = points(expected["AP"][1:])
+        np.testing.assert_allclose(found.class_resampled[row], classes, atol=1e-10)
+
+
+def test_matches_measured_alone_are_the_same_and_progress_counts_every_resample():
+    content, detections = random_set(5)
+    truth, steps = truth_from(content), []
+    weights = image_weights(np.random.default_rng(1), len(truth.images), 40)
+    whole = measure(truth, detections, weights)
+    matches = match(truth, detections)
+    again = measure_matches(matches, weights, lambda *step: steps.append(step))
+    for name in FIGURES:
+        assert np.array_equal(whole.resampled[name], again.resampled[name], equal_nan=True)
+    assert steps[-1] == (41, 41)  # the images as they are and 40 resamples of them
+
+
+def test_strangers_are_counted_and_a_refusal_says_whose():
+    content, detections = random_set(5)
+    truth, weights = truth_from(content), np.ones((2, len(content["images"])), int)
+    strange = {**detections[0], "category_id": 999}
+    assert measure(truth, detections, weights).strangers == 0
+    assert measure(truth, [*detections, strange, strange], weights).strangers == 2
+    with pytest.raises(InputError, match=r"^run seed3: detection 1: the truth has no image -4"):
+        measure(truth, [{**strange, "image_id": -4}], weights, origin="run seed3")
+
+
+def test_an_image_counts_once_for_a_class_and_a_crowd_alone_does_not():
+    box = {"bbox": [0, 0, 9, 9], "area": 81}
+    objects = [(7, 30, 0), (7, 30, 0), (7, 10, 1), (3, 30, 0), (3, 30, 1), (5, 10, 1)]
+    content = {
+        "images": [{"id": 7}, {"id": 3}, {"id": 5}],
+        "categories": [{"id": 30}, {"id": 10}, {"id": 20}],
+        "annotations": [
+            {"image_id": i, "category_id": k, "iscrowd": c, **box} for i, k, c in objects
+        ],
+    }
+    assert images_of_classes(truth_from(content)).tolist() == [0, 0, 2]  # of classes 10, 20, 30
+    none = {**content, "annotations": []}
+    assert images_of_classes(truth_from(none)).tolist() == [0, 0, 0]
