@@ -1,0 +1,72 @@
+"""A run of a study without its training, for the tests of what starts runs and waits for them.
+
+fake_run.py FOLDER NAME SEED HOW EVENTS RECORD: it tells EVENTS that it starts and ends, takes the
+folder's lock, writes a record like RECORD as training does, and ends at once ("finish", "fail"),
+before it has begun ("refuse"), in a crash ("abort"), or when it is told to by SIGTERM, saved, or
+by a file FOLDER/go ("wait").
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from yolox_attn.errors import Interrupted
+from yolox_attn.runs import RunRecord, hold, write_record
+
+
+def main() -> int:
+    folder, name, seed, how = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
+    tell(f"start {name} {seed} threads {os.environ['OMP_NUM_THREADS']}")
+    if how == "refuse":
+        print("error: no such thing", file=sys.stderr)
+        return 2
+    if how == "abort":
+        os.abort()
+    folder.mkdir(parents=True, exist_ok=True)
+    record = RunRecord(**json.loads(Path(sys.argv[6]).read_text()))
+    record.name, record.seed, record.pid = name, seed, os.getpid()
+    record.state, record.seconds = "running", 60.0
+    with hold(folder):
+        code = live(folder, record, how)
+        write_record(folder, record)
+    tell(f"end {name} {seed}")
+    return code
+
+
+def live(folder: Path, record: RunRecord, how: str) -> int:
+    """Change the record to what it is at the end; return the exit code."""
+    if how == "fail":
+        record.state, record.error = "failed", "TrainingError: the loss is not finite"
+        print("error: the loss is not finite", file=sys.stderr)
+        return 1
+    asked = []
+
+    def ask(number: int, _: FrameType | None) -> None:
+        asked.append(number)
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    record.epoch = 1
+    write_record(folder, record)
+    (folder / "latest_ckpt.pth").touch()
+    while how == "wait" and not (folder / "go").exists():
+        if asked:
+            time.sleep(0.3)  # saving
+            record.state = "interrupted"
+            return Interrupted.CODE
+        time.sleep(0.01)
+    record.state, record.epoch = "finished", 3
+    return 0
+
+
+def tell(line: str) -> None:
+    with Path(sys.argv[5]).open("a") as events:
+        events.write(line + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from fake_study import make_study
+from run_folders import make_record
+
+from yolox_attn.cli import eval as evaluation
+from yolox_attn.cli import train
+from yolox_attn.cli.options import build_exp
+from yolox_attn.core.checkpoint import file_hash
+from yolox_attn.errors import InputError
+from yolox_attn.runs import write_record
+from yolox_attn.study.commands import check_unchanged, how_to_start, next_command, work_of
+from yolox_attn.study.jobs import Job, jobs
+from yolox_attn.study.ledger import Attempt, record_attempt
+from yolox_attn.study.plan import Plan, PlannedVariant, Training
+
+FULL = Training(
+    data=None,
+    batch_size=4,
+    accumulate=2,
+    precision="bf16",
+    checkpoint="start.pth",
+    overrides=("max_epoch", "7"),
+)
+
+
+def leave(job: Job, **changes: object) -> None:
+    write_record(job.folder, dataclasses.replace(make_record("any", 0, 0.4), **changes))
+
+
+def save(job: Job, content: object = None) -> None:
+    torch.save(content, job.folder / "latest_ckpt.pth")
+
+
+def first(tmp_path: Path, plan: Plan) -> Job:
+    return jobs(plan, tmp_path)[0]
+
+
+def test_the_train_command_says_everything_that_the_plan_says(tmp_path: Path) -> None:
+    plan = make_study(tmp_path, training=FULL)
+    placebo = jobs(plan, tmp_path)[4]
+    words = next_command(plan, placebo, "cpu")
+    assert words[1:4] == ["-m", "yolox_attn.cli", "train"]
+    args = train.make_parser().parse_args(words[4:])
+    assert (args.batch_size, args.accumulate, args.bf16, args.fp16) == (4, 2, True, False)
+    assert (args.ckpt, args.device, args.seed) == ("start.pth", "cpu", 1)
+    assert not (args.resume or args.overwrite)
+    exp = build_exp(args)
+    assert (exp.attention, exp.max_epoch) == ("placebo", 7)
+    assert Path(exp.output_dir, args.experiment_name) == placebo.folder
+
+
+def test_the_checkpoint_of_the_start_is_not_what_a_run_goes_on_from(tmp_path: Path) -> None:
+    plan = make_study(tmp_path, training=FULL)
+    leave(job := first(tmp_path, plan), state="interrupted")
+    save(job)
+    args = train.make_parser().parse_args(next_command(plan, job, "cpu")[4:])
+    assert args.resume
+    assert args.ckpt is None
+
+
+def test_an_exp_file_is_given_as_a_file(tmp_path: Path) -> None:
+    variant = PlannedVariant("mine", "baseline", "mine.py", None)
+    plan = make_study(tmp_path, variants=(variant,))
+    words = next_command(plan, first(tmp_path, plan), "cpu")
+    assert words[4:6] == ["-f", "mine.py"]
+    assert "-n" not in words
+
+
+def test_the_last_weights_are_judged_on_the_test_split(tmp_path: Path) -> None:
+    plan = make_study(tmp_path, split="test", training=FULL)
+    job = first(tmp_path, plan)
+    assert work_of(job) == "train"
+    leave(job, state="finished")
+    assert work_of(job) == "evaluate"
+    words = next_command(plan, job, "cpu")
+    assert words[3] == "eval"
+    args = evaluation.make_parser().parse_args(words[4:])
+    assert args.test
+    assert Path(args.ckpt) == job.folder / "latest_ckpt.pth"
+    assert args.output == job.folder / "eval_test"
+    assert (args.batch_size, args.bf16) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("state", "saved", "how"),
+    [
+        (None, False, ""),
+        ("interrupted", True, "--resume"),
+        ("killed", True, "--resume"),
+        ("interrupted", False, "--overwrite"),
+        ("failed", True, "--overwrite"),
+    ],
+)
+def test_how_a_run_starts(tmp_path: Path, state: str | None, saved: bool, how: str) -> None:
+    plan = make_study(tmp_path)
+    job = first(tmp_path, plan)
+    if state is not None:
+        leave(job, state=state)
+    if saved:
+        save(job)
+    assert how_to_start(job) == how
+
+
+def test_a_failed_resuming_starts_anew_only_without_a_sound_checkpoint(tmp_path: Path) -> None:
+    plan = make_study(tmp_path)
+    attempt = Attempt("yolox_demo", 0, "train", "then", "now", 2, "no data")
+    record_attempt(tmp_path, attempt)
+    leave(job := first(tmp_path, plan), state="interrupted")
+    save(job, {"model": {"x": torch.ones(1)}, "optimizer": {}, "start_epoch": 1})
+    assert how_to_start(job) == "--resume"
+    (job.folder / "latest_ckpt.pth").write_bytes(b"cut")
+    assert how_to_start(job) == "--overwrite"
+
+
+def test_what_the_plan_was_made_with_must_be_what_it_was(tmp_path: Path) -> None:
+    exp, start = tmp_path / "exp.py", tmp_path / "start.pth"
+    for path in (exp, start):
+        path.write_text("one")
+    variant = PlannedVariant("mine", "baseline", str(exp), None, file_hash(exp))
+    training = Training(data=None, checkpoint=str(start), checkpoint_sha256=file_hash(start))
+    plan = make_study(tmp_path, variants=(variant,), training=training)
+    check_unchanged(plan)
+    for path in (exp, start, Path(plan.truth)):
+        shutil.copy(path, kept := tmp_path / "kept")
+        path.write_text("another")
+        with pytest.raises(InputError, match=rf"{path.name} was changed after .* was planned"):
+            check_unchanged(plan)
+        path.unlink()
+        with pytest.raises(InputError, match=f"{path.name} is gone"):
+            check_unchanged(plan)
+        kept.replace(path)
+    check_unchanged(plan)

@@ -1,0 +1,146 @@
+import dataclasses
+import json
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fake_study import make_study
+from run_folders import make_record
+
+from yolox_attn.core.checkpoint import file_hash
+from yolox_attn.errors import InputError
+from yolox_attn.runs import hold, write_record
+from yolox_attn.study.jobs import Job, figures_of, jobs, reason_of, record_of, state_of
+from yolox_attn.study.ledger import Attempt, record_attempt
+from yolox_attn.study.plan import Plan
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Callable[..., Job]:
+    """A function that returns the study's first run, after an attempt if a code is given."""
+    plan = make_study(tmp_path)
+
+    def get(code: int | None = None, error: str | None = None, plan: Plan = plan) -> Job:
+        if code is not None:
+            attempt = Attempt("yolox_demo", 0, "train", "then", "now", code, error)
+            record_attempt(tmp_path, attempt)
+        return jobs(plan, tmp_path)[0]
+
+    return get
+
+
+def leave(job: Job, **changes: object) -> None:
+    write_record(job.folder, dataclasses.replace(make_record("any", 0, 0.4), **changes))
+
+
+def test_pairs_stay_together(tmp_path: Path) -> None:
+    plan = make_study(tmp_path, seeds=(3, 1))
+    names = ["yolox_demo", "placebo", "yolox_demo_cam"]
+    found = [(job.seed, job.variant.name) for job in jobs(plan, tmp_path)]
+    assert found == [(seed, name) for seed in (3, 1) for name in names]
+
+
+def test_a_run_lies_in_a_folder_of_its_name(tmp_path: Path, first: Callable[..., Job]) -> None:
+    job = first()
+    assert job.folder == tmp_path.resolve() / "runs/yolox_demo/seed0"
+    assert job.evaluation is None
+    assert job.log.name == "yolox_demo_seed0.log"
+
+
+@pytest.mark.parametrize("state", ["finished", "interrupted", "failed"])
+def test_the_record_tells_the_state(first: Callable[..., Job], state: str) -> None:
+    job = first()
+    assert state_of(job) == "missing"
+    leave(job, state=state, error="it broke")
+    assert state_of(job) == state
+    assert reason_of(job) == ("it broke" if state == "failed" else "")
+
+
+def test_who_holds_the_folder_is_running_with_or_without_a_record(
+    first: Callable[..., Job],
+) -> None:
+    job = first()
+    job.folder.mkdir(parents=True)
+    with hold(job.folder):
+        assert state_of(job) == "running"
+        leave(job, state="running")
+        assert state_of(job) == "running"
+    assert state_of(job) == "killed"
+
+
+def test_without_locks_a_process_that_is_gone_is_seen_by_its_number(
+    first: Callable[..., Job],
+) -> None:
+    job = first()
+    leave(job, state="running", host=platform.node(), pid=os.getpid())
+    assert state_of(job) == "running"
+    leave(job, state="running", host=platform.node(), pid=2**22 + 1)
+    assert state_of(job) == "killed"
+    leave(job, state="running", host="elsewhere", pid=2**22 + 1)
+    assert state_of(job) == "running"
+
+
+def test_a_run_that_failed_before_its_record_stays_failed(first: Callable[..., Job]) -> None:
+    job = first(2, "no such file")
+    assert (state_of(job), reason_of(job)) == ("failed", "no such file")
+
+
+@pytest.mark.parametrize("code", [75, 130, -9, -15])
+def test_a_run_that_was_stopped_did_not_fail(first: Callable[..., Job], code: int) -> None:
+    job = first(code, "ended by somebody")
+    assert state_of(job) == "missing"
+    leave(job, state="interrupted")
+    assert state_of(job) == "interrupted"
+
+
+def test_a_resuming_that_failed_is_a_failure(first: Callable[..., Job]) -> None:
+    job = first(2, "no readable checkpoint")
+    leave(job, state="interrupted")
+    assert (state_of(job), reason_of(job)) == ("failed", "no readable checkpoint")
+    leave(job, state="finished")  # by hand
+    assert (state_of(job), reason_of(job)) == ("finished", "")
+
+
+def test_a_record_that_cannot_be_read_is_a_failure(first: Callable[..., Job]) -> None:
+    job = first()
+    job.folder.mkdir(parents=True)
+    (job.folder / "run.json").write_text("{")
+    assert state_of(job) == "failed"
+    assert "cannot be read as JSON" in reason_of(job)
+
+
+def test_the_test_split_is_part_of_the_run(tmp_path: Path) -> None:
+    plan = make_study(tmp_path, split="test")
+    job = jobs(plan, tmp_path)[0]
+    leave(job)
+    assert state_of(job) == "trained"
+    assert job.evaluation == job.folder / "eval_test"
+    job.evaluation.mkdir()
+    (job.evaluation / "figures.json").write_text(json.dumps({"figures": {"AP": 0.1}}))
+    assert state_of(job) == "finished"
+    assert figures_of(job) == {"AP": 0.1}
+
+
+def test_an_added_run_is_where_it_was_made_until_it_changes(
+    tmp_path: Path, first: Callable[..., Job]
+) -> None:
+    folder = tmp_path / "elsewhere"
+    write_record(folder, make_record("by_hand", 0, 0.4))
+    entry = {"folder": str(folder), "record_sha256": file_hash(folder / "run.json")}
+    (tmp_path / "added.json").write_text(json.dumps({"yolox_demo/seed0": entry}))
+    job = first()
+    assert (job.folder, state_of(job)) == (folder, "finished")
+    record = record_of(job)
+    assert record is not None
+    assert record.name == "yolox_demo"
+    write_record(folder, make_record("by_hand", 0, 0.5))
+    assert state_of(job) == "failed"
+    assert reason_of(job) == f"{folder} was changed after it was added to the study"
+
+
+def test_a_broken_list_of_added_runs_is_told(tmp_path: Path, first: Callable[..., Job]) -> None:
+    (tmp_path / "added.json").write_text('{"yolox_demo/seed0": 3}')
+    with pytest.raises(InputError, match=r"added\.json: not a list of added runs"):
+        first()

@@ -1,0 +1,87 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+from fake_study import make_study
+from run_folders import make_record
+
+from yolox_attn.errors import InputError
+from yolox_attn.runs import hold, write_record
+from yolox_attn.study.jobs import Job, jobs
+from yolox_attn.study.status import next_step, status_text
+
+
+def leave(job: Job, **changes: object) -> None:
+    record = make_record("any", job.seed, 0.412)  # of three epochs
+    write_record(job.folder, dataclasses.replace(record, **changes))
+
+
+def test_every_run_has_its_place_in_the_table(tmp_path: Path) -> None:
+    plan = make_study(tmp_path)
+    base, placebo, cam, base1, placebo1, _ = jobs(plan, tmp_path)
+    leave(base)
+    leave(placebo, state="interrupted", epoch=2)
+    leave(cam, state="failed", error="TrainingError: not finite")
+    leave(base1, state="running", epoch=1)
+    leave(placebo1, stopped_early={"epoch": 3})
+    with hold(base1.folder):
+        text = status_text(tmp_path)
+    rows = {line.split("  ")[0]: line for line in text.splitlines()}
+    assert plan.hash[:12] in text.splitlines()[0]
+    assert plan.created in text.splitlines()[0]
+    assert rows["yolox_demo"].split("  ")[-1].strip() == "running, 1 of 3 epochs"
+    assert "AP 41.2" in rows["yolox_demo"]
+    assert "interrupted after 2 of 3 epochs" in rows["placebo"]
+    assert "AP 41.2, ended at epoch 3" in rows["placebo"]
+    assert rows["yolox_demo_cam"].split() == ["yolox_demo_cam", "failed", "missing"]
+    assert "2 of 6 runs finished, 1 running, 1 interrupted, 1 failed, 1 missing" in text
+    why = "failed: yolox_demo_cam seed 0: TrainingError: not finite; log: "
+    assert f"{why}{tmp_path.resolve()}/logs/yolox_demo_cam_seed0.log" in text
+    assert "placebo seed 1 was ended by its validation split after epoch 3 (patience)" in text
+    assert text.endswith(f"next: python tools/study.py run {tmp_path}")
+
+
+def test_what_cannot_be_judged_is_told(tmp_path: Path) -> None:
+    job = jobs(make_study(tmp_path), tmp_path)[0]
+    leave(job, figures={})
+    text = status_text(tmp_path)
+    assert "no AP" in text
+    assert "note: yolox_demo seed 0 has no AP: the report will leave it out" in text
+
+
+@pytest.mark.parametrize("content", ['{"figures": 3}', "{"])
+def test_a_broken_evaluation_is_told(tmp_path: Path, content: str) -> None:
+    job = jobs(make_study(tmp_path, split="test"), tmp_path)[0]
+    leave(job)
+    assert "trained, not evaluated" in status_text(tmp_path)
+    assert job.evaluation is not None
+    job.evaluation.mkdir()
+    (job.evaluation / "figures.json").write_text(content)
+    assert "figures.json: not an evaluation" in status_text(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        (["finished", "finished"], "study.py report S"),
+        (["finished", "failed"], "study.py run S --retry"),
+        (["finished", "running"], "wait for what is running"),
+        (["failed", "missing"], "study.py run S"),
+        (["trained", "killed"], "study.py run S"),
+    ],
+)
+def test_the_next_step(states: list[str], told: str) -> None:
+    assert told in next_step(Path("S"), states)
+
+
+def test_asking_changes_nothing(tmp_path: Path) -> None:
+    job = jobs(make_study(tmp_path), tmp_path)[0]
+    leave(job)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    status_text(tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_no_study_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is no study"):
+        status_text(tmp_path)

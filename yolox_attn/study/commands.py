@@ -1,0 +1,105 @@
+"""What is typed for a run of the study, and whether the plan's files are still what they were."""
+
+import sys
+from pathlib import Path
+
+from yolox_attn.core.checkpoint import LATEST_NAME, file_hash, newest_checkpoint
+from yolox_attn.device import pick_device
+from yolox_attn.errors import InputError
+from yolox_attn.study.jobs import RESUMABLE, RUNS, Job, record_of, state_of
+from yolox_attn.study.plan import Plan
+
+CLI = (sys.executable, "-m", "yolox_attn.cli")
+SAVE_MINUTES = 15  # the most that a killed run has to do again
+
+
+def work_of(job: Job) -> str:
+    """Return what an unfinished run needs next: "train" or "evaluate"."""
+    try:
+        record = record_of(job)
+    except InputError:
+        return "train"
+    trained = record is not None and record.state == "finished"
+    return "evaluate" if trained and job.evaluation is not None else "train"
+
+
+def next_command(plan: Plan, job: Job, device: str) -> list[str]:
+    """Return the command of what the run needs next."""
+    make = evaluate_command if work_of(job) == "evaluate" else train_command
+    return make(plan, job, device)
+
+
+def train_command(plan: Plan, job: Job, device: str) -> list[str]:
+    """Return the command that trains the run, from its start or from where it was saved."""
+    training, how = plan.training, how_to_start(job)
+    command = [*CLI, "train", *_experiment(plan, job, device)]
+    command += ["--accumulate", str(training.accumulate), "--save-minutes", str(SAVE_MINUTES)]
+    command += [how] if how else []
+    if training.checkpoint is not None and how != "--resume":  # there -c names what goes on
+        command += ["-c", training.checkpoint]
+    return [*command, *_overrides(plan, job)]
+
+
+def evaluate_command(plan: Plan, job: Job, device: str) -> list[str]:
+    """Return the command that evaluates the last EMA weights of the run on the test split."""
+    command = [*CLI, "eval", *_experiment(plan, job, device), "--test"]
+    command += ["-c", str(job.folder / LATEST_NAME), "--output", str(job.evaluation)]
+    return [*command, *_overrides(plan, job)]
+
+
+def how_to_start(job: Job) -> str:
+    """Return "--resume", "--overwrite", or "" where there is no run yet.
+
+    One that failed starts anew, unless it was its resuming that failed, for a reason that is not
+    in its checkpoints.
+    """
+    try:
+        record = record_of(job)
+    except InputError:
+        return "--overwrite"
+    if record is None:
+        return ""
+    if record.state not in RESUMABLE or not any(job.folder.glob("*_ckpt.pth")):
+        return "--overwrite"
+    if state_of(job) == "failed":
+        try:
+            newest_checkpoint(job.folder, pick_device("cpu"))
+        except InputError:
+            return "--overwrite"
+    return "--resume"
+
+
+def check_unchanged(plan: Plan) -> None:
+    """Refuse to run what is not what was planned any more.
+
+    Raises:
+        InputError: an Exp file, the truth or the checkpoint is gone, or is another.
+    """
+    training = plan.training
+    files = [(each.exp_file, each.exp_sha256) for each in plan.variants]
+    files += [(plan.truth, plan.truth_sha256), (training.checkpoint, training.checkpoint_sha256)]
+    for file, planned in files:
+        if file is None or planned is None:
+            continue
+        if not Path(file).is_file():
+            raise InputError(f"{file} is gone; the study was planned with it: put it back")
+        if (found := file_hash(Path(file))) != planned:
+            raise InputError(
+                f"{file} was changed after the study was planned (sha256 {found[:12]}, planned "
+                f"{planned[:12]}), and would make another study of it: put it back, or plan anew"
+            )
+
+
+def _experiment(plan: Plan, job: Job, device: str) -> list[str]:
+    training, variant = plan.training, job.variant
+    words = ["-f", variant.exp_file] if variant.exp_file else ["-n", str(variant.exp_name)]
+    words += ["-expn", job.key, "--seed", str(job.seed), "-b", str(training.batch_size)]
+    words += ["--device", device]
+    words += [] if training.precision == "fp32" else [f"--{training.precision}"]
+    words += [] if training.data is None else ["--data", training.data]
+    return words
+
+
+def _overrides(plan: Plan, job: Job) -> list[str]:
+    runs = job.log.parents[1] / RUNS
+    return [*job.variant.overrides, *plan.training.overrides, "output_dir", str(runs)]
