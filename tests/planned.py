@@ -1,10 +1,12 @@
 """A plan as `study plan` makes it, and experiments to plan, for the tests that need them."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from yolox_attn.stats.judge import Terms
-from yolox_attn.study.making import Request
+from yolox_attn.study.asked import Request
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
 
 EXP = """
@@ -27,6 +29,17 @@ def write_exp(folder: Path, name: str, *lines: str, methods: str = "") -> str:
     path = folder / f"{name}.py"
     path.write_text(EXP + more + methods)
     return str(path)
+
+
+def with_test_split(data: Path, folder: Path) -> Path:
+    """Copy `data` to `folder`, its val images also as a test split, each two of them a scene."""
+    shutil.copytree(data, folder)
+    content = json.loads((folder / "annotations/instances_val2017.json").read_text())
+    for number, image in enumerate(content["images"]):
+        image["scene"] = number // 2
+    (folder / "annotations/instances_test2017.json").write_text(json.dumps(content))
+    shutil.copytree(folder / "val2017", folder / "test2017")
+    return folder
 
 
 def make_request(baseline: str, data: Path, **changes: Any) -> Request:

@@ -1,18 +1,12 @@
-import re
-import shlex
 from pathlib import Path
 
 import pytest
 from planned import make_plan, make_request, write_exp
 
-from yolox_attn.cli.planning import make_parser
-from yolox_attn.cli.planning import make_request as parsed
-from yolox_attn.stats.judge import Terms
 from yolox_attn.study.making import Made
 from yolox_attn.study.making import make_plan as really_make
-from yolox_attn.study.plan import Plan, PlannedVariant, Training
 from yolox_attn.study.probe import Probe
-from yolox_attn.study.telling import expected, family, next_lines, plan_lines, time_lines
+from yolox_attn.study.telling import expected, family, plan_lines, time_lines
 
 HOUR = Probe(600, 1.0, 0.1, steps=2900, images=1000, memory=2**31, device="cpu x86_64")
 
@@ -76,35 +70,3 @@ def test_what_the_plan_file_keeps() -> None:
     assert kept["detectable"] == pytest.approx(4.6, abs=0.1)  # two blocks share alpha
     nothing = expected(plan, {}, None)
     assert (nothing["seconds"], nothing["detectable"], nothing["device"]) == (None, None, None)
-
-
-def test_what_to_type_next() -> None:
-    assert next_lines(Path("my study"), make_plan()) == [
-        "next:",
-        "  python tools/study.py run 'my study'",
-        "  python tools/study.py report 'my study'",
-    ]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"seeds": (3, 5, 8), "split": "test", "groups": "scene"},
-        {"terms": Terms(sesoi=0.3, alpha=0.1, replicates=500)},
-        {"training": Training("a b", 4, 2, "bf16", "w.pth", None, 2, ("degrees", "-5"))},
-    ],
-)
-def test_going_on_from_the_noise_plans_the_same_runs(changes: dict[str, object]) -> None:
-    """Whoever types the commands that are offered gets the baseline that was measured."""
-    alone = PlannedVariant("yolox_demo", "baseline", None, "yolox-demo")
-    given: dict[str, object] = {"variants": (alone,), "seeds": (0, 1, 2), **changes}
-    plan: Plan = make_plan(**given)
-    *_, planning, adding = next_lines(Path("floor"), plan)
-    assert adding == "  python tools/study.py add NEW floor/runs/yolox_demo/seed*"
-    words = shlex.split(re.sub(r"BLOCK \.\.\.", "cam", planning))[4:]
-    args = make_parser("plan").parse_args(["--study", "NEW", *words])
-    request = parsed(args)
-    assert (request.baseline, request.variants, args.noise) == ("yolox-demo", ("cam",), "floor")
-    assert (request.training, request.seeds) == (plan.training, plan.seeds)
-    assert (request.terms, request.split, request.groups) == (plan.terms, plan.split, plan.groups)

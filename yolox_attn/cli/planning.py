@@ -8,11 +8,13 @@ from pathlib import Path
 from yolox_attn.device import devices_for_runs, pick_device, precision_dtype, usable_cores
 from yolox_attn.errors import InputError
 from yolox_attn.stats.judge import Terms
+from yolox_attn.study.asked import Request
 from yolox_attn.study.floor import paired_sd
-from yolox_attn.study.making import Made, Request, make_plan
+from yolox_attn.study.making import Made, make_plan
+from yolox_attn.study.onward import next_lines
 from yolox_attn.study.plan import SPLITS, Training, refuse_planned, write_plan
 from yolox_attn.study.probe import probe
-from yolox_attn.study.telling import NOISE, Probes, expected, next_lines, plan_lines
+from yolox_attn.study.telling import NOISE, Probes, expected, plan_lines
 
 
 def plan_study(name: str, words: list[str]) -> int:

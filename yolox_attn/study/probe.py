@@ -3,29 +3,13 @@
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from argparse import Namespace
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
-import psutil
-
-from yolox_attn import device as devices
-from yolox_attn.evaluators.predict import predict
-from yolox_attn.evaluators.rules import rules_of
-from yolox_attn.seed import stream
-from yolox_attn.study.forecast import evaluations
-from yolox_attn.study.members import build_exp
 from yolox_attn.study.plan import PlannedVariant, Training
 
-BUDGET = 2.0  # seconds for each thing that is timed; one step is always done
 LIMIT = 300  # seconds after which a probe is given up
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -61,7 +45,7 @@ def probe(variant: PlannedVariant, training: Training, split: str, device: str) 
     threads = {"OMP_NUM_THREADS": str(training.threads), "OMP_WAIT_POLICY": "PASSIVE"}
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "yolox_attn.study.probe"],
+            [sys.executable, "-m", "yolox_attn.study.timing"],
             input=request,
             env=os.environ | threads,
             capture_output=True,
@@ -75,141 +59,3 @@ def probe(variant: PlannedVariant, training: Training, split: str, device: str) 
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         return re.sub(r"^(\w+\.)*(\w*Error): ", "", last) + f" (exit code {done.returncode})"
     return Probe(**json.loads(done.stdout.splitlines()[-1]))
-
-
-def main() -> None:
-    """Answer the request on stdin; the last line of stdout is the answer."""
-    variant, training, split, device = json.load(sys.stdin)
-    devices.fix_threads()
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(PlannedVariant(**variant), Training(**training), split, device, folder)
-        print(json.dumps(asdict(found)))  # noqa: T201 - the answer
-
-
-def measure(
-    variant: PlannedVariant, training: Training, split: str, device: str, folder: str
-) -> Probe:
-    """Time the variant in this process; its trainer may use `folder`, and writes nothing there."""
-    exp = build_exp(variant, training)
-    exp.seed, exp.output_dir = 0, folder
-    trainer: Any = exp.get_trainer(_arguments(variant, training, device))
-    trainer.before_train()
-    startup = time.time() - psutil.Process().create_time()
-    step = _mean_step(trainer)
-    image = _image_seconds(trainer)
-    judged = len(trainer.evaluator.dataloader.dataset)
-    plan = trainer.plan
-    images = judged * evaluations(plan.max_epoch, plan.first_plain_epoch, plan.eval_interval)
-    if split == "test":
-        judging: Any = exp.get_eval_loader(training.batch_size, False, testdev=True).dataset  # noqa: FBT003
-        images += len(judging)
-    return Probe(
-        startup=startup,
-        step=step,
-        image=image,
-        steps=plan.max_epoch * plan.steps,
-        images=images,
-        memory=devices.peak_memory(trainer.device) or _process_memory(),
-        device=devices.describe(trainer.device),
-    )
-
-
-def _arguments(variant: PlannedVariant, training: Training, device: str) -> Namespace:
-    """Return what the train command would give the trainer."""
-    return Namespace(
-        experiment_name="probe",
-        batch_size=training.batch_size,
-        accumulate=training.accumulate,
-        device=device,
-        fp16=training.precision == "fp16",
-        bf16=training.precision == "bf16",
-        ckpt=training.checkpoint,
-        exp_file=variant.exp_file,
-        name=variant.exp_name,
-        opts=list(training.overrides),
-        resume=False,
-        start_epoch=None,
-        overwrite=False,
-        cache=False,
-        skip_doctor=True,  # it looked at the data when the study was planned
-    )
-
-
-def _mean_step(trainer: Any) -> float:
-    """Return the seconds of a step, of loading and computing whichever takes longer."""
-    with stream(0, "sizes of the probe"):
-        sizes: list[Size] = [
-            trainer.exp.random_resize(trainer.train_loader, 0, 0, False)  # noqa: FBT003
-            for _ in range(200)
-        ]
-    small, large = min(sizes, key=_area), max(sizes, key=_area)
-    trainer.epoch = trainer.iter = 0
-    _step_seconds(trainer, small, most=1)  # warms up
-    computing = _step_seconds(trainer, small)
-    if large != small:
-        share = statistics.fmean(map(_area, sizes)) - _area(small)
-        slope = (_step_seconds(trainer, large) - computing) / (_area(large) - _area(small))
-        computing += slope * share
-    workers: int = trainer.train_loader.num_workers
-    loading: float = trainer.accumulate * _batch_seconds(trainer, workers)
-    return max(computing, loading) if workers else computing + loading
-
-
-def _area(size: Size) -> int:
-    return size[0] * size[1]
-
-
-def _step_seconds(trainer: Any, size: Size, most: int = 10) -> float:
-    """Return the median seconds of up to `most` steps at `size`, without their loading."""
-    trainer.input_size = size
-    times: list[float] = []
-    end = time.perf_counter() + BUDGET
-    while not times or (time.perf_counter() < end and len(times) < most):
-        start = time.perf_counter()
-        trainer.train_one_iter()
-        devices.synchronize(trainer.device)
-        times.append(time.perf_counter() - start - trainer.meter["data_time"].latest)
-    return statistics.median(times)
-
-
-def _batch_seconds(trainer: Any, workers: int) -> float:
-    """Return the seconds between two batches that are only loaded, after those loaded ahead."""
-    ahead = workers * (trainer.train_loader.prefetch_factor or 0) + 1
-    times: list[float] = []
-    end = time.perf_counter() + BUDGET
-    while not times or (time.perf_counter() < end and len(times) < 4 * ahead):
-        start = time.perf_counter()
-        trainer.prefetcher.take(1)
-        times.append(time.perf_counter() - start)
-    return statistics.fmean(times[ahead:] or times[-1:])
-
-
-def _image_seconds(trainer: Any) -> float:
-    """Return the seconds of one evaluated image, loading included; the first batch warms up."""
-    evaluator, model = trainer.evaluator, trainer.shown_model()
-    done: list[tuple[float, int]] = [(time.perf_counter(), 0)]  # when, images so far
-
-    def timed() -> Iterator[Any]:
-        for batch in evaluator.dataloader:
-            yield batch
-            done.append((time.perf_counter(), done[-1][1] + len(batch[0])))
-            if done[-1][0] > done[0][0] + BUDGET:
-                return
-
-    predict(model, timed(), rules_of(evaluator, model, half=False, trt_file=None, decoder=None))
-    first = done[1] if len(done) > 2 else done[0]
-    return (done[-1][0] - first[0]) / (done[-1][1] - first[1])
-
-
-def _process_memory() -> int | None:
-    """Return the most bytes that this process has held, None where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else 1024 * most
-
-
-if __name__ == "__main__":
-    main()

@@ -1,20 +1,16 @@
 """A plan in words: what is run, what each variant is for, what it takes, what it could find."""
 
-import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
-from yolox_attn.stats.judge import Terms
 from yolox_attn.study.forecast import detectable, duration, effect_lines, wall_time
 from yolox_attn.study.making import Made
 from yolox_attn.study.members import Member
-from yolox_attn.study.plan import Plan, Training
+from yolox_attn.study.plan import Plan
 from yolox_attn.study.probe import Probe
 
-STUDY = "python tools/study.py"
 NOISE = (
     "A study of the noise: the baseline alone, trained anew with every seed (A/A). Its report says",
     "how far AP moves by the seed alone (s_seed), which effect so many seeds could find, and how",
@@ -126,49 +122,6 @@ def time_lines(plan: Plan, probes: Probes, parallel: int) -> list[str]:
         faster = duration(wall_time(seconds, parallel))
         total += f"; with --max-parallel {parallel} about {faster} at best"
     return [total, *lines]
-
-
-def next_lines(folder: Path, plan: Plan) -> list[str]:
-    """Say what to type next; after a study of the noise alone, also how to go on with its runs."""
-    place = shlex.quote(str(folder))
-    lines = ["next:", f"  {STUDY} run {place}", f"  {STUDY} report {place}"]
-    if len(plan.variants) > 1:
-        return lines
-    return [*lines, "then, to go on with these runs as the baseline:", *go_on(folder, plan)]
-
-
-def go_on(folder: Path, plan: Plan) -> list[str]:
-    """Return the commands that make a study of blocks whose baseline runs are those in `folder`."""
-    runs = shlex.quote(str(folder / "runs" / plan.baseline.name))
-    return [
-        f"  {STUDY} plan NEW --variants BLOCK ... --controls placebo {_words(plan, folder)}",
-        f"  {STUDY} add NEW {runs}/seed*",
-    ]
-
-
-def _words(plan: Plan, folder: Path) -> str:
-    """Return the options that plan the same baseline again, with the noise that was measured."""
-    training, terms = plan.training, plan.terms
-    usual = Terms()
-    counted = plan.seeds == tuple(range(len(plan.seeds)))
-    words = ["--baseline", str(plan.baseline.exp_file or plan.baseline.exp_name), "--seeds"]
-    words += [str(len(plan.seeds))] if counted else map(str, plan.seeds)
-    words += [f"--{training.precision}"] if training.precision != Training.precision else []
-    options = {
-        "--data": (training.data, None),
-        "-b": (training.batch_size, None),
-        "--accumulate": (training.accumulate, 1),
-        "-c": (training.checkpoint, None),
-        "--threads": (training.threads, 1),
-        "--split": (plan.split, "val"),
-        "--sesoi": (terms.sesoi, usual.sesoi),
-        "--alpha": (terms.alpha, usual.alpha),
-        "--replicates": (terms.replicates, usual.replicates),
-        "--groups": (plan.groups, None),
-    }
-    for flag, (value, default) in options.items():
-        words += [] if value == default else [flag, str(value)]
-    return shlex.join([*words, "--noise", str(folder), *training.overrides])
 
 
 def expected(plan: Plan, probes: Probes, sd: float | None) -> dict[str, Any]:
