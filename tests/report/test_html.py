@@ -13,7 +13,7 @@ import pytest
 from judged_comparison import judged_comparison
 
 from yolox_attn.report.comparison import Comparison, Dropped
-from yolox_attn.report.html import as_html
+from yolox_attn.report.html import as_html, kind_of, sort_values
 
 VOID = {"meta", "wbr", "br", "hr", "img", "input", "link"}
 ODD = "<b>&x"
@@ -227,6 +227,35 @@ def luminance(colour: str) -> float:
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["41.64 ± 0.45", "-", ""], [41.64, None, None]),
+        (["-2.05", "+1.73", "0.00"], [-2.05, 1.73, 0.0]),
+        (["<0.001", "0.001", "(0.413)"], [0.001 - 1e-9, 0.001, 0.413]),
+        (["1,234,567", "999"], [1234567.0, 999.0]),
+        (["95 s", "10.0 min", "3.0 h"], [95.0, 600.0, 10800.0]),
+        (["±0.12", "unknown"], [0.12, None]),
+        (["4 of 5 (.28-.99)", "10 of 10 (.69-1.00)"], [4.0, 10.0]),
+        (["+0.31 to +1.20", "-0.87 to +0.43"], [0.31, -0.87]),
+        (["yolox_s", "3"], [None, None]),
+        ([".28"], [0.28]),
+    ],
+)
+def test_a_column_sorts_by_its_numbers_if_all_cells_are_some(
+    cells: list[str], values: list[float | None]
+) -> None:
+    assert sort_values(cells) == values
+
+
+def test_a_cell_looks_like_its_verdict() -> None:
+    assert [kind_of(cell) for cell in ("helps", "control: cannot tell", "baseline")] == [
+        "helps",
+        "open",
+        None,
+    ]
 
 
 @pytest.fixture

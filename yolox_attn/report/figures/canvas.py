@@ -13,8 +13,8 @@ from yolox_attn.report.comparison import Comparison, Variant
 WIDTH = 360.0  # points: on a phone about 1:1, so that no text shrinks
 MARGIN = 8.0  # points, left and right of the axes
 TOP = 8.0
-TEXT, SMALL = 10.0, 9.0  # points
-CHARACTER = 5.6  # points, of an average one at size TEXT
+TEXT, SMALL = 11.0, 10.0  # points
+CHARACTER = 6.2  # points, of an average one at size TEXT
 
 INK = "#010203"  # stands for the page's own text colour; nothing else may use it
 BLUE, ORANGE, GREY = "#1f7bc4", "#d4600a", "#808487"  # 3:1 and more on white and on near black
@@ -115,7 +115,7 @@ def legend(figure: Figure, looks: Mapping[str, Style], *, line: bool = False) ->
 
 def legend_height(entries: int) -> float:
     """Return the points that `legend` needs."""
-    return 10 + 14 * ((entries + 1) // 2)
+    return 10 + 15.5 * ((entries + 1) // 2)
 
 
 def short(text: str, most: int) -> str:

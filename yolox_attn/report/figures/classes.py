@@ -34,7 +34,7 @@ def draw_classes(comparison: Comparison) -> Figure | None:
     shown = dict(sorted(classes.items(), key=_largest, reverse=True)[:MOST])
     judged = {name for rows in shown.values() for name, _ in rows}
     height = sum(TITLE + STEP * len(rows) + 6 for rows in shown.values())
-    figure, axes = sheet(height, bottom=48 + legend_height(len(judged)))
+    figure, axes = sheet(height, bottom=54 + legend_height(len(judged)))
     rows_only(axes)
     signed_ticks(axes)
     axes.axvline(0, color=INK, alpha=0.6, linewidth=0.8)

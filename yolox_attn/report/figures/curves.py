@@ -22,7 +22,7 @@ def draw_curves(comparison: Comparison) -> Figure | None:
     curves = {name: band for name, band in curves.items() if len(band) > 1}
     if not curves:
         return None
-    figure, axes = sheet(200, left=38, bottom=36 + legend_height(len(curves)))
+    figure, axes = sheet(200, left=38, bottom=40 + legend_height(len(curves)))
     axes.autoscale(axis="y")
     axes.grid(visible=True, color=INK, alpha=0.1, linewidth=0.6)
     looks = styles(comparison.variants, comparison.baseline)

@@ -24,8 +24,8 @@ from yolox_attn.stats.judge import Judgement, Terms
 from yolox_attn.stats.verdict import Word
 from yolox_attn.stats.wording import points as signed
 
-ROW = 36.0  # points: a line of text above its interval
-GAP = 22.0  # points, above the controls
+ROW = 39.0  # points: a line of text above its interval
+GAP = 26.0  # points, above the controls
 LOOKS = {  # word -> colour and mark: either alone tells them apart
     Word.HELPS.value: (BLUE, "^"),
     Word.HURTS.value: (ORANGE, "v"),
@@ -40,15 +40,16 @@ def draw_intervals(comparison: Comparison) -> Figure | None:
     if not judged or terms is None:
         return None
     controls = [variant.role == "control" for variant, _ in judged]
+    unknown = any(found.interval is None for _, found in judged)
     gap = GAP if any(controls) else 0.0
-    figure, axes = sheet(ROW * len(judged) + gap, bottom=70)
+    figure, axes = sheet(ROW * len(judged) + gap, bottom=72 + (14 if unknown else 0))
     axes.set_yticks([])
     signed_ticks(axes)
     for place, (variant, judgement) in enumerate(judged):
         y = ROW * place + (gap if variant.role == "control" else 0)
-        _track(axes, terms, y + 25)
+        _track(axes, terms, y + 27)
         _title(axes, variant, judgement, y + 12)
-        _interval(axes, judgement, y + 25)
+        _interval(axes, judgement, y + 27)
     if gap:
         _divide(axes, ROW * controls.index(True) + gap)
     axes.set_xlim(_limits([judgement for _, judgement in judged], terms))
@@ -93,8 +94,8 @@ def _whole_line(axes: Axes, colour: str, y: float) -> None:
 
 def _divide(axes: Axes, y: float) -> None:
     across = axes.get_yaxis_transform()
-    axes.plot([0, 1], [y - 12] * 2, color=INK, alpha=0.3, linewidth=0.6, transform=across)
-    axes.text(0, y - 1, "controls", transform=across, fontsize=SMALL, alpha=0.75)
+    axes.plot([0, 1], [y - 15] * 2, color=INK, alpha=0.3, linewidth=0.6, transform=across)
+    axes.text(0, y - 2.5, "controls", transform=across, fontsize=SMALL, alpha=0.75)
 
 
 def _limits(judgements: list[Judgement], terms: Terms) -> tuple[float, float]:
@@ -113,14 +114,15 @@ def _explain(axes: Axes, comparison: Comparison, terms: Terms) -> None:
             text,
             (x, 0),
             xycoords=across,
-            xytext=(0, -28),
+            xytext=(0, -30),
             textcoords="offset points",
             ha=side,
             fontsize=SMALL,
         )
-    baseline = short(comparison.baseline, 30)
-    axes.set_xlabel(
-        f"AP points against {baseline}; shaded: less than {terms.sesoi:g}\n"
-        f"thin {wide:g} %, thick {narrow:g} % interval; dotted: not known",
-        labelpad=17,
-    )
+    lines = [
+        f"AP points against {short(comparison.baseline, 34)}",
+        f"shaded: less than {terms.sesoi:g}; thin {wide:g} %, thick {narrow:g} % interval",
+    ]
+    if any(found.interval is None for _, found in comparison.judged()):
+        lines.append("dotted: the interval is not known")
+    axes.set_xlabel("\n".join(lines), labelpad=18)

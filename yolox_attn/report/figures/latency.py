@@ -20,7 +20,7 @@ def draw_latency(comparison: Comparison) -> Figure | None:
     timed = [each for each in comparison.variants if each.latency and each.mean["AP"] is not None]
     if not timed:
         return None
-    figure, axes = sheet(190, left=46, bottom=36 + legend_height(len(timed)))
+    figure, axes = sheet(190, left=46, bottom=40 + legend_height(len(timed)))
     axes.autoscale(axis="y")
     axes.grid(visible=True, color=INK, alpha=0.1, linewidth=0.6)
     looks = styles(comparison.variants, comparison.baseline)

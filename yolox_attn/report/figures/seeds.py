@@ -32,16 +32,16 @@ def draw_seeds(comparison: Comparison) -> Figure | None:
     if not groups:
         return None
     most = max(len(pairs) for _, pairs in groups)
-    step = 11.0 if most <= FEW else 6.0
+    step = 12.0 if most <= FEW else 6.0
     height = sum(TITLE + step * len(pairs) + 8 for _, pairs in groups)
-    figure, axes = sheet(height, left=24 if most <= FEW else 8, bottom=56)
+    figure, axes = sheet(height, left=24 if most <= FEW else 8, bottom=60)
     rows_only(axes)
     values = [value for _, pairs in groups for _, *both in pairs for value in both]
     axes.set_xlim(spread(values))
     y = 0.0
     for variant, pairs in groups:
         y = _group(axes, variant, pairs, (y, step))
-    axes.set_xlabel("AP points, a line a seed")
+    axes.set_xlabel("AP points; a line joins the two runs of a seed")
     _legend(figure)
     return figure
 
@@ -104,5 +104,5 @@ def _legend(figure: Figure) -> None:
         Line2D([], [], color=BLUE, marker=">", markersize=5),
         Line2D([], [], color=ORANGE, marker="<", markersize=5),
     ]
-    words = ["baseline, same seed", "variant better", "variant worse"]
+    words = ["baseline", "variant better", "variant worse"]
     figure.legend(shapes, words, loc="lower left", ncols=3, borderaxespad=0.2, columnspacing=1.0)
