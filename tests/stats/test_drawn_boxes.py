@@ -35,7 +35,7 @@ def test_detections_tie_miss_err_and_find():
     assert max(scores.values()) > 5
     assert all(0 < score <= 1 for score in scores)
     right = {(each["image_id"], each["category_id"]) for each in truth.objects}
-    assert 0 < sum((d["image_id"], d["category_id"]) not in right for d in results)
+    assert any((each["image_id"], each["category_id"]) not in right for each in results)
     everything = measure(truth, results, np.ones((1, 200), int))
     assert 5 < everything.figures["AP"] < 70
     assert everything.figures["AP"] < everything.figures["AP50"] < 95

@@ -67,7 +67,6 @@ def test_p_values_are_adjusted_over_the_figures_and_over_the_classes_apart():
     found = explored(baseline, side)
     raw = {}
     for name in ("cat", "dog"):  # owl has none: too few images
-        each = found[name]
         place = CLASSES.index(name)
         values = [side.runs[s].by_class[place] - baseline.runs[s].by_class[place] for s in range(3)]
         table = [

@@ -58,7 +58,7 @@ def test_the_reported_error_is_the_real_one(lucky):
 
 
 def test_an_effect_is_found_as_every_run_meets_the_same_resamples():
-    """Which images a resample holds moves every run alike; drawn for each run, it would be noise."""
+    """What a resample holds moves every run alike; drawn for each run apart, it would be noise."""
     found = judged(EASY_OR_HOPELESS, 12)
     assert Counter(each.word for each in found)["helps"] >= 9
     reported, real = errors_of(found)

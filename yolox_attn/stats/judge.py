@@ -14,7 +14,7 @@ from yolox_attn.stats.binomial import superiority
 from yolox_attn.stats.crossed import crossed_interval
 from yolox_attn.stats.equivalence import equivalence_p, require_margin
 from yolox_attn.stats.explore import Exploratory, explore
-from yolox_attn.stats.measured import Side, TestSet
+from yolox_attn.stats.measured import Side, TestSet, require_defined
 from yolox_attn.stats.multiple import holm
 from yolox_attn.stats.noise import Noise, measured_noise
 from yolox_attn.stats.paired import (
@@ -155,6 +155,8 @@ def _pair(baseline: Side, side: Side, images: int) -> _Pairs | None:
     seeds = tuple(sorted(baseline.runs.keys() & side.runs.keys()))
     if not seeds:
         return None
+    for each in (baseline, side):
+        require_defined(each, seeds, PRIMARY)
     ours, theirs = ([each.runs[seed] for seed in seeds] for each in (side, baseline))
     differences = np.array(
         [a.figures[PRIMARY] - b.figures[PRIMARY] for a, b in zip(ours, theirs, strict=True)]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from yolox_attn.errors import InputError
 from yolox_attn.stats.curves import Floats
 from yolox_attn.stats.matches import Matches, match
 from yolox_attn.stats.truth import Truth
@@ -97,6 +98,24 @@ def measure_matches(
         class_resampled=classes[1:],
         strangers=matches.strangers,
     )
+
+
+def require_defined(side: Side, seeds: Sequence[int], figure: str) -> None:
+    """Refuse a run without this AP, on the images or on a resample: no error could be told.
+
+    Raises:
+        InputError: names the run.
+    """
+    for seed in seeds:
+        run, where = side.runs[seed], f"{figure} of {side.name}, seed {seed}, is undefined"
+        if not np.isfinite(run.figures[figure]):
+            raise InputError(f"{where}: the test images show no object to find")
+        table = run.resampled[figure]
+        if undefined := int(np.count_nonzero(~np.isfinite(table))):
+            raise InputError(
+                f"{where} on {undefined} of {table.size} resamples: they show no object to find; "
+                "the test images with objects are too few"
+            )
 
 
 def images_of_classes(truth: Truth) -> NDArray[np.int64]:

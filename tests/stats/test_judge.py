@@ -1,0 +1,252 @@
+"""What a report says of a variant rests on hand-worked numbers from its paired runs."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from yolox_attn.errors import InputError
+from yolox_attn.stats.judge import Judgement, Terms, fraction, judge
+from yolox_attn.stats.measured import Measured, Side, TestSet
+from yolox_attn.stats.multiple import holm
+from yolox_attn.stats.paired import p_value, two_component
+from yolox_attn.stats.weighted import FIGURES
+
+IMAGES, REPLICATES = 300, 400
+TEST = TestSet(IMAGES, ("thing",), (IMAGES,))
+TERMS = Terms(replicates=REPLICATES)
+BASE = (40.0, 40.3, 39.8, 40.1, 40.6, 39.9, 40.2)
+
+
+def noise(name: str, scale: float) -> np.ndarray:
+    """Of mean 0 and standard deviation `scale`, exactly, and another for each name."""
+    drawn = np.random.default_rng(list(name.encode())).normal(0, 1, REPLICATES)
+    return scale * (drawn - drawn.mean()) / drawn.std(ddof=1)
+
+
+def run(ap: float, moved: np.ndarray) -> Measured:
+    table = np.asarray(ap + moved)
+    return Measured(
+        dict.fromkeys(FIGURES, ap),
+        dict.fromkeys(FIGURES, table),
+        np.array([ap]),
+        table[:, None],
+    )
+
+
+def baseline(seeds: int) -> Side:
+    return Side("base", {s: run(BASE[s], noise("images", 2.0)) for s in range(seeds)})
+
+
+def variant(name: str, gains, scale: float = 0.2, *, control: bool = False) -> Side:
+    """One better by `gains`; beside the images' noise, its own of `scale`, whatever the seed."""
+    moved = noise("images", 2.0) + noise(name, scale)
+    runs = {seed: run(BASE[seed] + gain, moved) for seed, gain in enumerate(gains)}
+    return Side(name, runs, control)
+
+
+def judged(*sides: Side, seeds: int = 7, terms: Terms = TERMS) -> dict[str, Judgement | None]:
+    return judge(baseline(seeds), sides, TEST, terms)
+
+
+def one(gains, scale: float = 0.2, **options) -> Judgement:
+    found = judged(variant("cam", gains, scale), **options)["cam"]
+    assert found is not None
+    return found
+
+
+def raw_p(gains, scale: float = 0.2) -> float:
+    return float(p_value(two_component(gains, scale, IMAGES)))
+
+
+def test_difference_errors_and_interval_worked_by_hand():
+    found = one([1.0, 1.6, 1.3])
+    assert found.seeds == (0, 1, 2)
+    assert found.differences == pytest.approx((0.010, 0.016, 0.013))
+    assert found.difference == pytest.approx(0.013)
+    assert found.seed_error == pytest.approx(0.003 / np.sqrt(3))
+    assert found.image_error == pytest.approx(0.002)  # what both sides share has gone
+    error = np.hypot(0.003 / np.sqrt(3), 0.002)
+    freedom = error**4 / ((0.003 / np.sqrt(3)) ** 4 / 2 + 0.002**4 / 299)
+    assert found.freedom == pytest.approx(freedom)
+    for share, ends in ((0.975, found.interval), (0.95, found.narrow)):
+        half = stats.t.ppf(share, freedom) * error
+        assert ends == pytest.approx((0.013 - half, 0.013 + half))
+    assert found.p_value == pytest.approx(2 * stats.t.sf(0.013 / error, freedom))
+    half = stats.t.ppf(0.975, 299) * 0.002
+    assert found.checkpoints == pytest.approx((0.013 - half, 0.013 + half))
+
+
+@pytest.mark.parametrize(
+    ("gains", "scale", "word", "amount"),
+    [
+        ([1.4, 1.5, 1.6], 0.2, "helps", "by a worthwhile amount"),
+        ([0.2, 0.25, 0.3], 0.02, "helps", "by less than is worth having"),
+        ([-1.0, -1.2, -0.9], 0.1, "hurts", "by a worthwhile amount"),
+        ([0.1, -0.1, 0.0], 0.05, "no worthwhile difference", None),
+        ([0.6, -0.4, 0.3], 0.3, "cannot tell", None),
+        ([1.4, 1.5], 0.2, "cannot tell", None),
+        ([1.4], 0.2, "cannot tell", None),
+    ],
+)
+def test_each_verdict_its_sentence_and_what_would_settle_it(gains, scale, word, amount):
+    found = one(gains, scale)
+    assert (found.word, found.amount) == (word, amount)
+    assert "cam" in found.sentence
+    assert (word == "cannot tell") is found.sentence.startswith("Cannot tell")
+    assert (found.settling is not None) is (word == "cannot tell")
+
+
+def test_one_seed_says_nothing_of_seeds():
+    found = one([1.4])
+    unknown = (found.interval, found.narrow, found.seed_error, found.freedom)
+    assert unknown == (None, None, None, None)
+    assert (found.noise, found.detectable, found.sign_flip) == (None, None, None)
+    assert (found.p_value, found.p_holm) == (1.0, 1.0)
+    assert found.settling == (
+        "Train at least 3 seeds of both sides: what one seed is worth is not known yet."
+    )
+    assert found.checkpoints[0] > 0  # these two checkpoints do differ
+
+
+def test_two_seeds_give_an_interval_and_no_verdict():
+    found = one([1.4, 1.5])
+    assert found.interval is not None
+    assert found.interval[0] > 0
+    assert found.p_holm < 0.05
+    assert found.word == "cannot tell"
+
+
+def test_the_family_is_the_variants_without_controls_and_without_the_unpaired():
+    gains = {"cam": [0.9, 0.8, 0.7], "se": [0.5, 0.9, 0.2], "eca": [0.1, 0.3, -0.2]}
+    sides = [variant(name, values) for name, values in gains.items()]
+    placebo = variant("placebo", [0.9, 0.8, 0.7], control=True)
+    stranger = Side("cbam", {99: run(41, noise("images", 2.0))})
+    found = judged(*sides, placebo, stranger)
+    assert list(found) == [*gains, "placebo", "cbam"]
+    assert found["cbam"] is None
+    expected = holm([raw_p(values) for values in gains.values()])
+    assert [found[name].p_holm for name in gains] == pytest.approx(expected)
+    assert found["placebo"].p_holm is None
+    assert "Holm, 3 variants" in found["cam"].sentence
+    assert "Holm" not in found["placebo"].sentence
+
+
+def test_holm_decides_over_variants_and_a_control_stands_alone():
+    """One p value between 0.0167 and 0.05: enough alone, too little as the best of three."""
+    gains = [0.5, 0.6, 0.4]
+    assert 0.05 / 3 < raw_p(gains) < 0.05
+    others = [variant(name, [0.1, -0.2, 0.0]) for name in ("se", "eca")]
+    control = variant("placebo", gains, control=True)
+    found = judged(variant("cam", gains), *others, control)
+    assert found["cam"].word == "cannot tell"
+    assert found["placebo"].word == "helps"
+    assert one(gains).word == "helps"
+
+
+def test_one_with_too_few_seeds_is_in_the_family_all_the_same():
+    gains = [0.5, 0.6, 0.4]
+    found = judged(variant("cam", gains), variant("se", [0.5]))
+    assert found["cam"].p_holm == pytest.approx(2 * raw_p(gains))
+
+
+def test_controls_alone_are_judged_too():
+    found = judged(variant("placebo", [0.1, 0.0, -0.1], 0.05, control=True))["placebo"]
+    assert (found.word, found.p_holm) == ("no worthwhile difference", None)
+
+
+def test_only_seeds_of_both_sides_count():
+    side = variant("cam", [1.0, 1.6, 1.3, 2.0])
+    runs = {seed: side.runs[seed] for seed in (3, 0, 2)} | {50: side.runs[1]}
+    found = judged(Side("cam", runs))["cam"]
+    assert found.seeds == (0, 2, 3)
+    assert found.differences == pytest.approx((0.010, 0.013, 0.020))
+
+
+def test_wins_ties_and_sign_flips():
+    found = one([0.5, 0.0, -0.25, 0.5, 0.5, 0.25])
+    assert (found.wins, found.ties) == (4, 1)
+    assert found.probability == pytest.approx(4.5 / 6)
+    assert found.probability_interval == pytest.approx(
+        (stats.beta.ppf(0.025, 4, 3), stats.beta.ppf(0.975, 6, 1))
+    )
+    assert found.sign_flip == pytest.approx(12 / 64)  # 6 patterns reach +1.5, as many -1.5
+    assert one([0.5, 0.4, 0.3, 0.5, 0.5]).sign_flip is None  # 5 seeds: never below 5 %
+
+
+def test_the_noise_is_split_and_says_what_could_be_found():
+    found = one([1.0, 1.6, 1.3])
+    assert found.noise == pytest.approx(
+        {"method_image": 0.002, "seed": 0.003, "seed_image": 0.0}, abs=1e-9
+    )
+    assert 0.013 > found.detectable > 2 * np.hypot(0.003 / np.sqrt(3), 0.002)
+    more = judged(variant("cam", [1.0, 1.6, 1.3]), variant("se", [0.0, 0.1, 0.2]))["cam"]
+    assert more.detectable > found.detectable  # the first step of Holm asks for more
+
+
+def test_alpha_sets_every_interval_and_the_verdict():
+    gains = [0.5, 0.6, 0.4]
+    strict = one(gains, terms=Terms(alpha=0.01, replicates=REPLICATES))
+    loose = one(gains)
+    assert (strict.word, loose.word) == ("cannot tell", "helps")
+    for name in ("interval", "narrow", "checkpoints", "crossed", "probability_interval"):
+        (low, high), (inner_low, inner_high) = getattr(strict, name), getattr(loose, name)
+        assert low < inner_low, name
+        assert high > inner_high or high == inner_high == 1, name
+    assert "99 % interval" in strict.sentence
+
+
+def test_the_sesoi_sets_equivalence():
+    gains, wide = [0.1, -0.1, 0.0], Terms(sesoi=2.0, replicates=REPLICATES)
+    assert one(gains, 0.3).word == "cannot tell"
+    assert one(gains, 0.3, terms=wide).word == "no worthwhile difference"
+    assert one(gains, 0.3).p_equivalence > 0.05 > one(gains, 0.3, terms=wide).p_equivalence
+
+
+def test_identical_runs_are_called_so():
+    found = one([0.0, 0.0, 0.0], 0.0)
+    assert (found.word, found.p_value) == ("no worthwhile difference", 1.0)
+    assert (found.interval, found.crossed) == ((0.0, 0.0), (0.0, 0.0))
+    assert "identical" in found.sentence
+
+
+def test_the_crossed_bootstrap_is_the_same_each_time_and_follows_the_seed_of_the_terms():
+    gains = [1.0, 1.6, 1.3]
+    assert one(gains).crossed == one(gains).crossed
+    assert one(gains).crossed != one(gains, terms=Terms(seed=1, replicates=REPLICATES)).crossed
+    lower, upper = one(gains).crossed
+    assert 0.005 < lower < 0.013 < upper < 0.02
+
+
+def test_figures_and_classes_come_along():
+    names = [each.name for each in one([1.0, 1.6, 1.3]).exploratory]
+    assert names == ["AP50", "AP75", "APs", "APm", "APl", "thing"]
+
+
+def test_an_ap_that_is_undefined_names_its_run():
+    side = variant("cam", [1.0, 1.6, 1.3])
+    table = side.runs[1].resampled["AP"].copy()
+    table[:2] = np.nan
+    runs = {**side.runs, 1: run(41, table - 41)}
+    with pytest.raises(InputError, match=r"^AP of cam, seed 1, is undefined on 2 of 400 resamples"):
+        judged(Side("cam", runs))
+    runs = {**side.runs, 2: run(float("nan"), noise("images", 2.0))}
+    with pytest.raises(InputError, match=r"^AP of cam, seed 2, is undefined: .* no object"):
+        judged(Side("cam", runs))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"sesoi": 0.0}, "0"),
+        ({"alpha": 0.5}, "alpha"),
+        ({"alpha": 0.0}, "alpha"),
+        ({"replicates": 99}, "99 resamples are too few, give at least 100"),
+    ],
+)
+def test_terms_that_make_no_sense_are_refused(wrong, says):
+    with pytest.raises(InputError, match=says):
+        Terms(**wrong)
+
+
+def test_a_fraction_is_a_hundredth_of_a_point():
+    assert fraction(50.0) == 0.5
