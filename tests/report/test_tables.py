@@ -1,6 +1,10 @@
 import csv
 import dataclasses
 import io
+import re
+
+import pytest
+from judged_comparison import judged_comparison
 
 from yolox_attn.cost import Latency
 from yolox_attn.report import Comparison, as_csv, as_markdown, as_text
@@ -93,3 +97,86 @@ def test_csv_is_in_points_and_empty_where_undefined() -> None:
     assert (cam["AP"], cam["AP_sd"], cam["AP_difference"]) == ("39.876", "1.234", "-0.124")
     assert (cam["seeds"], cam["parameters"], cam["gflops"]) == ("0 1", "9001000", "26.7")
     assert (cam["gflops_training"], cam["latency_low_ms"]) == ("", "")
+
+
+def test_detections_from_elsewhere_have_no_column_of_parameters() -> None:
+    bare = [
+        dataclasses.replace(each, parameters=None, gflops=None, gflops_training=None, latency=None)
+        for each in COMPARISON.variants
+    ]
+    comparison = dataclasses.replace(COMPARISON, variants=tuple(bare), test_size=None)
+    text = as_text(comparison)
+    assert text.splitlines()[0].split() == [
+        *("variant", "runs", "AP", "diff", "AP50", "AP75", "APs", "APm", "APl")
+    ]
+    assert "GFLOPs" not in text
+    assert list(csv.DictReader(io.StringIO(as_csv(comparison))))[1]["parameters"] == ""
+
+
+def unwrapped(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5])
+def test_every_verdict_stands_before_any_table(seeds: int, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    comparison = judged_comparison(seeds)
+    text, markdown = as_text(comparison), as_markdown(comparison)
+    top = unwrapped(text[: text.index("-----")]), markdown[: markdown.index("| variant")]
+    judged = comparison.judged()
+    assert len(judged) == 5
+    for _, found in judged:
+        assert all(found.sentence in each for each in top)
+    for each in (text, markdown):
+        assert not re.search(r"\bnan\b|\bNone\b|\binf\b", each)
+
+
+def test_the_terminal_gets_two_screens_and_no_line_longer_than_it(monkeypatch) -> None:
+    for width, most in ((80, 120), (160, 95)):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = as_text(judged_comparison(5)).splitlines()
+        assert len(lines) <= most
+        assert max(map(len, lines)) <= width
+
+
+def test_the_whole_report_has_its_sections_in_order() -> None:
+    heads = [line[3:] for line in as_markdown(judged_comparison(5)).splitlines() if "## " in line]
+    assert heads == [
+        "Verdicts against yolox_nano",
+        "What would settle the open cases",
+        "Results",
+        "Differences seed by seed",
+        "Where the noise comes from",
+        "How far yolox_nano moves by its seed alone (A/A)",
+        "Controls",
+        "The same differences in other ways",
+        "Other figures and classes (exploratory)",
+        "What was built",
+        "Cost of training",
+        "Missing and failed runs",
+        "Plan",
+        "Data, software and hardware",
+        "To repeat it",
+        "Notes",
+    ]
+
+
+def test_an_odd_name_is_escaped_in_markdown_and_no_table_breaks() -> None:
+    comparison = judged_comparison(3)
+    odd = dataclasses.replace(comparison.variants[1], name="a_b|c%d")
+    variants = (comparison.variants[0], odd, *comparison.variants[2:])
+    markdown = as_markdown(dataclasses.replace(comparison, variants=variants))
+    assert "| a_b\\|c%d " in markdown
+    blocks = [block for block in markdown.split("\n\n") if block.startswith("|")]
+    assert len(blocks) == 10
+    for block in blocks:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
+
+
+def test_a_baseline_alone_begins_with_its_noise() -> None:
+    alone = dataclasses.replace(
+        judged_comparison(5), variants=judged_comparison(5).variants[:1], family=()
+    )
+    assert as_text(alone).startswith("How far yolox_nano moves by its seed alone (A/A)\n====")
+    assert as_markdown(alone).startswith("# Noise of yolox_nano\n\n## How far yolox_nano moves")
+    assert "Verdicts" not in as_markdown(alone)

@@ -22,8 +22,9 @@ def main_columns(comparison: Comparison) -> Columns:
         f"{confidence(comparison)} interval": of_judgement(lambda found: span(found.interval)),
         "Holm p": of_judgement(holm_p),
         "seeds won": of_judgement(seeds_won),
-        "verdict": verdict,
     }
+    if comparison.terms is not None:
+        columns["verdict"] = verdict
     return columns | cost_columns(comparison)
 
 

@@ -16,14 +16,17 @@ from yolox_attn.report.cells import (
 )
 from yolox_attn.report.comparison import Comparison, Variant
 from yolox_attn.report.document import Bullets, Grid, Part, Section
+from yolox_attn.report.explored import exploratory
 from yolox_attn.stats.judge import Judgement
+
+__all__ = ["built", "controls", "cost", "exploratory", "secondary"]
 
 # Block of a control -> what it is there for.
 PURPOSES = {
-    "placebo": "the placebo scales channels, which the next convolution could do as well; it should"
-    " come out as no worthwhile difference or cannot tell, and anything else is a warning",
-    "plain": "a plain block has as many parameters as the block it stands beside, but no attention;"
-    " a block that does no better owes its gain to its size",
+    "placebo": "The placebo scales channels, which the next convolution could do as well; it should"
+    " come out as no worthwhile difference or cannot tell, and anything else is a warning.",
+    "plain": "A plain block has as many parameters as the block it stands beside, but no attention;"
+    " a block that does no better owes its gain to its size.",
 }
 
 
@@ -31,9 +34,7 @@ def controls(comparison: Comparison) -> Section:
     """What the controls are for, and what came out."""
     found = [each for each in comparison.variants if each.role == "control"]
     blocks = {name for each in found for name in (each.attention, *(b.block for b in each.built))}
-    purposes = [
-        f"{text[0].upper()}{text[1:]}." for name, text in PURPOSES.items() if name in blocks
-    ]
+    purposes = [text for name, text in PURPOSES.items() if name in blocks]
     results = [f"{each.name}: {_result(each, confidence(comparison))}." for each in found]
     return Section("Controls", (Bullets(purposes + results),) if found else ())
 
@@ -56,10 +57,10 @@ def secondary(comparison: Comparison) -> Section:
     columns |= {head: of_judgement(show) for head, show in shown.items()}
     heads, rows = filled(columns, judged)
     text = (
-        "None of these decides. p: unadjusted. Equivalence p: below alpha, the difference is "
-        "smaller than the smallest effect worth having. Sign-flip p: exact, from 6 seeds on. "
-        "Crossed bootstrap: seeds and images drawn again. These very checkpoints: noise of the "
-        "images alone; it says nothing of the block trained anew."
+        "p: of the main interval, unadjusted. Equivalence p: below alpha, the difference is "
+        "smaller than the smallest effect worth having. The others decide nothing. Sign-flip p: "
+        "exact, from 6 seeds on. Crossed bootstrap: seeds and images drawn again. These very "
+        "checkpoints: noise of the images alone; it says nothing of the block trained anew."
     )
     return Section(
         "The same differences in other ways", (Grid(heads, rows), text) if judged else ()

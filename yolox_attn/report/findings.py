@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from yolox_attn.report.cells import confidence, filled, main_columns, signed
 from yolox_attn.report.comparison import Comparison, Variant
 from yolox_attn.report.document import Bullets, Grid, Part, Section
+from yolox_attn.report.scatter import floor, noise
+
+__all__ = ["caption", "floor", "main_table", "noise", "seeds", "settling", "verdicts"]
 
 
 def verdicts(comparison: Comparison) -> Section:
@@ -66,7 +69,9 @@ def marked(variant: Variant) -> str:
 def scale(comparison: Comparison) -> str:
     """What the numbers are measured in, and on."""
     images = "" if comparison.val_images is None else f", on {comparison.val_images} test images"
-    text = f"AP is AP50:95 in points (0-100){images}, of each run's last checkpoint."
+    trained = any(each.parameters is not None for each in comparison.variants)
+    last = ", of each run's last checkpoint" if trained else ""  # else detections from elsewhere
+    text = f"AP is AP50:95 in points (0-100){images}{last}."
     if comparison.groups is not None:
         text += f' A sentence\'s "images" are {comparison.groups}.'
     return text

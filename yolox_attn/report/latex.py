@@ -7,6 +7,7 @@ from yolox_attn.report.cells import NONE, confidence, filled, main_columns, sign
 from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.document import Grid
 from yolox_attn.report.findings import caption
+from yolox_attn.stats.explore import LEAST_IMAGES
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -51,6 +52,8 @@ def number(text: str) -> str:
 
 def _origin(comparison: Comparison) -> str:
     plan = comparison.plan
+    if comparison.terms is None:
+        return "% Nothing was judged: differences without their noise."
     if plan is None:
         return "% No plan was made before these runs: read the p values as exploratory."
     file = " ".join(plan.file.split())  # a line break would end the comment
@@ -125,5 +128,5 @@ def _caption_of_classes(comparison: Comparison) -> str:
     return escape(
         f"Exploratory: differences in AP points by class, variant minus {comparison.baseline}. "
         f"*: p < {level}, adjusted by Benjamini and Hochberg over a variant's classes; a class on "
-        "few images has no p value."
+        f"fewer than {LEAST_IMAGES} images has no p value."
     )

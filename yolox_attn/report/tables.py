@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Sequence
 
-from yolox_attn.report import details, explored, findings, origins, scatter
+from yolox_attn.report import details, findings, origins
 from yolox_attn.report.cells import NONE, cost_columns, mean
 from yolox_attn.report.comparison import FIGURES, Comparison, Variant
 from yolox_attn.report.document import Grid, Section, escape, table, to_markdown, to_text
@@ -17,8 +17,8 @@ SHORT: tuple[Maker, ...] = (  # what a terminal shows: the first things first
     findings.settling,
     findings.main_table,
     findings.seeds,
-    scatter.noise,
-    scatter.floor,
+    findings.noise,
+    findings.floor,
     origins.dropped,
     origins.notes,
 )
@@ -27,11 +27,11 @@ WHOLE: tuple[Maker, ...] = (
     findings.settling,
     findings.main_table,
     findings.seeds,
-    scatter.noise,
-    scatter.floor,
+    findings.noise,
+    findings.floor,
     details.controls,
     details.secondary,
-    explored.exploratory,
+    details.exploratory,
     details.built,
     details.cost,
     origins.dropped,
@@ -61,7 +61,7 @@ def as_markdown(comparison: Comparison) -> str:
 def _made(comparison: Comparison, makers: Sequence[Maker]) -> list[Section]:
     """Make the sections; a baseline alone has no verdict, and its noise comes first."""
     alone = len(comparison.variants) == 1
-    order = sorted(makers, key=lambda make: make is not scatter.floor) if alone else makers
+    order = sorted(makers, key=lambda make: make is not findings.floor) if alone else makers
     return [make(comparison) for make in order]
 
 

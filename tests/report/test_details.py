@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import pytest
+from judged_comparison import judged_comparison
+
+from yolox_attn.report import details
+from yolox_attn.report.document import Bullets
+
+FIVE = judged_comparison(5)
+CAM = FIVE.variants[1]
+
+
+def only(*variants):
+    return replace(FIVE, variants=(FIVE.variants[0], *variants))
+
+
+def test_controls_say_what_they_are_for_and_what_came_out() -> None:
+    (bullets,) = details.controls(FIVE).parts
+    purpose, result = bullets.items
+    assert purpose.startswith("The placebo scales channels")
+    assert result == "yolox_nano_placebo: cannot tell, -0.22 AP, 95 % interval -0.87 to +0.43."
+    assert not details.controls(only(CAM)).parts
+
+
+def test_a_plain_control_gets_its_own_purpose() -> None:
+    plain = replace(CAM, role="control", attention="plain", built=())
+    (bullets,) = details.controls(only(plain)).parts
+    assert bullets.items[0].startswith("A plain block has as many parameters")
+    assert len(bullets.items) == 2
+
+
+def test_one_seed_has_no_p_value_and_a_sign_flip_needs_six() -> None:
+    grid, _ = details.secondary(judged_comparison(1)).parts
+    assert grid.headers == [
+        "variant",
+        "seeds won",
+        "crossed bootstrap 95 %",
+        "these very checkpoints 95 %",
+    ]
+    grid, _ = details.secondary(judged_comparison(6)).parts
+    assert "sign-flip p" in grid.headers
+    grid, _ = details.secondary(FIVE).parts
+    assert "sign-flip p" not in grid.headers
+    assert grid.rows[0] == [
+        "yolox_nano_cam",
+        "<0.001",
+        "1.000",
+        "5 of 5 (.48-1.00)",
+        "+1.46 to +1.98",
+        "+1.61 to +1.86",
+    ]
+
+
+def test_what_the_optimiser_does_not_have_is_told() -> None:
+    totals, levels, *told = details.built(only(CAM)).parts
+    assert not told
+    assert totals.rows[1] == ["yolox_nano_cam", "cam", "906,000", "906,000", "906,000"]
+    assert levels.rows[0] == ["yolox_nano_cam", "dark3", "cam", "its defaults", "2,000"]
+    *_, told = details.built(only(replace(CAM, optimised=905_000))).parts
+    assert told.startswith("yolox_nano_cam: 1,000 trainable parameters are not in the optimiser")
+
+
+def test_options_are_spelled_out() -> None:
+    part = replace(CAM.built[0], options={"ratio": 8, "norm": True})
+    _, levels = details.built(only(replace(CAM, built=(part,)))).parts
+    assert levels.rows[0][3] == "ratio 8, norm True"
+
+
+def test_cost_is_the_mean_time_and_the_largest_memory() -> None:
+    grid, _ = details.cost(FIVE).parts
+    assert grid.rows[1] == ["yolox_nano_cam", "10.4 min", "1.41 GiB"]
+    bare = [replace(run, seconds=None, peak_memory=None) for run in CAM.runs]
+    unknown = replace(FIVE, variants=(replace(CAM, runs=tuple(bare)),))
+    assert not details.cost(unknown).parts
+
+
+def test_detections_from_elsewhere_have_nothing_built() -> None:
+    bare = replace(CAM, attention="", parameters=None, trainable=None, optimised=None, built=())
+    assert not details.built(replace(FIVE, variants=(bare,))).parts
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(95.4, "95 s"), (618, "10.3 min"), (12_240, "3.4 h")]
+)
+def test_a_time_in_the_unit_that_suits_it(seconds: float, text: str) -> None:
+    assert details.duration(seconds) == text
+
+
+def test_bullets_only_where_there_are_controls() -> None:
+    assert all(isinstance(part, Bullets) for part in details.controls(FIVE).parts)
