@@ -12,11 +12,10 @@ from yolox_attn.errors import InputError
 from yolox_attn.report.judging import Progress, Request
 from yolox_attn.report.means import difference, mean_figures, sd_figures
 from yolox_attn.report.model import FIGURES, Comparison, Figures, RunResult, Variant
-from yolox_attn.report.resamples import Resamples, draw_resamples
+from yolox_attn.report.resamples import Resamples, draw_resamples, measure_file
 from yolox_attn.report.verdicts import strangers, with_verdicts
-from yolox_attn.stats.detections import read_detections
 from yolox_attn.stats.engines import best_engine
-from yolox_attn.stats.measured import Measured, measure
+from yolox_attn.stats.measured import Measured
 from yolox_attn.stats.truth import read_truth
 
 Files = Sequence[Path]
@@ -61,7 +60,7 @@ def compare_detections(
             done += 1
             if progress:
                 progress(f"judging {done} of {total}: {name}, {path} ({engine})")
-            found[number] = _measured(path, drawn)
+            found[number] = measure_file(path, drawn)
         measured.append(_Side(name, sides[name], found))
     comparison = _comparison(measured, truth, drawn)
     of_sides = {side.name: side.measured for side in measured}
@@ -97,10 +96,6 @@ def _refuse_copies(sides: Mapping[str, Files]) -> None:
             if other := seen.get(content := file_hash(path)):
                 raise InputError(f"{other} and {path} are copies of one file, not two trainings")
             seen[content] = path
-
-
-def _measured(path: Path, drawn: Resamples) -> Measured:
-    return measure(drawn.truth, read_detections(path), drawn.weights, origin=str(path))
 
 
 def _comparison(sides: Sequence[_Side], truth: Path, drawn: Resamples) -> Comparison:

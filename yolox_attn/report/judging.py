@@ -12,13 +12,12 @@ from yolox_attn.report.collect import Run
 from yolox_attn.report.model import Comparison, Dropped
 from yolox_attn.report.noise import seed_noise
 from yolox_attn.report.protocol import JUDGED_CHECKPOINT
-from yolox_attn.report.resamples import Resamples, draw_resamples
+from yolox_attn.report.resamples import Resamples, draw_resamples, measure_file
 from yolox_attn.report.truths import find_truth, named_truth
 from yolox_attn.report.verdicts import noted, strangers, with_verdicts
-from yolox_attn.stats.detections import read_detections
 from yolox_attn.stats.engines import best_engine
 from yolox_attn.stats.judge import Terms
-from yolox_attn.stats.measured import Measured, measure
+from yolox_attn.stats.measured import Measured
 from yolox_attn.stats.truth import read_truth
 
 ROUNDING = 1e-6  # of an AP as a fraction: more is another file
@@ -121,9 +120,7 @@ def _measured(run: Run, drawn: Resamples) -> Measured:
     _refuse_another_checkpoint(run)
     if not run.detections.is_file():
         raise InputError(f"{run.detections} is missing")
-    found = measure(
-        drawn.truth, read_detections(run.detections), drawn.weights, origin=str(run.detections)
-    )
+    found = measure_file(run.detections, drawn)
     ap, told = found.figures["AP"] / 100, run.figures.get("AP")
     if told is None or not math.isclose(ap, told, rel_tol=0, abs_tol=ROUNDING):
         source = "run.json" if run.evaluation is None else "figures.json"

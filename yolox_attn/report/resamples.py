@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from yolox_attn.stats.detections import read_detections
 from yolox_attn.stats.judge import Terms
-from yolox_attn.stats.measured import TestSet, images_of_classes
+from yolox_attn.stats.matches import match
+from yolox_attn.stats.measured import Measured, TestSet, images_of_classes, measure_matches
 from yolox_attn.stats.resample import groups_from_csv, groups_from_key, image_weights
 from yolox_attn.stats.truth import Truth
 
@@ -56,3 +58,14 @@ def draw_resamples(truth: Truth, terms: Terms, groups: str | None = None) -> Res
     units = int(numbers.max()) + 1
     weights = image_weights(rng, images, terms.replicates, numbers)
     return Resamples(truth, weights, units, f"{units} groups by {path.name if listed else groups}")
+
+
+def measure_file(path: Path, drawn: Resamples) -> Measured:
+    """Take the AP of a file of COCO results on the images and on every resample.
+
+    Raises:
+        InputError: it cannot be read, or does not fit the truth.
+    """
+    # The detections themselves are gone before the resamples come: at COCO's size they are large.
+    matches = match(drawn.truth, read_detections(path), str(path))
+    return measure_matches(matches, drawn.weights)
