@@ -148,20 +148,3 @@ def test_the_runs_own_figures_count_unless_it_was_evaluated_anew(
     other = replace(run, evaluation=tmp_path)
     assert (other.figures, other.test_size) == ({"AP": 0.3}, (64, 96))
     assert other.detections == tmp_path / "detections.json"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", r"figures\.json: cannot be read as JSON"),
-        ("[]", r"figures\.json: not what the eval command writes: no JSON object"),
-        ('{"figures": {}, "split": "val", "test_size": [1, 1]}', "annotations, checkpoint missing"),
-    ],
-)
-def test_another_figures_json_is_refused(
-    write_run: WriteRun, tmp_path: Path, text: str, message: str
-) -> None:
-    (tmp_path / "figures.json").write_text(text)
-    (run,) = find_runs([write_run("yolox_s")])
-    with pytest.raises(InputError, match=message):
-        _ = replace(run, evaluation=tmp_path).figures

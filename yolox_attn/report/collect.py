@@ -1,6 +1,5 @@
 """Which runs are compared: found on disk, ended, evaluated, and each of them once."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from yolox_attn.errors import InputError
+from yolox_attn.report.evaluation import read_evaluation
 from yolox_attn.runs import DETECTIONS_NAME, RECORD_NAME, RunRecord, read_record
-
-FIGURES_NAME = "figures.json"
 
 # State of a run that did not end -> what the user can do about it.
 UNFINISHED = {
@@ -75,7 +73,7 @@ class Run:
         Raises:
             InputError: it cannot be read or is no such file.
         """
-        return {} if self.evaluation is None else _read_figures(self.evaluation / FIGURES_NAME)
+        return {} if self.evaluation is None else read_evaluation(self.evaluation)
 
 
 def find_runs(paths: Iterable[Path]) -> list[Run]:
@@ -117,18 +115,6 @@ def describe_attention(record: RunRecord) -> str:
     text = ", ".join(f"{block} at {level}" for level, block in placed.items())
     text = next(iter(placed.values())) if everywhere else text
     return text if record.attention_init == "published" else f"{text}, {record.attention_init}"
-
-
-def _read_figures(path: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
-    needed = {"figures", "checkpoint", "split", "annotations", "test_size"}
-    if not isinstance(told, dict) or (lost := sorted(needed - told.keys())):
-        what = f"{', '.join(lost)} missing" if isinstance(told, dict) else "no JSON object"
-        raise InputError(f"{path}: not what the eval command writes: {what}")
-    return told
 
 
 def _folders(path: Path) -> list[Path]:
