@@ -4,7 +4,6 @@ import pytest
 from judged_comparison import judged_comparison
 
 from yolox_attn.report import details
-from yolox_attn.report.document import Bullets
 
 FIVE = judged_comparison(5)
 CAM = FIVE.variants[1]
@@ -84,7 +83,3 @@ def test_detections_from_elsewhere_have_nothing_built() -> None:
 )
 def test_a_time_in_the_unit_that_suits_it(seconds: float, text: str) -> None:
     assert details.duration(seconds) == text
-
-
-def test_bullets_only_where_there_are_controls() -> None:
-    assert all(isinstance(part, Bullets) for part in details.controls(FIVE).parts)
