@@ -1,0 +1,153 @@
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from judged_runs import DrawnStudy, study  # noqa: F401 - a fixture
+from planned import make_plan
+from run_folders import write_run  # noqa: F401 - a fixture
+
+from yolox_attn.core.checkpoint import file_hash
+from yolox_attn.errors import InputError
+from yolox_attn.report import Comparison, read_comparison
+from yolox_attn.stats.judge import Terms
+from yolox_attn.study.plan import Plan, PlannedVariant, Training, write_plan
+from yolox_attn.study.reporting import Look, collect, report_study
+
+BLUR = {"yolox_s": 0.30, "yolox_s_placebo": 0.30, "yolox_s_cam": 0.12}
+SEEDS = (0, 1, 2)
+
+
+@pytest.fixture
+def planned(study: DrawnStudy, tmp_path: Path) -> Callable[..., tuple[Path, Plan]]:  # noqa: F811
+    """A function that leaves a planned study, its runs trained but for those in `without`."""
+
+    def make(*, without: tuple[str, ...] = (), **changes: Any) -> tuple[Path, Plan]:
+        folder = tmp_path / "mine"
+        roles = zip(BLUR, ("baseline", "control", "variant"), strict=True)
+        given: dict[str, Any] = {
+            "variants": tuple(PlannedVariant(name, role, None, "any") for name, role in roles),
+            "seeds": SEEDS,
+            "training": Training(data=None),
+            "truth": str(study.truth),
+            "truth_sha256": file_hash(study.truth),
+            "terms": Terms(replicates=200),
+        }
+        plan = make_plan(**(given | changes))
+        write_plan(folder, plan)
+        for variant in plan.variants:
+            for seed in SEEDS:
+                name = variant.name
+                slot = folder / "runs" / name / f"seed{seed}"
+                if f"{name}/seed{seed}" not in without:
+                    slot.parent.mkdir(parents=True, exist_ok=True)
+                    number = 10 * list(BLUR).index(name) + seed
+                    shutil.move(study.write(name, number, BLUR[name]), slot)
+                    change(slot, seed=seed)
+        return folder, plan
+
+    return make
+
+
+def change(slot: Path, **fields: Any) -> None:
+    """Write other values into a run's record; dicts are merged."""
+    record = json.loads((slot / "run.json").read_text())
+    for key, value in fields.items():
+        record[key] = {**(record[key] or {}), **value} if isinstance(value, dict) else value
+    (slot / "run.json").write_text(json.dumps(record))
+
+
+def report(folder: Path, **look: Any) -> Comparison:
+    return report_study(folder, Look(latency=False, **look), lambda _: None)
+
+
+def seeds_of(comparison: Comparison) -> dict[str, tuple[int, ...]]:
+    return {variant.name: judgement.seeds for variant, judgement in comparison.judged()}
+
+
+def test_a_study_is_judged_by_its_plan(planned: Callable[..., Any]) -> None:
+    folder, plan = planned(terms=Terms(sesoi=2.0, replicates=150))
+    comparison = report(folder)
+    assert comparison.terms == plan.terms
+    assert comparison.plan is not None
+    assert comparison.plan.hash == plan.hash
+    assert seeds_of(comparison) == {"yolox_s_cam": SEEDS, "yolox_s_placebo": SEEDS}
+    assert (comparison.family, comparison.dropped) == (("yolox_s_cam",), ())
+    assert read_comparison(folder / "report" / "comparison.json") == comparison
+    written = {path.name for path in (folder / "report").iterdir()}
+    assert written == {
+        *(f"comparison.{each}" for each in ("md", "csv", "tex", "json", "html")), "figures"
+    }  # fmt: skip
+
+
+def test_a_missing_run_takes_its_pair_along(planned: Callable[..., Any]) -> None:
+    folder, _ = planned(without=("yolox_s_cam/seed1", "yolox_s_placebo/seed2"))
+    comparison = report(folder)
+    assert seeds_of(comparison) == {"yolox_s_cam": (0, 2), "yolox_s_placebo": (0, 1)}
+    assert [(each.name, each.seed, each.why) for each in comparison.dropped] == [
+        ("yolox_s_cam", 1, "missing"),
+        ("yolox_s_placebo", 2, "missing"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"state": "failed", "error": "gradients not finite"}, "failed: gradients not finite"),
+        ({"state": "interrupted"}, "interrupted"),
+        ({"stopped_early": {"epoch": 2}}, "its validation split ended the run"),
+        ({"config": {"max_epoch": 4}}, "another schedule (max_epoch 3 / 4)"),
+        ({"data": {"train_sha256": "c" * 64}}, "another data set (train_sha256"),
+        ({"data": {"val_sha256": "c" * 64}}, "its validation annotations is cccccccccccc"),
+        ({"versions": {"torch": "2.8"}}, "another version of torch"),
+        ({"batch_size": 4}, "its batch size is 4, the plan's 8"),
+        ({"precision": "bf16"}, "its precision is bf16, the plan's fp32"),
+        ({"pretrained": {"file": "w", "sha256": "d" * 64}}, "its pretrained file is dddddddddddd"),
+    ],
+)
+@pytest.mark.parametrize("name", ["yolox_s_cam", "yolox_s"])
+def test_a_run_that_is_not_what_the_plan_says_is_left_out_by_name(
+    planned: Callable[..., Any], name: str, fields: dict[str, Any], why: str
+) -> None:
+    folder, plan = planned()
+    change(folder / "runs" / name / "seed0", **fields)  # the first of all: no run is above others
+    runs, dropped = collect(plan, folder)
+    assert [(each.name, each.seed) for each in dropped] == [(name, 0)]
+    assert why in dropped[0].why
+    assert len(runs) == 8
+
+
+def test_stale_detections_of_the_baseline_take_all_pairs_of_the_seed(
+    planned: Callable[..., Any],
+) -> None:
+    folder, _ = planned()
+    change(folder / "runs" / "yolox_s" / "seed0", figures={"AP": 0.987})
+    comparison = report(folder)
+    assert "not of this checkpoint" in comparison.dropped[0].why
+    assert set(seeds_of(comparison).values()) == {(1, 2)}
+
+
+def test_a_truth_that_has_changed_is_refused(planned: Callable[..., Any]) -> None:
+    folder, plan = planned()
+    Path(plan.truth).write_text(Path(plan.truth).read_text() + "\n")
+    with pytest.raises(InputError, match=r"v\.json is not the file that .*plan\.json was made"):
+        report(folder)
+
+
+def test_without_the_baseline_there_is_nothing_to_judge_by(planned: Callable[..., Any]) -> None:
+    folder, _ = planned(without=tuple(f"yolox_s/seed{seed}" for seed in SEEDS))
+    with pytest.raises(InputError, match="no run of the baseline yolox_s"):
+        report(folder)
+
+
+def test_the_baseline_alone_tells_its_noise(planned: Callable[..., Any], tmp_path: Path) -> None:
+    folder, plan = planned()
+    (folder / "plan.json").unlink()
+    write_plan(folder, dataclasses.replace(plan, variants=plan.variants[:1]))
+    comparison = report(folder, output=tmp_path / "there")
+    assert comparison.seed_noise is not None
+    assert comparison.seed_noise.runs == 3
+    assert (tmp_path / "there" / "comparison.html").is_file()
