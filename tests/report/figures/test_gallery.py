@@ -20,7 +20,7 @@ def test_every_figure_is_drawn_whatever_the_number_of_seeds(seeds: int) -> None:
 
 def test_equal_input_gives_equal_text_whatever_the_user_has_set() -> None:
     first = draw(judged_comparison())
-    with matplotlib.rc_context({"axes.facecolor": "red", "svg.fonttype": "path", "font.size": 30}):
+    with matplotlib.rc_context({"axes.linewidth": 5, "svg.fonttype": "path", "font.size": 30}):
         assert draw(judged_comparison()) == first
         assert matplotlib.rcParams["font.size"] == 30
 
