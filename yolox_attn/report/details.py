@@ -51,7 +51,9 @@ def secondary(comparison: Comparison) -> Section:
         ),
         "sign-flip p": lambda found: p_text(found.sign_flip),
         "seeds won": seeds_won,
-        f"crossed bootstrap {share}": lambda found: span(found.crossed),
+        f"crossed bootstrap {share}": lambda found: span(  # one seed drawn again is no seed's noise
+            None if found.seed_error is None else found.crossed
+        ),
         f"these very checkpoints {share}": lambda found: span(found.checkpoints),
     }
     columns |= {head: of_judgement(show) for head, show in shown.items()}
