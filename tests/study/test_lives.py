@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from fake_study import events, fake_command, make_study
 
-from yolox_attn.study.jobs import Job, jobs
+from yolox_attn.study.jobs import Job, jobs, state_of
+from yolox_attn.study.ledger import record_attempt
 from yolox_attn.study.lives import Life, attempt_of, begin
 from yolox_attn.study.plan import Plan, Training
 
@@ -35,6 +36,14 @@ def test_the_error_of_an_attempt_is_its_own(tmp_path: Path) -> None:
     assert attempt_of(lived(plan, tmp_path, "refuse")).error == "no such thing"
     assert attempt_of(lived(plan, tmp_path, "fail")).error == "the loss is not finite"
     assert jobs(plan, tmp_path)[0].log.read_text().count("error: ") == 2
+
+
+def test_how_an_older_attempt_ended_does_not_count(tmp_path: Path) -> None:
+    """Trained is what a run of a test split shall be, though it had failed before."""
+    plan = make_study(tmp_path, split="test")
+    record_attempt(tmp_path, attempt_of(lived(plan, tmp_path, "refuse")))
+    assert state_of(jobs(plan, tmp_path)[0]) == "failed"
+    assert attempt_of(lived(plan, tmp_path)).error is None
 
 
 def test_a_good_end_without_a_finished_run_is_a_failure(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ def test_an_end_is_told_with_its_ap_and_with_what_is_left(tmp_path: Path) -> Non
 
 def test_a_start_says_where_the_run_goes_on(tmp_path: Path) -> None:
     job = jobs(make_study(tmp_path), tmp_path)[0]
-    assert start_line(job, "train", "cpu") == "yolox_demo seed 0 starts, device cpu"
+    assert start_line(job, "train", resumed=False) == "yolox_demo seed 0 starts"
     leave(job, state="interrupted", epoch=2)
-    assert start_line(job, "train", "auto").startswith("yolox_demo seed 0 goes on after epoch 2")
-    assert "is evaluated on test" in start_line(job, "evaluate", "cpu")
+    assert start_line(job, "train", resumed=True) == "yolox_demo seed 0 goes on after epoch 2"
+    assert start_line(job, "train", resumed=False) == "yolox_demo seed 0 starts"
+    assert start_line(job, "evaluate", resumed=False) == "yolox_demo seed 0 is evaluated on test"

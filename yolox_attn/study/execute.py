@@ -127,11 +127,11 @@ class Execution:
 
     def _begin(self, slot: int, job: Job) -> None:
         check_unchanged(self.plan)  # again: hours may have passed
-        words = start_line(job, work_of(job), self.devices[slot])
-        self.lives[slot] = begin(self.plan, job, self.devices[slot], self.command)
+        life = begin(self.plan, job, self.devices[slot], self.command)
+        self.lives[slot] = life
         if self.stopped_by:  # while it was being started
             self._ask_to_stop()
-        tell(words)
+        tell(f"{start_line(job, life.work, resumed=life.resumed)}, device {self.devices[slot]}")
 
     def _end(self, slot: int) -> None:
         """Take down how a process ended; a run that is trained goes on to its evaluation."""

@@ -53,11 +53,6 @@ class Job:
         """What it is called in a sentence."""
         return f"{self.variant.name} seed {self.seed}"
 
-    @property
-    def state(self) -> str:
-        """See `state_of`."""
-        return state_of(self)
-
 
 def key_of(variant: str, seed: int) -> str:
     """Return the name of a variant's run with a seed, which is its folder below `runs` too."""

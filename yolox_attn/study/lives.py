@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from yolox_attn.core.record import now
 from yolox_attn.study.commands import work_of
@@ -23,6 +23,7 @@ class Life:
     Args:
         work: "train" or "evaluate".
         started: when.
+        resumed: it goes on with what was saved.
         start: the byte of the run's log at which its own words begin.
     """
 
@@ -30,6 +31,7 @@ class Life:
     work: str
     process: subprocess.Popen[bytes]
     started: str
+    resumed: bool
     start: int
 
 
@@ -55,7 +57,8 @@ def begin(plan: Plan, job: Job, device: str, command: Command) -> Life:
             env=os.environ | threads,
             start_new_session=True,
         )
-        return Life(job, work, process, started, log.tell())
+        fresh = replace(job, last=None)  # how an older process ended does not count any more
+        return Life(fresh, work, process, started, "--resume" in words, log.tell())
 
 
 def attempt_of(life: Life) -> Attempt:

@@ -5,22 +5,21 @@ from collections.abc import Sequence
 from yolox_attn.errors import InputError
 from yolox_attn.runs import RunRecord
 from yolox_attn.study.forecast import duration, wall_time
-from yolox_attn.study.jobs import RESUMABLE, Job, reason_of, record_of, state_of
+from yolox_attn.study.jobs import Job, reason_of, record_of, state_of
 from yolox_attn.study.plan import Plan
 from yolox_attn.study.status import cell
 
 ENDED = ("finished", "failed")
 
 
-def start_line(job: Job, work: str, device: str) -> str:
-    """Say what a process is started for, before it is."""
-    record = _record(job)
-    what = "starts"
+def start_line(job: Job, work: str, *, resumed: bool) -> str:
+    """Say what a process was started for just now."""
     if work == "evaluate":
-        what = "is evaluated on test"
-    elif record is not None and record.state in RESUMABLE:
-        what = f"goes on after epoch {record.epoch}"
-    return f"{job.title} {what}, device {device}"
+        return f"{job.title} is evaluated on test"
+    record = _record(job)
+    if resumed and record is not None:
+        return f"{job.title} goes on after epoch {record.epoch}"
+    return f"{job.title} starts"
 
 
 def end_line(plan: Plan, job: Job, every: Sequence[Job], slots: int) -> str:
