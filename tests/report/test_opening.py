@@ -20,7 +20,7 @@ def test_the_headline_counts_blocks_and_no_controls() -> None:
         (2, "yolox_nano_se makes no worthwhile difference"),
         (3, "Cannot tell whether yolox_nano_eca helps"),
         (4, "yolox_nano_cbam hurts"),
-        (5, "No verdict on yolox_nano_placebo against yolox_nano"),  # a control is no result
+        (5, "No verdict on yolox_nano_placebo"),  # a control is no result
     ],
 )
 def test_the_headline_of_one_variant_is_its_verdict(place: int, text: str) -> None:

@@ -55,7 +55,7 @@ def headline(comparison: Comparison) -> str:
         return _alone(comparison)
     judged = [(each, found) for each, found in comparison.judged() if each.role != "control"]
     if comparison.terms is None or not judged:
-        return f"No verdict on {_others(comparison)} against {comparison.baseline}"
+        return f"No verdict on {_others(comparison)}"
     if len(judged) == 1:
         name, word = judged[0][0].name, judged[0][1].word
         if word == Word.CANNOT_TELL.value:
