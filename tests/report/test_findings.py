@@ -52,7 +52,7 @@ def test_missing_runs_are_told_beside_the_verdicts() -> None:
 
 def test_groups_are_not_taken_for_images() -> None:
     text = findings.scale(replace(FIVE, groups="120 groups by video"))
-    assert text.endswith('A sentence\'s "images" are 120 groups by video.')
+    assert text.endswith("not single images but 120 groups by video.")
 
 
 def test_open_cases_of_one_answer_stand_together_and_controls_are_left_open() -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from yolox_attn.stats.paired import p_value, two_component
@@ -10,6 +12,12 @@ def sentence(differences, error, *, family=1, p=None) -> str:
     paired = two_component(differences, error, 300)
     found = evidence(paired, float(p_value(paired)) if p is None else p, family=family)
     return verdict_sentence("cam", decide(found), found)
+
+
+def had(seeds, images, *, grouped=False):
+    """What a study of so many seeds and images had."""
+    paired = two_component(range(seeds), 0.3, images)
+    return replace(evidence(paired, float(p_value(paired))), grouped=grouped)
 
 
 @pytest.mark.parametrize(
@@ -94,17 +102,24 @@ def test_rounding_never_hides_that_a_number_is_not_0(value, text):
     ],
 )
 def test_what_would_settle_it(settling, words):
-    assert settling_sentence(settling, 3, 300) == (
+    assert settling_sentence(settling, had(3, 300)) == (
         f"To settle it, {words}; a rough number: it rests on the noise of 3 seeds and is enough"
         " four times in five."
     )
 
 
 def test_two_seeds_are_not_made_up_for_by_images():
-    found = settling_sentence(Settling(8, None, None), 2, 300)
+    found = settling_sentence(Settling(8, None, None), had(2, 300))
     assert "more images alone would not do, as a verdict takes 3 seeds;" in found
 
 
+def test_groups_are_not_called_images():
+    grouped = had(3, 40, grouped=True)
+    assert "3 seeds, 40 groups of test images" in verdict_sentence("cam", decide(grouped), grouped)
+    sentence = settling_sentence(Settling(None, 90, None), grouped)
+    assert "test on about 90 groups of images in all (50 more)" in sentence
+
+
 def test_what_nothing_settles():
-    found = settling_sentence(Settling(None, None, None), 3, 300)
+    found = settling_sentence(Settling(None, None, None), had(3, 300))
     assert found == "No affordable number of seeds and images would settle it."

@@ -73,7 +73,7 @@ def scale(comparison: Comparison) -> str:
     last = ", of each run's last checkpoint" if trained else ""  # else detections from elsewhere
     text = f"AP is AP50:95 in points (0-100){images}{last}."
     if comparison.groups is not None:
-        text += f' A sentence\'s "images" are {comparison.groups}.'
+        text += f" Drawn again and again are not single images but {comparison.groups}."
     return text
 
 

@@ -34,7 +34,8 @@ class Resamples:
     def test_set(self) -> TestSet:
         """What the verdict must know of the images."""
         truth = self.truth
-        return TestSet(self.units, truth.class_names, images_of_classes(truth).tolist())
+        counts = images_of_classes(truth).tolist()
+        return TestSet(self.units, truth.class_names, counts, grouped=self.groups is not None)
 
 
 def draw_resamples(truth: Truth, terms: Terms, groups: str | None = None) -> Resamples:

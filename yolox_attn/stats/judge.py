@@ -145,6 +145,7 @@ def judge(
         rest = evidence(
             each.paired, p, family=1 if side.control else len(family), alpha=terms.alpha
         )
+        rest = replace(rest, grouped=test.grouped)
         known = _judgement(side.name, each, rest, terms)
         others = explore(baseline, side, test)
         judged[side.name] = replace(known, p_holm=shown, exploratory=others)
@@ -222,7 +223,7 @@ def _settling(found: Evidence, word: Word, noise: Noise | None, terms: Terms) ->
         return "Train at least 3 seeds of both sides: what one seed is worth is not known yet."
     question = Question(found.difference, terms.sesoi, terms.alpha, found.family)
     plan = settle(question, noise, found.seeds, found.images)
-    return settling_sentence(plan, found.seeds, found.images)
+    return settling_sentence(plan, found)
 
 
 def _detectable(noise: Noise | None, found: Evidence, terms: Terms) -> float | None:

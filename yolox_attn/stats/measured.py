@@ -47,13 +47,14 @@ class TestSet:
     """The images that judge.
 
     Args:
-        images: how many, or how many groups where groups are resampled.
+        images: how many, or how many groups where `grouped`: whole groups are resampled.
         class_names: K of them; class_images: on how many images each has an object.
     """
 
     images: int
     class_names: Sequence[str]
     class_images: Sequence[int]
+    grouped: bool = False
 
     __test__ = False  # pytest: not a test case
 

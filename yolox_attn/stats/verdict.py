@@ -37,7 +37,7 @@ class Evidence:
         interval: of confidence 1 - alpha, unadjusted.
         narrow: of confidence 1 - 2 alpha, for equivalence.
         p_value: adjusted by Holm over the family.
-        seeds, images: behind it; images counts groups where groups were resampled.
+        seeds, images: behind it; with `grouped`, images counts groups of images.
         family: how many variants the p value is adjusted for.
         identical: both sides are the same on every seed and every resample.
         alpha: the share of studies without an effect that may say helps or hurts.
@@ -52,6 +52,7 @@ class Evidence:
     family: int = 1
     identical: bool = False
     alpha: float = 0.05
+    grouped: bool = False
 
     def __post_init__(self) -> None:
         numbers = (self.difference, self.p_value, *self.interval, *self.narrow)

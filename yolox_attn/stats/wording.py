@@ -37,20 +37,21 @@ def verdict_sentence(name: str, verdict: Verdict, found: Evidence, *, sesoi: flo
     return f"{name} {verdict.word.value}{_how_much(verdict, sesoi)}: {_numbers(found)}."
 
 
-def settling_sentence(settling: Settling, seeds: int, images: int) -> str:
+def settling_sentence(settling: Settling, found: Evidence) -> str:
     """One sentence on what would settle an open case: numbers in all, and how many more that is.
 
     Args:
         settling: from `settle`.
-        seeds: that the study had.
-        images: that it had.
+        found: what the study had.
     """
+    seeds, images = found.seeds, found.images
+    unit = "groups of images" if found.grouped else "images"
     more_seeds, more_images = settling.both or (settling.seeds, settling.images)
     ways = []
     if more_seeds is not None:
         ways.append(f"train about {more_seeds} seeds a side in all ({more_seeds - seeds} more)")
     if more_images is not None:
-        ways.append(f"test on about {more_images} images in all ({more_images - images} more)")
+        ways.append(f"test on about {more_images} {unit} in all ({more_images - images} more)")
     if not ways:
         return "No affordable number of seeds and images would settle it."
     joint = " and " if settling.both else ", or "
@@ -100,7 +101,8 @@ def _p(found: Evidence) -> str:
 
 
 def _size(found: Evidence) -> str:
-    return f"{_count(found.seeds)}, {found.images} test images"
+    unit = "groups of test images" if found.grouped else "test images"
+    return f"{_count(found.seeds)}, {found.images} {unit}"
 
 
 def _count(seeds: int) -> str:
