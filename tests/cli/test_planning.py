@@ -94,11 +94,13 @@ def test_each_variant_is_timed_where_the_user_says(
 
     monkeypatch.setattr(planning, "probe", timed)
     monkeypatch.setattr(planning, "usable_cores", lambda: 4)
+    monkeypatch.setattr(planning.os, "getloadavg", lambda: (4.5, 0, 0), raising=False)
     words.remove("--no-probe")
     assert main([*words, "--device", "cpu", "--threads", "2"]) == 0
     assert asked == [("base", "val", "cpu"), ("base_cam", "val", "cpu")]
     out, err = capsys.readouterr()
     assert "time: about 6.0 hours on cpu (a run 60 minutes); with --max-parallel 2 about 3.0" in out
+    assert "note: the machine was busy (load 4.5): alone the runs take less time" in out
     assert "timing base_cam (2 of 2) ..." in err
     assert read_plan(Path("s")).expected["seconds"] == 6 * 3600
 
@@ -175,9 +177,10 @@ def test_half_precision_off_cuda_is_refused_before_hours(
 
 
 def test_a_folder_with_a_plan_is_left_alone(
-    words: list[str], capsys: pytest.CaptureFixture[str]
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(words) == 0
+    monkeypatch.setattr(planning, "make_plan", None)  # it is refused before anything is built
     before = Path("s/plan.json").read_bytes()
     assert main(words) == 2
     assert "s/plan.json is there already" in capsys.readouterr().err

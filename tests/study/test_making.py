@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from loguru import logger
 from planned import make_request, with_test_split, write_exp
 
 from yolox_attn.core.checkpoint import file_hash
@@ -65,14 +66,17 @@ def save_weights(base: str, data: Path, path: Path) -> None:
 
 
 def test_fresh_blocks_on_pretrained_weights_are_told_once(
-    plan: Plan, base: str, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    plan: Plan, base: str, drawn: Path, tmp_path: Path
 ) -> None:
+    logged: list[str] = []
+    sink = logger.add(logged.append)
     path = str(tmp_path / "w.pth")
     save_weights(base, drawn, Path(path))
     (told,) = plan(checkpoint=path, variants=("cam", "eca")).remarks
     assert "attention_init identity" in told
     assert plan(checkpoint=path, overrides=("attention_init", "identity")).remarks == ()
-    assert capsys.readouterr().err == ""  # and not by each model that is built
+    logger.remove(sink)
+    assert logged == []  # and not by each model that is built
 
 
 def test_too_few_seeds_are_told(plan: Plan) -> None:

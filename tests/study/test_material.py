@@ -31,14 +31,17 @@ def test_each_split_can_judge(data: Path) -> None:
     assert look(data, "test").truth == (data / TEST).resolve()
 
 
-def test_groups_by_key_and_by_file(data: Path, tmp_path: Path) -> None:
+def test_groups_by_key_and_by_file(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = look(data, "test", groups="scene")
     assert (found.groups, found.units) == ("scene", 3)
     images = json.loads((data / VAL).read_text())["images"]
     rows = [f"{image['file_name']},{number % 2}" for number, image in enumerate(images)]
     table = tmp_path / "groups.csv"
     table.write_text("\n".join(["image,group", *rows]))
-    found = look(data, groups=str(table))
+    monkeypatch.chdir(tmp_path)
+    found = look(data, groups="groups.csv")
     assert (found.groups, found.units) == (str(table.resolve()), 2)
 
 

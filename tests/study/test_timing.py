@@ -1,8 +1,9 @@
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from planned import write_exp
+from planned import with_test_split, write_exp
 
 from yolox_attn.study import timing
 from yolox_attn.study.entries import planned_variants
@@ -26,15 +27,23 @@ def test_what_is_timed_is_what_the_run_will_do(
     cam: PlannedVariant, training: Training, tmp_path: Path
 ) -> None:
     folder = tmp_path / "nothing"
+    training = replace(training, overrides=("eval_interval", "1"))
     found = measure(cam, training, "val", "cpu", str(folder))
     assert found.steps == 4 * 3  # epochs, and steps of 12 images by 4
-    assert found.images == 1 * 5  # evaluated after the last epoch
+    assert found.images == 4 * 5  # evaluated after each epoch
     assert 0 < found.step < 5
     assert 0 < found.image < 5
     assert found.startup > 0
     assert (found.memory or 0) > 1e8
     assert found.device.startswith("cpu")
     assert not folder.exists()
+
+
+def test_the_test_split_is_evaluated_once_more(
+    cam: PlannedVariant, drawn: Path, tmp_path: Path
+) -> None:
+    training = Training(str(with_test_split(drawn, tmp_path / "data")), batch_size=4)
+    assert measure(cam, training, "test", "cpu", str(tmp_path)).images == 5 + 5
 
 
 def test_accumulated_batches_are_fewer_and_longer_steps(

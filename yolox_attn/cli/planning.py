@@ -1,6 +1,7 @@
 """`study plan` and `study noise`: what they take, check, time, write and say."""
 
 import argparse
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ def plan_study(name: str, words: list[str]) -> int:
     device = pick_device(args.device)
     if args.probe:
         precision_dtype(request.training.precision, device)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     made = make_plan(request)
     probes = _probes(made, args.device) if args.probe else {}
     plan = replace(made.plan, expected=expected(made.plan, probes, sd))
@@ -38,6 +40,8 @@ def plan_study(name: str, words: list[str]) -> int:
     cpu = device.type == "cpu"
     room = usable_cores() // plan.training.threads if cpu else len(devices_for_runs(args.device))
     lines += plan_lines(made, probes, sd, room)
+    if args.probe and load > usable_cores():
+        lines += [f"note: the machine was busy (load {load:.1f}): alone the runs take less time"]
     lines += ["", f"plan: {path}, sha256 {plan.hash}", *next_lines(args.study, plan)]
     print("\n".join(lines))  # noqa: T201 - the product
     return 0

@@ -22,7 +22,7 @@ def evaluations(max_epoch: int, first_plain: int, interval: int) -> int:
         interval: epochs between two evaluations.
     """
     plain = range(first_plain + 1, max_epoch + 1)
-    return len({max_epoch, *range(interval, max_epoch + 1, interval), *plain})
+    return len({*range(interval, max_epoch + 1, interval), *plain})
 
 
 def wall_time(seconds: Sequence[float], parallel: int) -> float:

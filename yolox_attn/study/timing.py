@@ -21,7 +21,7 @@ from yolox_attn.study.members import build_exp
 from yolox_attn.study.plan import PlannedVariant, Training
 from yolox_attn.study.probe import Probe
 
-BUDGET = 2.0  # seconds for each thing that is timed; one step is always done
+BUDGET = 1.0  # seconds for each thing that is timed; one step is always done
 Size = tuple[int, int]
 
 
