@@ -102,10 +102,8 @@ def test_one_experiment_by_two_names_is_refused(base: str, tmp_path: Path) -> No
 
 def test_blocks_of_ones_own_are_not_taken_for_each_other(base: str, tmp_path: Path) -> None:
     """Two partials have one name, whatever they call."""
-    line = (
-        "import functools, yolox_attn.blocks as b; self.attention = functools.partial(b.ECA, b={})"
-    )
-    files = [write_exp(tmp_path, f"mine{number}", line.format(number)) for number in (1, 2)]
+    line = "import functools, yolox_attn.blocks as b; self.attention = functools.partial(b.ECA)"
+    files = [write_exp(tmp_path, name, line) for name in ("mine", "yours")]
     assert check_members(members(base, *files)) == []
 
 
