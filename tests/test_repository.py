@@ -27,7 +27,6 @@ COVERED_ELSEWHERE = {  # a module without a test file of its own name -> where i
     "evaluators/results.py": "evaluators/test_coco.py: the results of planted detections",
     "evaluators/rules.py": "evaluators/test_predict.py: the rules decide what predict keeps",
     "exp/evaluation.py": "cli/test_eval.py: what the command prints and writes",
-    "report/files.py": "report/test_tables.py: the same tables, written and read back",
     "report/notes.py": "report/test_comparison.py: the notes of a comparison",
 }
 

@@ -3,7 +3,15 @@
 import re
 from collections.abc import Sequence
 
-from yolox_attn.report.cells import NONE, confidence, filled, main_columns, signed
+from yolox_attn.report.cells import (
+    NONE,
+    Columns,
+    confidence,
+    cost_columns,
+    filled,
+    main_columns,
+    signed,
+)
 from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.document import Grid
 from yolox_attn.report.findings import caption
@@ -19,6 +27,7 @@ SPECIAL = {
     "±": r"$\pm$",
     **{sign: f"\\{sign}" for sign in "_%&#${}"},
 }
+TEXTS = ("variant", "verdict", "class")  # columns of words
 ANY = re.compile("|".join(map(re.escape, SPECIAL)))
 MINUS = re.compile(r"(?<![\w.\-])-(?=[.\d])")  # before a number that it belongs to
 RANGE = re.compile(r"(?<=\d)-(?=[.\d])")
@@ -26,14 +35,16 @@ UNIT = re.compile(r"(?<=\d) (?=\\%)")  # between a number and its per cent sign
 
 
 def as_latex(comparison: Comparison) -> str:
-    """Return the main table, and one of the classes if any were compared.
+    """Return the table of results, that of the cost, and one of the classes if any were compared.
 
-    The first line is a comment with the plan's hash.
+    Each fits the width of a page of two columns. The first line is a comment with the plan's hash.
     """
-    heads, rows = filled(main_columns(comparison), comparison.variants)
-    align = "".join("l" if head in ("variant", "verdict") else "r" for head in heads)
-    main = _table(Grid(heads, rows, align), _caption(comparison, heads), "main")
-    texts = [_origin(comparison), main]
+    columns, costs = main_columns(comparison), cost_columns(comparison)
+    results = _grid({head: columns[head] for head in columns if head not in costs}, comparison)
+    texts = [_origin(comparison), _table(results, _caption(comparison, results.headers), "main")]
+    cost = _grid({"variant": columns["variant"], **costs}, comparison)
+    if len(cost.headers) > 1:
+        texts.append(_table(cost, _inline(caption(comparison, cost.headers)), "cost"))
     classes = _classes(comparison)
     if classes is not None:
         texts.append(_table(classes, _caption_of_classes(comparison), "classes"))
@@ -48,6 +59,11 @@ def escape(text: str) -> str:
 def number(text: str) -> str:
     """Return a cell's text, escaped, with real minus signs and en dashes between numbers."""
     return RANGE.sub("--", MINUS.sub("$-$", escape(text)))
+
+
+def _grid(columns: Columns, comparison: Comparison) -> Grid:
+    heads, rows = filled(columns, comparison.variants)
+    return Grid(heads, rows, "".join("l" if head in TEXTS else "r" for head in heads))
 
 
 def _origin(comparison: Comparison) -> str:
@@ -82,7 +98,7 @@ def _table(grid: Grid, text: str, label: str) -> str:
 def _line(cells: Sequence[str], heads: Sequence[str]) -> str:
     """A row; names are taken as they are, and only numbers get another kind of dash."""
     shown = [
-        escape(cell) if head in ("variant", "class", "verdict") else number(cell)
+        escape(cell) if head in TEXTS else number(cell)
         for cell, head in zip(cells, heads, strict=True)
     ]
     row = " & ".join(UNIT.sub(r"\\,", text) for text in shown)
@@ -96,7 +112,11 @@ def _caption(comparison: Comparison, heads: Sequence[str]) -> str:
         parts.append(f"Holm's family: {', '.join(comparison.family)}.")
     if comparison.judged() and comparison.plan is None:
         parts.append("Not planned before the runs: exploratory.")
-    return UNIT.sub(r"\\,", escape(" ".join(parts)))
+    return _inline(" ".join(parts))
+
+
+def _inline(text: str) -> str:
+    return UNIT.sub(r"\\,", escape(text))
 
 
 def _classes(comparison: Comparison) -> Grid | None:
