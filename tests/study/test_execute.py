@@ -275,6 +275,10 @@ def test_a_file_that_changes_meanwhile_stops_the_study(tmp_path: Path) -> None:
         wait_for(lambda: (folder / "latest_ckpt.pth").exists())
         (tmp_path / "truth.json").write_text("{ }")
         (tmp_path / "runs" / KEYS[1] / "go").touch()
+        try:
+            wait_for(lambda: not held(folder))
+        finally:
+            (folder / "go").touch()  # so that a failure does not wait for ever
 
     (tmp_path / "runs" / KEYS[1]).mkdir(parents=True)
     thread = threading.Thread(target=change)

@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -29,6 +30,18 @@ def test_a_run_gets_the_plan_s_threads_and_a_log_that_begins_with_its_command(
     attempt = attempt_of(life)
     assert (attempt.variant, attempt.seed, attempt.work) == ("yolox_demo", 0, "train")
     assert (attempt.code, attempt.error, attempt.started) == (0, None, life.started)
+
+
+def test_ctrl_c_does_not_reach_a_run_by_itself(tmp_path: Path) -> None:
+    """It has a session of its own: the terminal signals only who started it."""
+    plan = make_study(tmp_path)
+    job = jobs(plan, tmp_path)[0]
+    life = begin(plan, job, "cpu", fake_command(tmp_path, {job.key: "wait"}))
+    try:
+        assert os.getsid(life.process.pid) == life.process.pid
+    finally:
+        life.process.kill()
+        life.process.wait(timeout=20)
 
 
 def test_the_error_of_an_attempt_is_its_own(tmp_path: Path) -> None:
