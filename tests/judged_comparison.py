@@ -81,7 +81,7 @@ def judged_comparison(seeds: int = 5, *, images: int = 300) -> Comparison:
         dropped=(
             Dropped("yolox_nano_eca", 7, "failed: epoch 3, iteration 9: gradients not finite"),
         ),
-        seed_noise=SeedNoise(5, 0.0045, (0.0027, 0.013), 5, 0.0107, 14),
+        seed_noise=SeedNoise(5, 0.0045, (0.0027, 0.013), 5, images, 0.0107, 14),
         data={"dir": "data/cells", "val_ann": "val.json", "val_sha256": "ab" * 32, "classes": 3},
         software={"python": "3.11.2", "torch": "2.15.0", "yolox": "0.3.0"},
         hardware={"device": "cpu", "cpu": "a chip", "threads": "1"},

@@ -1,10 +1,12 @@
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from planned import make_plan
 
 from yolox_attn import report as reports
 from yolox_attn.cli import study
@@ -62,6 +64,8 @@ def test_report_prints_the_table_and_tells_the_rest_beside_it(
 ) -> None:
     import yolox_attn.study.reporting  # noqa: F401 - stays the real one, but for one function
 
+    plan = make_plan()
+    standing_in("plan", "read_plan", plan)
     calls = standing_in("reporting", "report_study", "a comparison")
     monkeypatch.setattr(reports, "as_text", lambda comparison: f"table of {comparison}")
     words = ["report", "s", "-o", "out", "--no-latency", "--repeats", "5", "--device", "cpu"]
@@ -71,6 +75,10 @@ def test_report_prints_the_table_and_tells_the_rest_beside_it(
     assert (look.output, look.latency, look.repeats, look.device) == (Path("out"), False, 5, "cpu")
     tell("measuring ...")
     assert capsys.readouterr() == ("table of a comparison\n", "measuring ...\n")
+    standing_in("plan", "read_plan", replace(plan, variants=plan.variants[:1]))
+    assert main(["report", "s"]) == 0
+    said = capsys.readouterr().out
+    assert "python tools/study.py add NEW s/runs/yolox_demo/seed*" in said
 
 
 def test_add_prints_a_line_a_run(

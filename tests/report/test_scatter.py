@@ -58,8 +58,9 @@ def test_one_seed_has_no_detectable_effect() -> None:
 
 def test_the_baselines_own_noise() -> None:
     (text,) = scatter.floor(FIVE).parts
-    assert text.startswith("5 runs that differ in nothing but their seed scatter by 0.45 AP ")
+    assert text.startswith("5 runs of yolox_nano scatter by 0.45 AP ")
     assert text.endswith("1.07 AP four times in five; to find 0.50 AP takes 14 seeds a side.")
+    assert "5 seeds a side on 300 images find" in text
     noise = replace(FIVE.seed_noise, needed=None)
     (text,) = scatter.floor(replace(FIVE, seed_noise=noise)).parts
     assert text.endswith("; no affordable number of seeds finds 0.50 AP.")

@@ -67,6 +67,7 @@ def test_what_the_plan_file_keeps() -> None:
     assert kept["runs"] == 12
     assert kept["seconds_of_a_run"] == {"yolox_demo": 3600.0}
     assert kept["seconds"] == 3 * 3600.0
+    assert kept["memory"] == 2**31
     assert kept["detectable"] == pytest.approx(4.6, abs=0.1)  # two blocks share alpha
     nothing = expected(plan, {}, None)
     assert (nothing["seconds"], nothing["detectable"], nothing["device"]) == (None, None, None)

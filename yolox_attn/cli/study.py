@@ -45,7 +45,12 @@ def run(words: Words) -> int:
     """Run what is missing."""
     parser = _parser("run", "Run what is missing of STUDY; may be stopped and repeated.")
     add = parser.add_argument
-    add("--max-parallel", type=int, metavar="N", help="runs at a time; default: one, or one a GPU")
+    add(
+        "--max-parallel",
+        type=int,
+        metavar="N",
+        help="runs at a time; default: one a GPU, or what cores and memory allow",
+    )
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     add("--retry", action="store_true", help="run again what has failed")
     args = parser.parse_args(words)
@@ -79,10 +84,14 @@ def report(words: Words) -> int:
     if args.repeats < 2:
         raise InputError(f"--repeats {args.repeats}: at least 2, a spread is taken of them")
     from yolox_attn.report import as_text
+    from yolox_attn.study.onward import after_report
+    from yolox_attn.study.plan import read_plan
     from yolox_attn.study.reporting import Look, report_study
 
     look = Look(args.output, args.latency, args.device, args.repeats)
     _say(as_text(report_study(args.study, look, _tell)))
+    for line in after_report(args.study, read_plan(args.study)):
+        _say(line)
     return 0
 
 

@@ -60,9 +60,6 @@ def judge_runs(
     Raises:
         InputError: the truth is not the file that judged the runs, or cannot be read or grouped.
     """
-    if len(comparison.variants) == 1:
-        noise = seed_noise(comparison.variants[0].runs, request.terms)
-        return replace(comparison, terms=request.terms, seed_noise=noise)
     if not any(run.detections.is_file() for run in runs):
         return noted(comparison, "No verdict: no run has kept its detections (detections.json).")
     path = find_truth(runs, request.truth)
@@ -78,7 +75,11 @@ def judge_runs(
     measured, dropped = measure_runs(_paired(comparison, runs), drawn, progress or _silent)
     comparison = replace(comparison, dropped=(*comparison.dropped, *dropped))
     notes = [*map(_left_out, dropped), *strangers(measured)]
-    return with_verdicts(noted(comparison, *notes), measured, drawn, request.terms)
+    comparison = noted(comparison, *notes)
+    if len(comparison.variants) > 1:
+        return with_verdicts(comparison, measured, drawn, request.terms)
+    noise = seed_noise(measured.get(comparison.baseline, {}), drawn.test_set, request.terms)
+    return replace(comparison, terms=request.terms, groups=drawn.groups, seed_noise=noise)
 
 
 def measure_runs(
@@ -98,16 +99,17 @@ def measure_runs(
 
 
 def _paired(comparison: Comparison, runs: Sequence[Run]) -> list[Run]:
-    """Return the runs that have a partner, the baseline's first, in the comparison's order."""
+    """Return the runs that are measured, in the comparison's order.
+
+    All of the baseline, which show its noise; of the others those that have a partner there.
+    """
     seeds: Mapping[str, set[int]] = {
         each.name: {run.seed for run in each.runs if run.seed is not None}
         for each in comparison.variants
     }
     base = comparison.baseline
-    others = set().union(*(found for name, found in seeds.items() if name != base))
-    wanted = {name: others if name == base else seeds[base] for name in seeds}
     order = list(seeds)
-    chosen = [run for run in runs if run.record.seed in wanted[run.name] & seeds[run.name]]
+    chosen = [run for run in runs if run.record.seed in seeds[base]]
     return sorted(chosen, key=lambda run: (order.index(run.name), run.record.seed))
 
 

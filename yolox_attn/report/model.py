@@ -106,8 +106,9 @@ class SeedNoise:
 
     Args:
         sd: standard deviation of AP over `runs` runs; interval: its 95 % chi-square limits.
-        detectable: true effect found four times in five with `seeds` seeds, before any pair is
-            known: paired differences are taken to scatter by sqrt(2) sd.
+        detectable: true effect found four times in five with `seeds` seeds on `images` images (or
+            groups), before any pair is known: differences are taken to scatter by sqrt(2) sd, and
+            by what the images add to two such runs.
         needed: seeds that find the smallest effect worth having; None where no number does.
     """
 
@@ -115,6 +116,7 @@ class SeedNoise:
     sd: float
     interval: tuple[float, float]
     seeds: int
+    images: int
     detectable: float
     needed: int | None
 

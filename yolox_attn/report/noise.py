@@ -1,33 +1,39 @@
-"""The noise of seeds alone: how much the baseline moves when nothing but its seed changes."""
+"""The noise before any pair is known: how much the baseline moves by its seed alone (A/A)."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-from yolox_attn.report.model import RunResult, SeedNoise
-from yolox_attn.stats.judge import Terms, fraction
-from yolox_attn.stats.noise import noise_floor, sd_interval, seeds_only
+import numpy as np
+
+from yolox_attn.report.model import SeedNoise
+from yolox_attn.stats.judge import PRIMARY, Terms, fraction
+from yolox_attn.stats.measured import Measured, TestSet
+from yolox_attn.stats.noise import baseline_noise, sd_interval
 from yolox_attn.stats.power import detectable_effect, seeds_needed
 
 
-def seed_noise(runs: Sequence[RunResult], terms: Terms) -> SeedNoise | None:
-    """Return the baseline's noise of seeds and what a study of as many seeds could see.
+def seed_noise(runs: Mapping[int, Measured], test: TestSet, terms: Terms) -> SeedNoise | None:
+    """Return the baseline's noise and what a study of as many seeds on these images could see.
 
     Args:
-        runs: the baseline's; None comes back for fewer than two with an AP.
+        runs: the baseline's, by seed; None comes back for fewer than two.
+        test: the images that they were measured on.
         terms: of the study; one variant is planned for, without Holm's adjustment.
     """
-    points = [100 * ap for run in runs if (ap := run.figures["AP"]) is not None]
-    if len(points) < 2:
+    if len(runs) < 2:
         return None
+    points = [run.figures[PRIMARY] for run in runs.values()]
+    replicates = np.stack([run.resampled[PRIMARY] for run in runs.values()], axis=1)
+    noise = baseline_noise(points, replicates, test.images)
     sd = statistics.stdev(points)
     lower, upper = sd_interval(sd, len(points))
-    noise = seeds_only(noise_floor(points))
-    detectable = detectable_effect(noise, seeds=len(points), alpha=terms.alpha)
+    detectable = detectable_effect(noise, seeds=len(points), images=test.images, alpha=terms.alpha)
     return SeedNoise(
         runs=len(points),
         sd=fraction(sd),
         interval=(fraction(lower), fraction(upper)),
         seeds=len(points),
+        images=test.images,
         detectable=fraction(detectable),
-        needed=seeds_needed(terms.sesoi, noise, alpha=terms.alpha),
+        needed=seeds_needed(terms.sesoi, noise, images=test.images, alpha=terms.alpha),
     )

@@ -49,11 +49,12 @@ def floor(comparison: Comparison) -> Section:
     if found is None:
         return Section(title, ())
     lower, upper = (size(end) for end in found.interval)
+    unit = "images" if comparison.groups is None else "groups of images"
     text = (
-        f"{found.runs} runs that differ in nothing but their seed scatter by {size(found.sd)} AP "
+        f"{found.runs} runs of {comparison.baseline} scatter by {size(found.sd)} AP "
         f"(standard deviation; its 95 % limits are {lower} and {upper}). If pairing by seed brings "
-        f"nothing, {found.seeds} seeds a side find a true effect of {size(found.detectable)} AP "
-        "four times in five"
+        f"nothing, {found.seeds} seeds a side on {found.images} {unit} find a true effect of "
+        f"{size(found.detectable)} AP four times in five"
     )
     if comparison.terms is None:
         return Section(title, (f"{text}.",))

@@ -49,7 +49,7 @@ def with_verdicts(
         terms=terms,
         family=tuple(name for name, each in judged.items() if each and each.p_holm is not None),
         groups=drawn.groups,
-        seed_noise=seed_noise(comparison.variants[0].runs, terms),
+        seed_noise=seed_noise(sides[0].runs, drawn.test_set, terms),
     )
 
 

@@ -13,9 +13,14 @@ def next_lines(folder: Path, plan: Plan) -> list[str]:
     """Say what to type next; after a study of the noise alone, also how to go on with its runs."""
     place = shlex.quote(str(folder))
     lines = ["next:", f"  {STUDY} run {place}", f"  {STUDY} report {place}"]
+    return [*lines, *after_report(folder, plan)]
+
+
+def after_report(folder: Path, plan: Plan) -> list[str]:
+    """Say how a study of the noise goes on; nothing where the study has blocks."""
     if len(plan.variants) > 1:
-        return lines
-    return [*lines, "then, to go on with these runs as the baseline:", *go_on(folder, plan)]
+        return []
+    return ["then, to go on with these runs as the baseline:", *go_on(folder, plan)]
 
 
 def go_on(folder: Path, plan: Plan) -> list[str]:

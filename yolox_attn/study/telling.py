@@ -134,6 +134,7 @@ def expected(plan: Plan, probes: Probes, sd: float | None) -> dict[str, Any]:
         "runs": many * len(plan.variants),
         "seconds_of_a_run": seconds,
         "seconds": round(many * sum(seconds.values()), 1) if known else None,
+        "memory": max((each.memory for each in known.values() if each.memory), default=None),
         "device": next(iter(known.values())).device if known else None,
         "paired_sd": sd,
         "detectable": effect,
