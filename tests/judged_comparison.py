@@ -15,7 +15,8 @@ from yolox_attn.report.comparison import (
     SeedNoise,
     Variant,
 )
-from yolox_attn.stats.judge import Terms, judge
+from yolox_attn.stats.judge import judge
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.stats.measured import Measured, Side, TestSet
 from yolox_attn.stats.weighted import FIGURES
 

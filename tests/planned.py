@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.study.asked import Request
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
 

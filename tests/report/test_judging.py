@@ -23,7 +23,8 @@ from yolox_attn.report import Comparison, Request, Run, compare, find_runs, judg
 from yolox_attn.report.comparison import Variant
 from yolox_attn.stats.detections import read_detections
 from yolox_attn.stats.engines import best_engine
-from yolox_attn.stats.judge import Judgement, Terms, judge
+from yolox_attn.stats.judge import judge
+from yolox_attn.stats.judgement import Judgement, Terms
 from yolox_attn.stats.measured import Side, TestSet, images_of_classes, measure
 from yolox_attn.stats.resample import image_weights
 from yolox_attn.stats.truth import read_truth

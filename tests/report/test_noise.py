@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from yolox_attn.report.noise import seed_noise
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.stats.measured import Measured, TestSet
 
 TEST = TestSet(300, ("cell",), (300,))

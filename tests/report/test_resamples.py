@@ -6,7 +6,7 @@ from judged_runs import IMAGES, VIDEOS, draw_truth
 
 from yolox_attn.errors import InputError
 from yolox_attn.report.resamples import draw_resamples
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.stats.resample import image_weights
 from yolox_attn.stats.truth import truth_from
 

@@ -7,7 +7,7 @@ from judged_runs import draw_truth
 from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.resamples import draw_resamples
 from yolox_attn.report.verdicts import strangers, with_verdicts
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.stats.measured import Measured
 from yolox_attn.stats.truth import truth_from
 

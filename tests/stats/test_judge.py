@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.judge import Judgement, Terms, fraction, judge
+from yolox_attn.stats.judge import judge
+from yolox_attn.stats.judgement import Judgement, Terms
 from yolox_attn.stats.measured import Measured, Side, TestSet
 from yolox_attn.stats.multiple import holm
 from yolox_attn.stats.paired import p_value, two_component
@@ -232,21 +233,3 @@ def test_an_ap_that_is_undefined_names_its_run():
     runs = {**side.runs, 2: run(float("nan"), noise("images", 2.0))}
     with pytest.raises(InputError, match=r"^AP of cam, seed 2, is undefined: .* no object"):
         judged(Side("cam", runs))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "says"),
-    [
-        ({"sesoi": 0.0}, "0"),
-        ({"alpha": 0.5}, "alpha"),
-        ({"alpha": 0.0}, "alpha"),
-        ({"replicates": 99}, "99 resamples are too few, give at least 100"),
-    ],
-)
-def test_terms_that_make_no_sense_are_refused(wrong, says):
-    with pytest.raises(InputError, match=says):
-        Terms(**wrong)
-
-
-def test_a_fraction_is_a_hundredth_of_a_point():
-    assert fraction(50.0) == 0.5

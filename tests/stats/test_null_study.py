@@ -8,7 +8,7 @@ import pytest
 
 from yolox_attn.errors import InputError
 from yolox_attn.stats.binomial import clopper_pearson
-from yolox_attn.stats.judge import Judgement
+from yolox_attn.stats.judgement import Judgement
 from yolox_attn.stats.null_study import (
     DRAWINGS,
     Drawing,

@@ -1,7 +1,7 @@
 import pytest
 
 from yolox_attn.core.plan import Plan, describe_plan
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.study.forecast import (
     detectable,
     duration,

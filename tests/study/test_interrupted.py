@@ -14,7 +14,7 @@ from planned import with_test_split
 from yolox_attn.core.checkpoint import file_hash
 from yolox_attn.data.drawn import drawn_set
 from yolox_attn.runs import read_metrics, read_record
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.study.adding import add_runs
 from yolox_attn.study.execute import run_study
 from yolox_attn.study.jobs import Job, jobs, state_of

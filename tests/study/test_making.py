@@ -12,7 +12,7 @@ from planned import make_request, with_test_split, write_exp
 from yolox_attn.core.checkpoint import file_hash
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp, use_data
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.study.making import Made, make_plan
 from yolox_attn.study.plan import read_plan, write_plan
 

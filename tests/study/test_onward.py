@@ -6,7 +6,7 @@ import pytest
 from planned import make_plan
 
 from yolox_attn.cli.planning import make_parser, make_request
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.study.onward import next_lines
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
 

@@ -6,7 +6,7 @@ import pytest
 from planned import make_plan
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.study.plan import read_plan, write_plan
 
 

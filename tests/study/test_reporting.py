@@ -13,7 +13,7 @@ from run_folders import write_run  # noqa: F401 - a fixture
 from yolox_attn.core.checkpoint import file_hash
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, read_comparison
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.study.plan import Plan, PlannedVariant, Training, write_plan
 from yolox_attn.study.reporting import Look, collect, report_study
 

@@ -21,7 +21,7 @@ from yolox_attn.report import (
     measure_latency,
     write_comparison,
 )
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 
 TERMS = ("sesoi", "alpha", "replicates")
 JUDGING = (*TERMS, "truth", "groups")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from yolox_attn.device import devices_for_runs, pick_device, precision_dtype, usable_cores
 from yolox_attn.errors import InputError
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.study.asked import Request
 from yolox_attn.study.floor import paired_sd
 from yolox_attn.study.making import Made, make_plan

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from yolox_attn.report.comparison import Comparison, Variant
-from yolox_attn.stats.judge import Ends, Judgement
+from yolox_attn.stats.judgement import Ends, Judgement
 from yolox_attn.stats.wording import points
 
 NONE = "-"  # a number that does not exist; the baseline's cells of what is judged are empty

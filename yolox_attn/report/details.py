@@ -17,7 +17,7 @@ from yolox_attn.report.cells import (
 from yolox_attn.report.comparison import Comparison, Variant
 from yolox_attn.report.document import Bullets, Grid, Part, Section
 from yolox_attn.report.explored import exploratory
-from yolox_attn.stats.judge import Judgement
+from yolox_attn.stats.judgement import Judgement
 
 __all__ = ["built", "controls", "cost", "exploratory", "secondary"]
 

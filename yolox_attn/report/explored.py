@@ -3,7 +3,8 @@
 from yolox_attn.report.cells import NONE, Columns, filled, mean, p_text, signed, span
 from yolox_attn.report.comparison import FIGURES, Comparison
 from yolox_attn.report.document import Grid, Part, Section
-from yolox_attn.stats.explore import LEAST_IMAGES, Exploratory
+from yolox_attn.stats.explore import LEAST_IMAGES
+from yolox_attn.stats.judgement import Exploratory
 
 
 def exploratory(comparison: Comparison) -> Section:

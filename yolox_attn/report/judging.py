@@ -16,7 +16,7 @@ from yolox_attn.report.resamples import Resamples, draw_resamples, measure_file
 from yolox_attn.report.truths import find_truth, named_truth
 from yolox_attn.report.verdicts import noted, strangers, with_verdicts
 from yolox_attn.stats.engines import best_engine
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.stats.measured import Measured
 from yolox_attn.stats.truth import read_truth
 

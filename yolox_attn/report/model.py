@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from yolox_attn.cost import Latency
-from yolox_attn.stats.judge import Judgement, Terms
+from yolox_attn.stats.judgement import Judgement, Terms
 
 FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 Figures = dict[str, float | None]  # fractions; None where the data have no such object

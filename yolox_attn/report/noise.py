@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from yolox_attn.report.model import SeedNoise
-from yolox_attn.stats.judge import PRIMARY, Terms, fraction
+from yolox_attn.stats.judgement import PRIMARY, Terms, fraction
 from yolox_attn.stats.measured import Measured, TestSet
 from yolox_attn.stats.noise import baseline_noise, sd_interval
 from yolox_attn.stats.power import detectable_effect, seeds_needed

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolox_attn.stats.detections import read_detections
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.stats.matches import match
 from yolox_attn.stats.measured import Measured, TestSet, images_of_classes, measure_matches
 from yolox_attn.stats.resample import groups_from_csv, groups_from_key, image_weights

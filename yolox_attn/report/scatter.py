@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from yolox_attn.report.cells import Columns, filled, of_judgement, size
 from yolox_attn.report.comparison import Comparison, Variant
 from yolox_attn.report.document import Grid, Section
-from yolox_attn.stats.judge import Judgement
+from yolox_attn.stats.judgement import Judgement
 
 MOSTLY = 2 / 3  # of the variance: then one source of noise is the one to buy against
 ADVICE = {

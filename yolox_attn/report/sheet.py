@@ -6,7 +6,7 @@ import statistics
 from typing import Any
 
 from yolox_attn.report.comparison import FIGURES, Comparison, Variant
-from yolox_attn.stats.judge import Ends, Judgement
+from yolox_attn.stats.judgement import Ends, Judgement
 
 ENDS = ("interval", "narrow", "crossed", "checkpoints")
 FRACTIONS = ("difference", "seed_error", "image_error", "detectable")

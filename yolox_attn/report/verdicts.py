@@ -10,7 +10,8 @@ from yolox_attn.report.means import difference
 from yolox_attn.report.model import Comparison, Variant
 from yolox_attn.report.noise import seed_noise
 from yolox_attn.report.resamples import Resamples
-from yolox_attn.stats.judge import Judgement, Terms, judge
+from yolox_attn.stats.judge import judge
+from yolox_attn.stats.judgement import Judgement, Terms
 from yolox_attn.stats.measured import Measured, Side
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from yolox_attn.stats.judgement import PRIMARY, Ends, Exploratory, fraction
 from yolox_attn.stats.measured import Measured, Side, TestSet
 from yolox_attn.stats.multiple import benjamini_hochberg
 from yolox_attn.stats.paired import Floats, image_error, interval, p_value, two_component
@@ -13,28 +14,6 @@ from yolox_attn.stats.weighted import FIGURES
 
 LEAST_IMAGES = 30  # a class on fewer images gets its difference and nothing more
 LEAST_SHARE = 0.95  # of the resamples must show the class or the size
-PRIMARY = "AP"
-Ends = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Exploratory:
-    """Variant minus baseline in one figure or one class, as fractions.
-
-    Args:
-        kind: "figure" or "class"; name: of it.
-        difference: mean over the seeds; None where either side has no such AP.
-        interval: 95 %, two-component, unadjusted; None where too little is known for one.
-        p_adjusted: by Benjamini and Hochberg over the variant's figures, or its classes.
-        images: that show the class; None for a figure.
-    """
-
-    kind: str
-    name: str
-    difference: float | None
-    interval: Ends | None
-    p_adjusted: float | None
-    images: int | None
 
 
 @dataclass(frozen=True)
@@ -70,7 +49,7 @@ def _class(place: int, ours: Sequence[Measured], theirs: Sequence[Measured], tes
     ]
     if test.class_images[place] < LEAST_IMAGES:
         mean = float(np.mean(values))
-        return _Raw(mean / 100 if math.isfinite(mean) else None)
+        return _Raw(fraction(mean) if math.isfinite(mean) else None)
     table = [
         a.class_resampled[:, place] - b.class_resampled[:, place]
         for a, b in zip(ours, theirs, strict=True)
@@ -81,13 +60,13 @@ def _class(place: int, ours: Sequence[Measured], theirs: Sequence[Measured], tes
 def _raw(values: Sequence[float], table: Sequence[Floats], images: int) -> _Raw:
     if not np.isfinite(values).all():
         return _Raw(None)
-    mean = float(np.mean(values)) / 100
+    mean = fraction(float(np.mean(values)))
     replicates = np.stack(table, axis=1)
     shown = np.isfinite(replicates).all(axis=1)
     if len(values) < 2 or shown.mean() < LEAST_SHARE:
         return _Raw(mean)
     paired = two_component(values, image_error(replicates[shown]), images)
-    lower, upper = (float(end) / 100 for end in interval(paired))
+    lower, upper = (fraction(float(end)) for end in interval(paired))
     if not math.isfinite(lower):
         return _Raw(mean)
     return _Raw(mean, (lower, upper), float(p_value(paired)))

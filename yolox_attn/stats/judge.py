@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from yolox_attn.errors import InputError
 from yolox_attn.stats.binomial import superiority
 from yolox_attn.stats.crossed import crossed_interval
-from yolox_attn.stats.equivalence import equivalence_p, require_margin
-from yolox_attn.stats.explore import Exploratory, explore
+from yolox_attn.stats.equivalence import equivalence_p
+from yolox_attn.stats.explore import explore
+from yolox_attn.stats.judgement import PRIMARY, Ends, Judgement, Terms, fraction
 from yolox_attn.stats.measured import Side, TestSet, require_defined
 from yolox_attn.stats.multiple import holm
 from yolox_attn.stats.noise import Noise, measured_noise
@@ -23,7 +23,6 @@ from yolox_attn.stats.paired import (
     image_error,
     image_interval,
     p_value,
-    require_share,
     two_component,
 )
 from yolox_attn.stats.power import detectable_effect
@@ -31,82 +30,6 @@ from yolox_attn.stats.settle import Question, settle
 from yolox_attn.stats.signflip import MAX_SEEDS, MIN_SEEDS, sign_flip_p
 from yolox_attn.stats.verdict import Evidence, Word, decide, evidence
 from yolox_attn.stats.wording import settling_sentence, verdict_sentence
-
-PRIMARY = "AP"
-Ends = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What is agreed on before any number is seen.
-
-    Args:
-        sesoi: the smallest effect worth having, AP points.
-        alpha: the share of studies without an effect that may say helps or hurts.
-        replicates: resamples of the test images.
-        seed: of the resamples, the same for every run.
-    """
-
-    sesoi: float = 0.5
-    alpha: float = 0.05
-    replicates: int = 2000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        require_margin(self.sesoi)
-        require_share(2 * self.alpha, "alpha, twice")
-        if self.replicates < 100:
-            raise InputError(f"{self.replicates} resamples are too few, give at least 100")
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """The verdict on one variant; differences and errors as fractions, None where unknown.
-
-    Args:
-        word, amount: the verdict's, as `Word` and `Amount` have them.
-        sentence: the verdict in one sentence.
-        settling: what would settle an open case, in one sentence.
-        seeds: those that both sides have; differences: variant minus baseline of each.
-        difference: their mean.
-        interval: of confidence 1 - alpha, two-component, unadjusted; narrow: of 1 - 2 alpha.
-        seed_error, image_error: the two parts of the standard error; freedom: of both together.
-        p_value: of "no difference"; p_holm: adjusted over the family, None outside of it.
-        p_equivalence: of "the difference is at least the smallest effect worth having".
-        probability: P(B > A), its exact interval, the seeds won and tied.
-        crossed: percentile interval of the crossed bootstrap of seeds and images.
-        sign_flip: exact p over seeds, from 6 seeds on.
-        checkpoints: interval of these very checkpoints on new images; it says nothing of the block.
-        noise: standard deviations of one seed's difference by source.
-        detectable: the true effect that a study of this size finds four times in five.
-        exploratory: the other figures, and the classes.
-    """
-
-    word: str
-    amount: str | None
-    sentence: str
-    settling: str | None
-    seeds: tuple[int, ...]
-    differences: tuple[float, ...]
-    difference: float
-    interval: Ends | None
-    narrow: Ends | None
-    seed_error: float | None
-    image_error: float
-    freedom: float | None
-    p_value: float
-    p_holm: float | None
-    p_equivalence: float
-    probability: float
-    probability_interval: Ends
-    wins: int
-    ties: int
-    crossed: Ends
-    sign_flip: float | None
-    checkpoints: Ends
-    noise: dict[str, float] | None
-    detectable: float | None
-    exploratory: tuple[Exploratory, ...]
 
 
 @dataclass(frozen=True)
@@ -241,11 +164,6 @@ def _parts(noise: Noise) -> dict[str, float]:
         "seed": fraction(noise.seed),
         "seed_image": fraction(noise.seed_image),
     }
-
-
-def fraction(points: float) -> float:
-    """Return AP points as a fraction."""
-    return points / 100
 
 
 def _known(points: float) -> float | None:

@@ -14,7 +14,8 @@ from scipy import stats
 
 from yolox_attn.errors import InputError
 from yolox_attn.stats.drawn_boxes import draw_detections, draw_truth
-from yolox_attn.stats.judge import Judgement, Terms, judge
+from yolox_attn.stats.judge import judge
+from yolox_attn.stats.judgement import Judgement, Terms
 from yolox_attn.stats.measured import Measured, Side, TestSet, images_of_classes, measure
 from yolox_attn.stats.resample import image_weights
 from yolox_attn.stats.simulation import Tally

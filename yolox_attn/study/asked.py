@@ -7,7 +7,7 @@ from pathlib import Path
 
 from yolox_attn.core.checkpoint import file_hash
 from yolox_attn.errors import InputError
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.study.plan import SPLITS, Training
 
 # A study sets these itself: they are what its runs differ in.

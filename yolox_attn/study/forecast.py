@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.stats.noise import seeds_only
 from yolox_attn.stats.power import detectable_effect, seeds_needed
 

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 from yolox_attn.study.plan import Plan, Training
 
 STUDY = "python tools/study.py"

@@ -9,7 +9,7 @@ from typing import Any
 
 from yolox_attn.errors import InputError
 from yolox_attn.runs import write_text
-from yolox_attn.stats.judge import Terms
+from yolox_attn.stats.judgement import Terms
 
 PLAN_NAME = "plan.json"
 SCHEMA = 1

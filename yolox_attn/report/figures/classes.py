@@ -18,7 +18,7 @@ from yolox_attn.report.figures.canvas import (
     signed_ticks,
     styles,
 )
-from yolox_attn.stats.explore import Exploratory
+from yolox_attn.stats.judgement import Exploratory
 
 MOST = 20  # classes; beyond that only the largest differences
 STEP = 7.0  # points, of one variant's line

@@ -20,7 +20,7 @@ from yolox_attn.report.figures.canvas import (
     signed_ticks,
     spread,
 )
-from yolox_attn.stats.judge import Judgement, Terms
+from yolox_attn.stats.judgement import Judgement, Terms
 from yolox_attn.stats.verdict import Word
 from yolox_attn.stats.wording import points as signed
 
