@@ -106,6 +106,16 @@ def test_how_a_run_starts(tmp_path: Path, state: str | None, saved: bool, how: s
     assert how_to_start(job) == how
 
 
+def test_a_run_that_cannot_be_read_gets_no_command(tmp_path: Path) -> None:
+    """Whatever the command, it could overwrite a finished run."""
+    job = first(tmp_path, plan := make_study(tmp_path))
+    job.folder.mkdir(parents=True)
+    (job.folder / "run.json").write_text('{"schema": 99}')
+    for ask in (work_of, how_to_start, lambda job: next_command(plan, job, "cpu")):
+        with pytest.raises(InputError, match="schema 99"):
+            ask(job)
+
+
 def test_a_failed_resuming_starts_anew_only_without_a_sound_checkpoint(tmp_path: Path) -> None:
     plan = make_study(tmp_path)
     attempt = Attempt("yolox_demo", 0, "train", "then", "now", 2, "no data")

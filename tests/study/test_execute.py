@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -152,6 +153,27 @@ def test_a_failed_run_is_recorded_and_the_others_run(
     assert states(tmp_path) == ["finished"] * 6
     assert len(events(tmp_path)) == len(before) + 2
     assert log.read_text().count("fake_run.py") == 2  # each attempt below its command
+
+
+@pytest.mark.parametrize("retry", [False, True])
+def test_a_run_that_cannot_be_read_is_never_taken_up(
+    tmp_path: Path, retry: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = make_study(tmp_path)
+    assert run(tmp_path) == 0
+    own, added, *_ = jobs(plan, tmp_path)
+    newer = own.folder / "run.json"
+    newer.write_text('{"schema": 99}')
+    entry = {"folder": str(added.folder), "record_sha256": "of another record"}
+    (tmp_path / "added.json").write_text(json.dumps({added.key: entry}))
+    before = events(tmp_path), (added.folder / "run.json").read_bytes()
+    capsys.readouterr()
+    assert run(tmp_path, retry=retry) == 1
+    assert (events(tmp_path), (added.folder / "run.json").read_bytes()) == before
+    assert newer.read_text() == '{"schema": 99}'
+    told = capsys.readouterr().err
+    assert "unreadable: yolox_demo seed 0: " in told
+    assert "--retry" not in told
 
 
 @pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT] * 3])

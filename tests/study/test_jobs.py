@@ -103,12 +103,38 @@ def test_a_resuming_that_failed_is_a_failure(first: Callable[..., Job]) -> None:
     assert (state_of(job), reason_of(job)) == ("finished", "")
 
 
-def test_a_record_that_cannot_be_read_is_a_failure(first: Callable[..., Job]) -> None:
+@pytest.mark.parametrize(
+    ("content", "told"), [("{", "cannot be read as JSON"), ('{"schema": 99}', "schema 99; this v")]
+)
+def test_a_record_that_cannot_be_read_is_no_failure(
+    first: Callable[..., Job], content: str, told: str
+) -> None:
+    job = first(2, "an older attempt")
+    job.folder.mkdir(parents=True)
+    (job.folder / "run.json").write_text(content)
+    assert state_of(job) == "unreadable"
+    assert told in reason_of(job)
+
+
+def test_a_record_that_the_disk_does_not_give_is_there_all_the_same(
+    first: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(job := first())
+
+    def refuse(_: Path) -> None:
+        raise PermissionError("not for you")
+
+    monkeypatch.setattr("yolox_attn.study.jobs.read_record", refuse)
+    assert (state_of(job), "not for you" in reason_of(job)) == ("unreadable", True)
+
+
+def test_a_record_whose_link_leads_nowhere_is_there_all_the_same(
+    first: Callable[..., Job],
+) -> None:
     job = first()
     job.folder.mkdir(parents=True)
-    (job.folder / "run.json").write_text("{")
-    assert state_of(job) == "failed"
-    assert "cannot be read as JSON" in reason_of(job)
+    (job.folder / "run.json").symlink_to("gone.json")
+    assert state_of(job) == "unreadable"
 
 
 def test_the_test_split_is_part_of_the_run(tmp_path: Path) -> None:
@@ -136,7 +162,7 @@ def test_an_added_run_is_where_it_was_made_until_it_changes(
     assert record is not None
     assert record.name == "yolox_demo"
     write_record(folder, make_record("by_hand", 0, 0.5))
-    assert state_of(job) == "failed"
+    assert state_of(job) == "unreadable"
     assert reason_of(job) == f"{folder} was changed after it was added to the study"
 
 

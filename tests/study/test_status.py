@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -68,10 +69,25 @@ def test_a_broken_evaluation_is_told(tmp_path: Path, content: str) -> None:
         (["finished", "running"], "wait for what is running"),
         (["failed", "missing"], "study.py run S"),
         (["trained", "killed"], "study.py run S"),
+        (["finished", "unreadable"], "put right what cannot be read (see above), then"),
+        (["failed", "unreadable", "missing"], "put right what cannot be read (see above), then"),
     ],
 )
 def test_the_next_step(states: list[str], told: str) -> None:
     assert told in next_step(Path("S"), states)
+
+
+def test_what_cannot_be_read_is_not_to_be_retried(tmp_path: Path) -> None:
+    own, added, *_ = jobs(make_study(tmp_path), tmp_path)
+    own.folder.mkdir(parents=True)
+    (own.folder / "run.json").write_text('{"schema": 99}')
+    entry = {"folder": str(tmp_path / "gone"), "record_sha256": "ab"}
+    (tmp_path / "added.json").write_text(json.dumps({added.key: entry}))
+    text = status_text(tmp_path)
+    assert "0 of 6 runs finished, 2 unreadable, 4 missing" in text
+    assert f"schema 1; mend it, or move {own.folder} away to train the run anew" in text
+    assert f"put it back as it was, or take {added.key} out of the study's added.json" in text
+    assert "--retry" not in text
 
 
 def test_asking_changes_nothing(tmp_path: Path) -> None:

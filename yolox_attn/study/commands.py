@@ -14,11 +14,12 @@ SAVE_MINUTES = 15  # the most that a killed run has to do again
 
 
 def work_of(job: Job) -> str:
-    """Return what an unfinished run needs next: "train" or "evaluate"."""
-    try:
-        record = record_of(job)
-    except InputError:
-        return "train"
+    """Return what an unfinished run needs next: "train" or "evaluate".
+
+    Raises:
+        InputError: as `record_of`; there may be a finished run, which nothing must overwrite.
+    """
+    record = record_of(job)
     trained = record is not None and record.state == "finished"
     return "evaluate" if trained and job.evaluation is not None else "train"
 
@@ -52,11 +53,11 @@ def how_to_start(job: Job) -> str:
 
     One that failed starts anew, unless it was its resuming that failed, for a reason that is not
     in its checkpoints.
+
+    Raises:
+        InputError: as `record_of`; there may be a finished run, which nothing must overwrite.
     """
-    try:
-        record = record_of(job)
-    except InputError:
-        return "--overwrite"
+    record = record_of(job)
     if record is None:
         return ""
     if record.state not in RESUMABLE or not any(job.folder.glob("*_ckpt.pth")):

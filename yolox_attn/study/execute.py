@@ -12,7 +12,7 @@ from types import FrameType
 from yolox_attn.errors import Interrupted
 from yolox_attn.runs import hold
 from yolox_attn.study.commands import check_unchanged, next_command, work_of
-from yolox_attn.study.jobs import UNFINISHED, Job, jobs, state_of
+from yolox_attn.study.jobs import FAULTY, UNFINISHED, Job, jobs, state_of
 from yolox_attn.study.ledger import record_attempt
 from yolox_attn.study.lives import Command, Life, attempt_of, begin
 from yolox_attn.study.plan import Plan, read_plan
@@ -35,8 +35,9 @@ def run_study(
 ) -> int:
     """Run what the study in `folder` has not finished; return the exit code.
 
-    0: all is finished. 1: a run failed; the others were run all the same. 75: stopped by SIGTERM
-    or Ctrl-C, or a run was stopped by others or is still theirs: to be called again.
+    0: all is finished. 1: a run failed or cannot be read; the others were run all the same. 75:
+    stopped by SIGTERM or Ctrl-C, or a run was stopped by others or is still theirs: to be called
+    again.
 
     Args:
         folder: of the study.
@@ -99,7 +100,7 @@ class Execution:
             tell(line)
         stopped = f"stopped ({self.stopped_by}): " if self.stopped_by else ""
         tell(f"{stopped}{count_states(states)}; next: {next_step(self.folder, states)}")
-        if self.stopped_by is None and "failed" in states:
+        if self.stopped_by is None and not set(FAULTY).isdisjoint(states):
             return 1
         return 0 if set(states) == {"finished"} else Interrupted.CODE
 

@@ -16,9 +16,11 @@ from yolox_attn.study.plan import Plan, PlannedVariant
 
 RUNS, LOGS = "runs", "logs"  # folders of a study
 ADDED_NAME = "added.json"
-# A run that failed stays so until it is retried; these go on by themselves.
+# A run that failed stays so until it is retried, one that cannot be read until somebody mends it:
+# it may be finished. These go on by themselves.
 RESUMABLE = ("interrupted", "killed")
 UNFINISHED = ("missing", "trained", *RESUMABLE)
+FAULTY = ("failed", "unreadable")
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,14 @@ def record_of(job: Job) -> RunRecord | None:
         InputError: it cannot be read, or the run was added and is another by now.
     """
     path = job.folder / RECORD_NAME
-    if job.added_sha256 is None and not path.is_file():
-        return None
-    record = read_record(job.folder)
-    if job.added_sha256 is not None and file_hash(path) != job.added_sha256:
-        raise InputError(f"{job.folder} was changed after it was added to the study")
+    try:
+        if job.added_sha256 is None and not (path.exists() or path.is_symlink()):
+            return None
+        record = read_record(job.folder)
+        if job.added_sha256 is not None and file_hash(path) != job.added_sha256:
+            raise InputError(f"{job.folder} was changed after it was added to the study")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
     return replace(record, name=job.variant.name)
 
 
@@ -146,11 +151,13 @@ def state_of(job: Job) -> str:
     "missing", "running" (a process, of this study or another, holds it), "interrupted" and
     "killed" (both go on with what was saved), "trained" (the test split is not evaluated yet),
     "finished", or "failed": what its record says, or how its last process here ended.
+    "unreadable": there is a record, or an added run, which cannot be read or is another by now; it
+    may well be a finished run, so nothing is ever started in its place.
     """
     try:
         record = record_of(job)
     except InputError:
-        return "failed"
+        return "unreadable"
     if record is None:
         state = "running" if held(job.folder) else "missing"
     elif record.state == "finished":
@@ -161,8 +168,8 @@ def state_of(job: Job) -> str:
 
 
 def reason_of(job: Job) -> str:
-    """Say why a run failed, in one line; "" if it did not."""
-    if state_of(job) != "failed":
+    """Say why a run failed or cannot be read, in one line; "" for any other."""
+    if state_of(job) not in FAULTY:
         return ""
     try:
         record = record_of(job)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from yolox_attn.errors import InputError
 from yolox_attn.runs import RunRecord
 from yolox_attn.study.forecast import duration, wall_time
-from yolox_attn.study.jobs import Job, reason_of, record_of, state_of
+from yolox_attn.study.jobs import FAULTY, Job, reason_of, record_of, state_of
 from yolox_attn.study.plan import Plan
 from yolox_attn.study.status import cell
 
-ENDED = ("finished", "failed")
+ENDED = ("finished", *FAULTY)
 
 
 def start_line(job: Job, work: str, *, resumed: bool) -> str:
@@ -46,8 +46,8 @@ def end_line(plan: Plan, job: Job, every: Sequence[Job], slots: int) -> str:
 def _ending(job: Job, state: str) -> str:
     """Return "finished: AP 41.2, 92 seconds", "failed: reason", "killed after 3 of 10 epochs"."""
     record = _record(job)
-    if state == "failed":
-        return f"failed: {reason_of(job)}"
+    if state in FAULTY:
+        return f"{state}: {reason_of(job)}"
     if state == "finished" and record is not None:
         return f"finished: {cell(job, state)}, {duration(record.seconds)}"
     return cell(job, state)

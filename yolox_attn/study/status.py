@@ -8,10 +8,10 @@ from pathlib import Path
 from tabulate import tabulate
 
 from yolox_attn.errors import InputError
-from yolox_attn.study.jobs import Job, figures_of, jobs, reason_of, record_of, state_of
+from yolox_attn.study.jobs import ADDED_NAME, Job, figures_of, jobs, reason_of, record_of, state_of
 from yolox_attn.study.plan import Plan, read_plan
 
-STATES = ("trained", "running", "interrupted", "killed", "failed", "missing")
+STATES = ("trained", "running", "interrupted", "killed", "failed", "unreadable", "missing")
 TOOL = "python tools/study.py"
 
 
@@ -44,11 +44,13 @@ def count_states(states: Sequence[str]) -> str:
 
 
 def problem_lines(every: Sequence[Job], states: Sequence[str]) -> list[str]:
-    """Name each run that failed, and each that finished but cannot be judged, with the reason."""
+    """Name each run that failed, or cannot be read, or cannot be judged, with the reason."""
     lines = []
     for job, state in zip(every, states, strict=True):
         if state == "failed":
             lines.append(f"failed: {job.title}: {reason_of(job)}; log: {job.log}")
+        elif state == "unreadable":
+            lines.append(f"unreadable: {job.title}: {reason_of(job)}; {_remedy(job)}")
         elif state == "finished" and (fault := unjudgeable(job)):
             lines.append(f"note: {job.title} {fault}: the report will leave it out")
     return lines
@@ -68,6 +70,8 @@ def unjudgeable(job: Job) -> str | None:
 def next_step(folder: Path, states: Sequence[str]) -> str:
     """Return what to type next."""
     place = shlex.quote(str(folder))
+    if "unreadable" in states:  # it may be finished: nothing here may lead to its being overwritten
+        return f"put right what cannot be read (see above), then {TOOL} run {place}"
     if set(states) == {"finished"}:
         return f"{TOOL} report {place}"
     if set(states) <= {"finished", "failed"}:
@@ -75,6 +79,12 @@ def next_step(folder: Path, states: Sequence[str]) -> str:
     if set(states) <= {"finished", "failed", "running"}:
         return f"wait for what is running, then {TOOL} run {place}"
     return f"{TOOL} run {place}"
+
+
+def _remedy(job: Job) -> str:
+    if job.added_sha256 is not None:
+        return f"put it back as it was, or take {job.key} out of the study's {ADDED_NAME}"
+    return f"mend it, or move {job.folder} away to train the run anew"
 
 
 def cell(job: Job, state: str) -> str:
