@@ -58,7 +58,7 @@ def test_a_column_in_which_nothing_stands_is_left_out() -> None:
 def test_a_controls_p_is_its_own_and_in_brackets() -> None:
     assert cells.holm_p(PLACEBO.judgement) == "(0.413)"
     assert cells.holm_p(judged(p_holm=0.0304)) == "0.030"
-    assert cells.holm_p(judged(seed_error=None)) == "-"
+    assert cells.holm_p(judged(seeds=(0, 1))) == "-"
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_each_column_of_the_caption_is_in_the_table(seeds: int) -> None:
     assert [each.split(": ")[0] for each in caption.split("; ")] == [
         head for head in table.headers if head not in ("variant", "runs", "verdict", "params (M)")
     ]
-    assert ("Holm p" in table.headers) == (seeds > 1)
+    assert ("Holm p" in table.headers) == (seeds > 2)
 
 
 def test_seed_by_seed_the_pairs_stand_in_their_columns() -> None:
@@ -88,3 +88,9 @@ def test_seed_by_seed_the_pairs_stand_in_their_columns() -> None:
         "mean",
     ]
     assert grid(findings.seeds(both)).rows[0][1:] == ["+1.00", "-", "-2.00", "-", "-", "-0.50"]
+
+
+def test_a_study_that_is_not_finished_says_so_before_anything_else() -> None:
+    waiting = replace(FIVE, pending=3)
+    assert "INTERIM: 3 planned runs are still to come." in str(findings.verdicts(waiting).parts)
+    assert "INTERIM" not in str(findings.verdicts(FIVE).parts)

@@ -69,3 +69,7 @@ def test_the_facts_are_what_the_verdicts_speak_of() -> None:
     ]
     grouped = replace(judged, groups="120 groups by video")
     assert facts(grouped)[2] == "120 groups by video"
+
+
+def test_the_headline_of_an_unfinished_study_is_no_result() -> None:
+    assert headline(replace(judged_comparison(), pending=1)).startswith("Interim, not a result: Of")

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pytest
 from judged_comparison import judged_comparison
 
 from yolox_attn.report import origins
@@ -60,3 +61,18 @@ def test_intervals_are_said_to_be_unadjusted_and_the_comparisons_notes_come_last
 def test_a_family_of_one_is_not_adjusted() -> None:
     (bullets,) = origins.notes(replace(FIVE, family=("yolox_nano_cam",))).parts
     assert bullets.items[1].startswith("p values are unadjusted: the family is yolox_nano_cam;")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "seed_error", "warned"), [(3, 0.003, True), (3, 0.001, False), (5, 0.003, False)]
+)
+def test_three_seeds_that_are_the_noise_are_warned_of(
+    seeds: int, seed_error: float, warned: bool
+) -> None:
+    comparison = judged_comparison(seeds)
+    cam = comparison.variants[1]
+    assert cam.judgement is not None
+    found = replace(cam.judgement, seed_error=seed_error, image_error=0.001)
+    only = replace(comparison, variants=(comparison.variants[0], replace(cam, judgement=found)))
+    (bullets,) = origins.notes(only).parts
+    assert (origins.FEW_SEEDS in bullets.items) is warned

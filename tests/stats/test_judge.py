@@ -113,11 +113,11 @@ def test_two_seeds_give_an_interval_and_no_verdict():
     found = one([1.4, 1.5])
     assert found.interval is not None
     assert found.interval[0] > 0
-    assert found.p_holm < 0.05
-    assert found.word == "cannot tell"
+    assert found.p_value < 0.05
+    assert (found.p_holm, found.word) == (1.0, "cannot tell")
 
 
-def test_the_family_is_the_variants_without_controls_and_without_the_unpaired():
+def test_the_family_is_all_variants_without_controls_and_with_those_that_have_no_run():
     gains = {"cam": [0.9, 0.8, 0.7], "se": [0.5, 0.9, 0.2], "eca": [0.1, 0.3, -0.2]}
     sides = [variant(name, values) for name, values in gains.items()]
     placebo = variant("placebo", [0.9, 0.8, 0.7], control=True)
@@ -125,10 +125,10 @@ def test_the_family_is_the_variants_without_controls_and_without_the_unpaired():
     found = judged(*sides, placebo, stranger)
     assert list(found) == [*gains, "placebo", "cbam"]
     assert found["cbam"] is None
-    expected = holm([raw_p(values) for values in gains.values()])
-    assert [found[name].p_holm for name in gains] == pytest.approx(expected)
+    expected = holm([*(raw_p(values) for values in gains.values()), 1.0])
+    assert [found[name].p_holm for name in gains] == pytest.approx(expected[:3])
     assert found["placebo"].p_holm is None
-    assert "Holm, 3 variants" in found["cam"].sentence
+    assert "Holm, 4 variants" in found["cam"].sentence
     assert "Holm" not in found["placebo"].sentence
 
 
@@ -145,9 +145,12 @@ def test_holm_decides_over_variants_and_a_control_stands_alone():
 
 
 def test_one_with_too_few_seeds_is_in_the_family_all_the_same():
+    """Its own p, however small, takes no step from the others: it can never be a verdict."""
     gains = [0.5, 0.6, 0.4]
-    found = judged(variant("cam", gains), variant("se", [0.5]))
-    assert found["cam"].p_holm == pytest.approx(2 * raw_p(gains))
+    for few in ([0.5], [0.5, 0.5001]):
+        found = judged(variant("cam", gains), variant("se", few))
+        assert found["cam"].p_holm == pytest.approx(2 * raw_p(gains))
+        assert found["se"].p_holm == 1.0
 
 
 def test_controls_alone_are_judged_too():

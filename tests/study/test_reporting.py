@@ -83,6 +83,36 @@ def test_a_study_is_judged_by_its_plan(planned: Callable[..., Any]) -> None:
     }  # fmt: skip
 
 
+def test_roles_are_the_plans_and_every_planned_block_counts(planned: Callable[..., Any]) -> None:
+    """A control by plan stays one, and a block without a run keeps its step of Holm's."""
+    everything = tuple(f"yolox_s_cam/seed{seed}" for seed in SEEDS)
+    folder, plan = planned(without=everything)
+    roles = dict(zip(BLUR, ("baseline", "variant", "variant"), strict=True))
+    variants = tuple(dataclasses.replace(v, role=roles[v.name]) for v in plan.variants)
+    (folder / "plan.json").unlink()
+    write_plan(folder, dataclasses.replace(plan, variants=variants))
+    comparison = report(folder)
+    assert comparison.family == ("yolox_s_placebo", "yolox_s_cam")
+    assert comparison.pending == 3
+    judged = comparison.judged()[0][1]
+    assert judged.p_holm == pytest.approx(min(1, 2 * judged.p_value))
+
+
+def test_a_run_from_before_the_plan_is_told(planned: Callable[..., Any]) -> None:
+    folder, _ = planned(created="2025-01-01T00:00:00+00:00")  # the runs began in 2026
+    assert not any("before the plan" in note for note in report(folder).notes)
+    change(folder / "runs" / "yolox_s_cam" / "seed1", started="2024-12-31T00:00:00+00:00")
+    (note,) = [each for each in report(folder).notes if "before the plan" in each]
+    assert "yolox_s_cam seed 1" in note
+
+
+def test_a_truth_that_is_gone_is_one_line(planned: Callable[..., Any]) -> None:
+    folder, plan = planned()
+    Path(plan.truth).unlink()
+    with pytest.raises(InputError, match=r"v\.json is not the file"):
+        report(folder)
+
+
 def test_a_missing_run_takes_its_pair_along(planned: Callable[..., Any]) -> None:
     folder, _ = planned(without=("yolox_s_cam/seed1", "yolox_s_placebo/seed2"))
     comparison = report(folder)

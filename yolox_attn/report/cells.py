@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from yolox_attn.report.comparison import Comparison, Variant
 from yolox_attn.stats.judgement import Ends, Judgement
+from yolox_attn.stats.verdict import MIN_SEEDS
 from yolox_attn.stats.wording import points
 
 NONE = "-"  # a number that does not exist; the baseline's cells of what is judged are empty
@@ -88,8 +89,8 @@ def p_text(p: float | None) -> str:
 
 
 def holm_p(found: Judgement) -> str:
-    """The adjusted p; a control's own, unadjusted, in brackets; none from one seed."""
-    if found.seed_error is None:
+    """The adjusted p; a control's own, unadjusted, in brackets; none from too few seeds."""
+    if len(found.seeds) < MIN_SEEDS:
         return NONE
     return f"({p_text(found.p_value)})" if found.p_holm is None else p_text(found.p_holm)
 

@@ -93,8 +93,21 @@ def caption(comparison: Comparison, heads: Sequence[str]) -> str:
     return "; ".join(f"{head}: {meanings[head]}" for head in heads if head in meanings) + "."
 
 
+def interim(comparison: Comparison) -> str:
+    """What stands over the verdicts of a study that is not finished."""
+    runs = (
+        "1 planned run is" if comparison.pending == 1 else f"{comparison.pending} planned runs are"
+    )
+    return (
+        f"INTERIM: {runs} still to come. This is not the study's result: whoever looks now and "
+        "stops when the word pleases is wrong more often than alpha says."
+    )
+
+
 def _warnings(comparison: Comparison) -> list[Part]:
     warnings: list[Part] = []
+    if comparison.pending:
+        warnings.append(interim(comparison))
     if comparison.dropped:
         runs = "1 run is" if len(comparison.dropped) == 1 else f"{len(comparison.dropped)} runs are"
         warnings.append(f"{runs} missing from these numbers, see below.")

@@ -32,6 +32,7 @@ def as_html(comparison: Comparison) -> str:
     return templates.get_template("report.html.j2").render(
         comparison=comparison,
         headline=opening.headline(comparison),
+        interim=findings.interim(comparison),
         facts=opening.facts(comparison),
         scale=findings.scale(comparison),
         verdicts=opening.verdict_lines(comparison),

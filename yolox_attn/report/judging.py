@@ -9,6 +9,7 @@ from pathlib import Path
 from yolox_attn.core.checkpoint import file_hash
 from yolox_attn.errors import InputError
 from yolox_attn.report.collect import Run
+from yolox_attn.report.means import without
 from yolox_attn.report.model import Comparison, Dropped
 from yolox_attn.report.noise import seed_noise
 from yolox_attn.report.protocol import JUDGED_CHECKPOINT
@@ -33,11 +34,13 @@ class Request:
         truth: the annotations that judge; None: those that the runs name.
         groups: key of the truth's image entries, or a path that ends in .csv, of images that
             belong together.
+        planned: variants that were to be compared: they count in Holm's family without a run too.
     """
 
     terms: Terms = field(default_factory=Terms)
     truth: Path | None = None
     groups: str | None = None
+    planned: tuple[str, ...] = ()
 
 
 def judge_runs(
@@ -73,11 +76,10 @@ def judge_runs(
         data={**comparison.data, "truth": str(path), "truth_sha256": file_hash(path)},
     )
     measured, dropped = measure_runs(_paired(comparison, runs), drawn, progress or _silent)
-    comparison = replace(comparison, dropped=(*comparison.dropped, *dropped))
-    notes = [*map(_left_out, dropped), *strangers(measured)]
-    comparison = noted(comparison, *notes)
+    comparison = noted(without(comparison, dropped), *strangers(measured))
     if len(comparison.variants) > 1:
-        return with_verdicts(comparison, measured, drawn, request.terms)
+        terms, planned = request.terms, request.planned
+        return with_verdicts(comparison, measured, drawn, terms, planned)
     noise = seed_noise(measured.get(comparison.baseline, {}), drawn.test_set, request.terms)
     return replace(comparison, terms=request.terms, groups=drawn.groups, seed_noise=noise)
 
@@ -92,7 +94,7 @@ def measure_runs(
     for number, run in enumerate(runs, start=1):
         progress(f"judging {number} of {len(runs)}: {run.title} ({engine})")
         try:
-            measured[run.name][run.record.seed or 0] = _measured(run, drawn)
+            measured[run.name][_seed(run)] = _measured(run, drawn)
         except InputError as error:
             dropped.append(Dropped(run.name, run.record.seed, str(error)))
     return dict(measured), dropped
@@ -146,11 +148,11 @@ def _told(ap: float | None) -> str:
     return "none" if ap is None else f"{ap:.6f}"
 
 
-def _left_out(dropped: Dropped) -> str:
-    return (
-        f"{dropped.name} seed {dropped.seed} is left out of the verdict, and its pair with it: "
-        f"{dropped.why}."
-    )
+def _seed(run: Run) -> int:
+    seed = run.record.seed
+    if seed is None:  # cannot be paired, and is never measured
+        raise InputError(f"{run.folder}: the run has no seed")
+    return seed
 
 
 def _silent(_: str) -> None:

@@ -2,8 +2,17 @@
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
-from yolox_attn.report.model import FIGURES, Difference, Figures, RunResult
+from yolox_attn.report.model import (
+    FIGURES,
+    Comparison,
+    Difference,
+    Dropped,
+    Figures,
+    RunResult,
+    Variant,
+)
 
 
 def mean_figures(runs: Sequence[Figures]) -> Figures:
@@ -18,6 +27,23 @@ def sd_figures(runs: Sequence[Figures]) -> Figures:
         key: _defined(statistics.stdev, values) if several else None
         for key, values in _columns(runs)
     }
+
+
+def without(comparison: Comparison, dropped: Sequence[Dropped]) -> Comparison:
+    """Leave the dropped runs out of every mean; a variant that has no other run keeps its row."""
+    gone = {(each.name, each.seed) for each in dropped}
+    variants = [_kept(variant, gone) for variant in comparison.variants]
+    base = variants[0]
+    beside = [replace(each, difference=difference(each.runs, base.runs)) for each in variants[1:]]
+    return replace(comparison, variants=(base, *beside), dropped=(*comparison.dropped, *dropped))
+
+
+def _kept(variant: Variant, gone: set[tuple[str, int | None]]) -> Variant:
+    runs = tuple(run for run in variant.runs if (variant.name, run.seed) not in gone)
+    if not runs or len(runs) == len(variant.runs):
+        return variant
+    figures = [run.figures for run in runs]
+    return replace(variant, runs=runs, mean=mean_figures(figures), sd=sd_figures(figures))
 
 
 def difference(

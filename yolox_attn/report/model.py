@@ -133,6 +133,7 @@ class Comparison:
         notes: what a reader must know to read the numbers right, a sentence each.
         software, hardware: what all runs share, name -> value; what differs is in the notes.
         commands: that repeat it, a line each.
+        pending: planned runs that are still to come; with any the report is no result yet.
     """
 
     baseline: str
@@ -150,6 +151,7 @@ class Comparison:
     software: dict[str, str] = field(default_factory=dict)
     hardware: dict[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
+    pending: int = 0
 
     def judged(self) -> list[tuple[Variant, Judgement]]:
         """Return the variants with a judgement: blocks first, then controls."""

@@ -51,6 +51,12 @@ def verdict_lines(comparison: Comparison) -> list[Verdict]:
 
 def headline(comparison: Comparison) -> str:
     """All verdicts in one line; of the blocks, for a control is no result."""
+    if comparison.pending:
+        return f"Interim, not a result: {_headline(comparison)}"
+    return _headline(comparison)
+
+
+def _headline(comparison: Comparison) -> str:
     if len(comparison.variants) == 1:
         return _alone(comparison)
     judged = [(each, found) for each, found in comparison.judged() if each.role != "control"]
@@ -70,12 +76,14 @@ def headline(comparison: Comparison) -> str:
 
 def facts(comparison: Comparison) -> list[str]:
     """What the verdicts speak of, a few words each."""
-    most = max((len(found.seeds) for _, found in comparison.judged()), default=0)
+    counts = {len(found.seeds) for _, found in comparison.judged()}
+    least, most = min(counts, default=0), max(counts, default=0)
+    several = f"{most}" if least == most else f"{least} to {most}"
     images = "" if comparison.val_images is None else f"{comparison.val_images:,} test images"
     terms = comparison.terms
     known = [
         f"against {comparison.baseline}",
-        f"{most} seed{'s' if most > 1 else ''} a side" if most else "",
+        f"{several} seed{'s' if most > 1 else ''} a side" if most else "",
         comparison.groups or images,
         f"an effect worth having: {terms.sesoi:g} AP or more" if terms else "",
     ]

@@ -5,6 +5,13 @@ from collections.abc import Mapping
 from yolox_attn.report.cells import confidence
 from yolox_attn.report.comparison import Comparison, Dropped
 from yolox_attn.report.document import Bullets, Code, Section
+from yolox_attn.stats.judgement import Judgement
+from yolox_attn.stats.verdict import MIN_SEEDS
+
+FEW_SEEDS = (
+    "Three seeds that are the larger noise by far: such studies claim an effect where there is "
+    "none in 8 to 10 of 100 cases, not in 5 (docs/statistics.md). Train five."
+)
 
 
 def dropped(comparison: Comparison) -> Section:
@@ -67,6 +74,12 @@ def notes(comparison: Comparison) -> Section:
     return Section("Notes", (Bullets(items),) if items else ())
 
 
+def _few_seeds(found: Judgement) -> bool:
+    """Whether it rests on three seeds that are the larger noise by far."""
+    at_least = found.seed_error is not None and found.seed_error > 2 * found.image_error
+    return len(found.seeds) == MIN_SEEDS and at_least
+
+
 def _rules(comparison: Comparison) -> list[str]:
     family = ", ".join(comparison.family)
     adjusted = (
@@ -77,7 +90,9 @@ def _rules(comparison: Comparison) -> list[str]:
     outside = [each.name for each in comparison.variants if each.role == "control"]
     if outside:
         adjusted += f"; controls stand outside of it: {', '.join(outside)}"
+    few = [FEW_SEEDS] if any(_few_seeds(found) for _, found in comparison.judged()) else []
     return [
+        *few,
         f"Intervals are {confidence(comparison)} two-component t intervals (seeds and test images),"
         " each unadjusted for the number of variants.",
         f"{adjusted}.",

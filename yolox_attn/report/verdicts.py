@@ -20,6 +20,7 @@ def with_verdicts(
     measured: Mapping[str, Mapping[int, Measured]],
     drawn: Resamples,
     terms: Terms,
+    planned: Sequence[str] = (),
 ) -> Comparison:
     """Judge every variant by the runs that were measured.
 
@@ -30,14 +31,18 @@ def with_verdicts(
         measured: variant -> seed -> the run's AP on the images and on the resamples.
         drawn: those resamples.
         terms: of the study.
+        planned: variants that count in Holm's family whether they have a run or not.
     """
+    here = [each.name for each in comparison.variants]
+    absent = [name for name in planned if name not in here]
     sides = [
         Side(each.name, measured.get(each.name, {}), each.role == "control")
         for each in comparison.variants
     ]
     try:
         _require_objects(sides)
-        judged = judge(sides[0], sides[1:], drawn.test_set, terms)
+        others = [*sides[1:], *(Side(name, {}) for name in absent)]
+        judged = judge(sides[0], others, drawn.test_set, terms)
     except InputError as error:
         return noted(comparison, f"No verdict: {error}.")
     if not any(judged.values()):
@@ -48,7 +53,7 @@ def with_verdicts(
         noted(comparison, *(_unpaired(name, comparison.baseline) for name in unpaired)),
         variants=tuple(variants),
         terms=terms,
-        family=tuple(name for name, each in judged.items() if each and each.p_holm is not None),
+        family=tuple(side.name for side in others if not side.control),
         groups=drawn.groups,
         seed_noise=seed_noise(sides[0].runs, drawn.test_set, terms),
     )

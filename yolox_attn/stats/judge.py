@@ -27,8 +27,9 @@ from yolox_attn.stats.paired import (
 )
 from yolox_attn.stats.power import detectable_effect
 from yolox_attn.stats.settle import Question, settle
-from yolox_attn.stats.signflip import MAX_SEEDS, MIN_SEEDS, sign_flip_p
-from yolox_attn.stats.verdict import Evidence, Word, decide, evidence
+from yolox_attn.stats.signflip import MAX_SEEDS, sign_flip_p
+from yolox_attn.stats.signflip import MIN_SEEDS as FLIPPING
+from yolox_attn.stats.verdict import MIN_SEEDS, Evidence, Word, decide, evidence
 from yolox_attn.stats.wording import settling_sentence, verdict_sentence
 
 
@@ -47,16 +48,17 @@ def judge(
 ) -> dict[str, Judgement | None]:
     """Judge every variant against the baseline; None for one that shares no seed with it.
 
-    The family of Holm's adjustment are the variants that are no controls and share a seed, also
-    those with too few seeds for a verdict.
+    The family of Holm's adjustment are all variants that are no controls, also those without a
+    run: whoever leaves one out after looking has looked all the same. One with too few seeds for
+    a verdict takes no step of Holm's from the others: its p counts as 1.
 
     Raises:
         InputError: the AP of a run is undefined, on the images or on a resample.
     """
     found = {side.name: _pair(baseline, side, test.images) for side in variants}
     pairs = {name: each for name, each in found.items() if each is not None}
-    family = [side.name for side in variants if side.name in pairs and not side.control]
-    adjusted = holm([float(p_value(pairs[name].paired)) for name in family])
+    family = [side.name for side in variants if not side.control]
+    adjusted = holm([_p_in_family(pairs.get(name)) for name in family])
     of_family = dict(zip(family, adjusted.tolist(), strict=True))
     judged: dict[str, Judgement | None] = dict.fromkeys(found)
     for side in variants:
@@ -70,9 +72,15 @@ def judge(
         )
         rest = replace(rest, grouped=test.grouped)
         known = _judgement(side.name, each, rest, terms)
-        others = explore(baseline, side, test)
+        others = explore(baseline, side, test, terms.alpha)
         judged[side.name] = replace(known, p_holm=shown, exploratory=others)
     return judged
+
+
+def _p_in_family(pairs: _Pairs | None) -> float:
+    if pairs is None or len(pairs.seeds) < MIN_SEEDS:
+        return 1.0
+    return float(p_value(pairs.paired))
 
 
 def _pair(baseline: Side, side: Side, images: int) -> _Pairs | None:
@@ -98,7 +106,7 @@ def _judgement(name: str, pairs: _Pairs, found: Evidence, terms: Terms) -> Judge
     verdict = decide(found, sesoi=terms.sesoi)
     noise = _noise(pairs)
     wins = superiority(differences, 1 - terms.alpha)
-    several = MIN_SEEDS <= differences.size <= MAX_SEEDS
+    several = FLIPPING <= differences.size <= MAX_SEEDS
     return Judgement(
         word=verdict.word.value,
         amount=None if verdict.amount is None else verdict.amount.value,

@@ -40,7 +40,8 @@ class Exploratory:
     Args:
         kind: "figure" or "class"; name: of it.
         difference: mean over the seeds; None where either side has no such AP.
-        interval: 95 %, two-component, unadjusted; None where too little is known for one.
+        interval: of confidence 1 - alpha, two-component, unadjusted; None where too little is
+            known for one.
         p_adjusted: by Benjamini and Hochberg over the variant's figures, or its classes.
         images: that show the class; None for a figure.
     """

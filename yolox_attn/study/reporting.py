@@ -4,6 +4,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from yolox_attn.study.jobs import Job, jobs, reason_of, state_of
 from yolox_attn.study.plan import PLAN_NAME, Plan, read_plan
 
 REPORT = "report"
+TO_COME = ("missing", "running", "interrupted", "killed", "trained")
 SAME_VERSIONS = ("yolox_attn", "yolox", "torch", "torchvision")  # another one, another experiment
 Tell = Callable[[str], None]
 
@@ -48,13 +50,15 @@ def report_study(folder: Path, look: Look, tell: Tell) -> Comparison:
         InputError: no plan, a truth that has changed, or not one run of the baseline.
     """
     plan = read_plan(folder)
-    if file_hash(Path(plan.truth)) != plan.truth_sha256:
-        raise InputError(f"{plan.truth} is not the file that {folder / PLAN_NAME} was made with")
+    truth = Path(plan.truth)
+    if not truth.is_file() or file_hash(truth) != plan.truth_sha256:
+        raise InputError(f"{truth} is not the file that {folder / PLAN_NAME} was made with")
     runs, dropped = collect(plan, folder)
     if plan.baseline.name not in {run.name for run in runs}:
         raise InputError(f"{folder}: no run of the baseline {plan.baseline.name} to judge by")
-    comparison = compare(runs, baseline=plan.baseline.name, alone=True)
-    request = Request(terms=plan.terms, truth=Path(plan.truth), groups=plan.groups)
+    comparison = _planned(compare(runs, baseline=plan.baseline.name, alone=True), plan)
+    family = tuple(each.name for each in plan.variants if each.role == "variant")
+    request = Request(terms=plan.terms, truth=truth, groups=plan.groups, planned=family)
     comparison = judge_runs(comparison, runs, request, tell)
     if look.latency:
         tell(f"measuring the latency of {len(comparison.variants)} models ...")
@@ -64,7 +68,9 @@ def report_study(folder: Path, look: Look, tell: Tell) -> Comparison:
         comparison,
         plan=_summary(plan, folder),
         dropped=(*dropped, *comparison.dropped),
+        notes=(*_before_the_plan(runs, plan), *comparison.notes),
         commands=commands_of(plan, folder),
+        pending=sum(state_of(job) in TO_COME for job in jobs(plan, folder)),
     )
     written = write_comparison(look.output or folder / REPORT, comparison)
     tell(f"written: {', '.join(map(str, written))}")
@@ -87,6 +93,36 @@ def collect(plan: Plan, folder: Path) -> tuple[list[Run], list[Dropped]]:
         else:
             dropped.append(Dropped(run.name, run.record.seed, why))
     return kept, dropped
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise InputError(f"{text!r} is no time that can be read: {error}") from error
+
+
+def _planned(comparison: Comparison, plan: Plan) -> Comparison:
+    """Take the roles from the plan."""
+    roles = {each.name: each.role for each in plan.variants}
+    variants = (replace(each, role=roles[each.name]) for each in comparison.variants)
+    return replace(comparison, variants=tuple(variants))
+
+
+def _before_the_plan(runs: Sequence[Run], plan: Plan) -> list[str]:
+    """Name the blocks' runs that were there before the plan: it cannot have been made blindly."""
+    made = _time(plan.created)
+    early = [
+        run.title
+        for run in runs
+        if run.name != plan.baseline.name and _time(run.record.started) < made
+    ]
+    if not early:
+        return []
+    return [
+        f"Begun before the plan was made, so that the plan may know their results: "
+        f"{', '.join(early)}. Read the p values as exploratory."
+    ]
 
 
 def commands_of(plan: Plan, folder: Path) -> tuple[str, ...]:
