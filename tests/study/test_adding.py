@@ -10,8 +10,9 @@ from run_folders import make_record
 
 from yolox_attn.core.record import describe_attention, describe_config
 from yolox_attn.errors import InputError
+from yolox_attn.exp import AttentionExp
 from yolox_attn.runs import read_record, write_record
-from yolox_attn.study.adding import add_runs
+from yolox_attn.study.adding import add_runs, mismatch
 from yolox_attn.study.jobs import jobs, state_of
 from yolox_attn.study.members import build_exp
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
@@ -104,6 +105,53 @@ def test_other_options_make_another_block(tmp_path: Path, by_hand: Callable[...,
     write_record(folder, record)
     with pytest.raises(InputError, match="none of the plan's variants"):
         add_runs(tmp_path / "study", [folder])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, None),
+        ({"name": "anything", "device": "cuda:0"}, None),
+        ({"config": {"output_dir": "elsewhere", "patience": 3}}, None),
+        ({"seed": 7}, "it has seed 7; the plan's are 0, 1"),
+        ({"batch_size": 4, "accumulate": 2}, "batch size 4 (planned 8), accumulate 2 (planned 1)"),
+        ({"precision": "fp16"}, "precision fp16 (planned fp32)"),
+        ({"pretrained": {"file": "a", "sha256": "b"}}, "checkpoint b (planned None)"),
+        ({"config": {"max_epoch": 7, "basic_lr_per_img": 1}}, "max_epoch 7 (planned 6)"),
+        ({"attention_init": "identity"}, "attention cam, identity (planned cam)"),
+        ({"attention": {}}, "attention none (planned cam)"),
+    ],
+)
+def test_what_keeps_a_run_from_being_as_planned(
+    plan: Plan, by_hand: Callable[..., Path], changes: dict[str, Any], told: str | None
+) -> None:
+    found = mismatch(read_record(by_hand(**changes)), plan, plan.variants[-1])
+    assert found == told if told is None else told in str(found)
+
+
+def test_other_options_are_told_from_the_planned_ones(
+    plan: Plan, by_hand: Callable[..., Path]
+) -> None:
+    record = read_record(by_hand())
+    record.attention["dark3"]["options"] = {"ratio": 8}
+    told = "attention cam with other options or shapes (planned cam)"
+    assert mismatch(record, plan, plan.variants[-1]) == told
+
+
+def test_a_planned_variant_is_built_once_for_all_its_runs(
+    plan: Plan, by_hand: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[str] = []
+
+    def count(variant: PlannedVariant, training: Training) -> AttentionExp:
+        built.append(variant.name)
+        return build_exp(variant, training)
+
+    monkeypatch.setattr("yolox_attn.study.adding.build_exp", count)
+    variant = dataclasses.replace(plan.variants[-1], name="not_built_yet")
+    records = [read_record(by_hand(seed)) for seed in (0, 1)]
+    assert [mismatch(record, plan, variant) for record in records] == [None, None]
+    assert built == ["not_built_yet"]
 
 
 def test_a_place_is_given_once(tmp_path: Path, plan: Plan, by_hand: Callable[..., Path]) -> None:

@@ -1,8 +1,9 @@
 """Runs made by hand become part of a study: what they are is seen in them, not in their names."""
 
+import functools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from yolox_attn.runs import COSMETIC, DETECTIONS_NAME, RECORD_NAME, RunRecord, h
 from yolox_attn.study.execute import BUSY
 from yolox_attn.study.jobs import ADDED_NAME, Job, jobs, read_added, record_of, state_of
 from yolox_attn.study.members import build_exp
-from yolox_attn.study.plan import Plan, PlannedVariant, read_plan
+from yolox_attn.study.plan import Plan, PlannedVariant, Training, read_plan
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def add_runs(folder: Path, paths: Sequence[Path]) -> list[str]:
     plan = read_plan(folder)
     with hold(folder, busy=BUSY):
         every = jobs(plan, folder)
-        wanted = [_wanted(plan, variant) for variant in plan.variants]
+        wanted = [_wanted(variant, plan.training) for variant in plan.variants]
         added, lines = read_added(folder), []
         for run in find_runs(paths):
             job = _job_of(run, plan, wanted, every)
@@ -60,8 +61,32 @@ def add_runs(folder: Path, paths: Sequence[Path]) -> list[str]:
     return lines
 
 
-def _wanted(plan: Plan, variant: PlannedVariant) -> Wanted:
-    exp = build_exp(variant, plan.training)
+def mismatch(run_record: RunRecord, plan: Plan, variant: PlannedVariant) -> str | None:
+    """Say why a run is no run of the planned variant: what it says was built, and trained how.
+
+    Its name does not matter, and neither does what `COSMETIC` and `HARMLESS` list. None if it is
+    as planned. The variant is built at the first call only.
+
+    Raises:
+        InputError: the planned variant itself cannot be built any more.
+    """
+    wanted = _wanted(variant, plan.training)
+    if not _same_attention(run_record, wanted):
+        return _other_attention(run_record, wanted)
+    if run_record.seed not in plan.seeds:
+        seeds = ", ".join(map(str, plan.seeds))
+        return f"it has seed {run_record.seed}; the plan's are {seeds}"
+    settings = _settings(run_record.config)
+    facts = {key: (settings.get(key), value) for key, value in wanted.settings.items()}
+    facts |= {key: (value, "absent") for key, value in settings.items() if key not in facts}
+    facts |= _training_facts(run_record, plan)
+    differing = [f"{key} {is_} (planned {w})" for key, (is_, w) in facts.items() if is_ != w]
+    return ", ".join(differing) or None
+
+
+@functools.cache
+def _wanted(variant: PlannedVariant, training: Training) -> Wanted:
+    exp = build_exp(variant, training)
     attention = describe_attention(exp, exp.get_model())
     return Wanted(variant, attention, exp.attention_init, _settings(describe_config(exp)))
 
@@ -76,33 +101,19 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
 
 def _job_of(run: Run, plan: Plan, wanted: Sequence[Wanted], every: Sequence[Job]) -> Job:
     """Return the planned run that this one is."""
-    record = run.record
-    planned = _planned(run, wanted)
-    settings = _settings(record.config)
-    facts = {key: (settings.get(key), planned.settings.get(key)) for key in planned.settings}
-    facts |= {key: (value, "absent") for key, value in settings.items() if key not in facts}
-    facts |= _training_facts(record, plan)
-    differing = [f"{key} {is_} (planned {w})" for key, (is_, w) in facts.items() if is_ != w]
-    if differing:
-        raise InputError(f"{run.folder} is not as planned: {', '.join(differing)}")
-    if record.seed not in plan.seeds:
-        seeds = ", ".join(map(str, plan.seeds))
-        raise InputError(f"{run.folder} has seed {record.seed}; the plan's are {seeds}")
+    planned = _planned(run, wanted).variant
+    if why := mismatch(run.record, plan, planned):
+        raise InputError(f"{run.folder} is not as planned: {why}")
     needed = DETECTIONS_NAME if plan.split == "val" else LATEST_NAME
     if not (run.folder / needed).is_file():
         raise InputError(f"{run.folder} has no {needed}, by which the study judges its runs")
-    return next(job for job in every if (job.variant, job.seed) == (planned.variant, record.seed))
+    return next(job for job in every if (job.variant, job.seed) == (planned, run.record.seed))
 
 
 def _planned(run: Run, wanted: Sequence[Wanted]) -> Wanted:
     """Return the variant that was really built; names decide only among the user's own blocks."""
     record = run.record
-    alike = [
-        each
-        for each in wanted
-        if each.attention == record.attention
-        and (not each.attention or each.init == record.attention_init)
-    ]
+    alike = [each for each in wanted if _same_attention(record, each)]
     named = [each for each in alike if each.variant.name == record.name]
     if len(alike) != 1 and len(named) != 1:
         names = ", ".join(each.variant.name for each in wanted)
@@ -111,6 +122,18 @@ def _planned(run: Run, wanted: Sequence[Wanted]) -> Wanted:
             f"{'none' if not alike else 'more than one'} of the plan's variants ({names})"
         )
     return alike[0] if len(alike) == 1 else named[0]
+
+
+def _same_attention(record: RunRecord, wanted: Wanted) -> bool:
+    same_init = not wanted.attention or wanted.init == record.attention_init
+    return wanted.attention == record.attention and same_init
+
+
+def _other_attention(record: RunRecord, wanted: Wanted) -> str:
+    planned = replace(record, attention=wanted.attention, attention_init=wanted.init)
+    found, asked = in_words(record), in_words(planned)
+    how = " with other options or shapes" if found == asked else ""
+    return f"attention {found}{how} (planned {asked})"
 
 
 def _training_facts(record: RunRecord, plan: Plan) -> dict[str, tuple[Any, Any]]:
