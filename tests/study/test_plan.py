@@ -7,6 +7,8 @@ from planned import make_plan
 
 from yolox_attn.errors import InputError
 from yolox_attn.stats.judgement import Terms
+from yolox_attn.study.jobs import ADDED_NAME, RUNS
+from yolox_attn.study.ledger import LEDGER_NAME
 from yolox_attn.study.plan import read_plan, write_plan
 
 
@@ -39,6 +41,14 @@ def test_a_study_keeps_its_plan(tmp_path: Path) -> None:
     write_plan(tmp_path, make_plan())
     with pytest.raises(InputError, match="is there already"):
         write_plan(tmp_path, make_plan(seeds=(5,)))
+
+
+@pytest.mark.parametrize("left", [RUNS, LEDGER_NAME, ADDED_NAME])
+def test_runs_of_another_plan_are_not_taken_over(tmp_path: Path, left: str) -> None:
+    (tmp_path / left).mkdir()
+    with pytest.raises(InputError, match=f"{left}: .* holds runs of another plan; choose another"):
+        write_plan(tmp_path, make_plan())
+    assert not (tmp_path / "plan.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from yolox_attn.runs import write_text
 from yolox_attn.stats.judgement import Terms
 
 PLAN_NAME = "plan.json"
+LEFT = ("runs", "attempts.jsonl", "added.json")  # what a study leaves in its folder
 SCHEMA = 1
 ROLES = ("baseline", "variant", "control")
 SPLITS = ("val", "test")
@@ -113,13 +114,17 @@ def refuse_planned(folder: Path) -> None:
     """Refuse a folder that cannot take a new plan.
 
     Raises:
-        InputError: it is a file, or holds a plan: a study keeps the one that it began with.
+        InputError: it is a file, or holds a plan: a study keeps the one that it began with. Or it
+            holds what another plan's study left there, whose runs would be taken for this one's.
     """
     path = folder / PLAN_NAME
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; a study is a folder")
     if path.exists():
         raise InputError(f"{path} is there already; a study keeps its plan: choose another folder")
+    for name in LEFT:
+        if (left := folder / name).exists():
+            raise InputError(f"{left}: {folder} holds runs of another plan; choose another folder")
 
 
 def read_plan(folder: Path) -> Plan:
