@@ -153,7 +153,7 @@ def test_noise_plans_the_baseline_alone_and_offers_to_go_on(
         (["-b", "0"], "--batch-size 0: at least 1"),
         (["-b", "4", "attention", "se"], "override attention: a study sets it by itself"),
         (["-b", "4", "max_epoch", "5", "--seeds", "3"], "--seeds stands behind an override"),
-        (["-b", "4", "patience", "3"], "patience 3: the split that judges may not stop a run"),
+        (["-b", "4", "patience", "3"], "patience 3: a run that its validation split ends is not"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(

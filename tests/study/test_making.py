@@ -87,11 +87,15 @@ def test_too_few_seeds_are_told(plan: Plan) -> None:
 
 
 def test_the_split_and_the_groups_that_judge(plan: Plan, data: Path) -> None:
-    settings = ("patience", "2")  # of the val split: it is not the one that judges
-    made = plan(on=data, split="test", groups="scene", overrides=settings)
+    made = plan(on=data, split="test", groups="scene")
     assert made.plan.truth == str(data / "annotations/instances_test2017.json")
     assert (made.plan.split, made.plan.groups) == ("test", "scene")
     assert (made.images, made.groups) == (5, 3)
+
+
+def test_no_split_may_cut_a_run_short(plan: Plan, data: Path) -> None:
+    with pytest.raises(InputError, match=r"patience 2: .*; set patience 0$"):
+        plan(on=data, split="test", overrides=("patience", "2"))
 
 
 def test_a_demo_experiment_brings_its_own_data(
@@ -112,7 +116,7 @@ def test_a_demo_experiment_brings_its_own_data(
         ({"overrides": ("max_epoch",)}, "'max_epoch' has no value"),
         ({"overrides": ("test_size", "100,100")}, "test_size (100, 100): height and width"),
         ({"overrides": ("max_epoch", "1")}, "max_epoch 1 leaves no epoch"),
-        ({"overrides": ("patience", "2")}, "patience 2: the split that judges may not stop a run"),
+        ({"overrides": ("patience", "2")}, "patience 2: a run that its validation split ends is"),
         ({"variants": ("camm",)}, "--variants camm: no Exp file"),
         ({"variants": ("cam", "cam")}, "base_cam stands 2 times"),
         ({"groups": "video"}, "5 images have no 'video' in the truth"),

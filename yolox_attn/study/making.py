@@ -45,10 +45,10 @@ def make_plan(request: Request) -> Made:
         members = [build_member(variant, training) for variant in variants]
         remarks = check_members(members)
         exp = build_exp(variants[0], training)
-        if request.split == "val" and exp.patience > 0:
+        if exp.patience > 0:  # whatever the split: the report judges no run that was cut short
             raise InputError(
-                f"patience {exp.patience}: the split that judges may not stop a run; set patience "
-                "0, or judge on --split test"
+                f"patience {exp.patience}: a run that its validation split ends is not judged, "
+                "however well it began; set patience 0"
             )
         material = check_material(
             exp, batch_size=training.batch_size, split=request.split, groups=request.groups
