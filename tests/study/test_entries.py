@@ -84,7 +84,13 @@ def test_what_is_no_variant_is_refused(
     assert "\n" not in str(refused.value)
 
 
-def test_a_name_that_is_no_folder_is_refused(tmp_path: Path) -> None:
-    bad = write_exp(tmp_path, "bad", "self.exp_name = 'a/b'")
-    with pytest.raises(InputError, match="exp_name 'a/b' cannot name a folder"):
+@pytest.mark.parametrize("name", ["a/b", ".", ".."])
+def test_a_name_that_is_no_folder_of_its_own_is_refused(tmp_path: Path, name: str) -> None:
+    bad = write_exp(tmp_path, "bad", f"self.exp_name = {name!r}")
+    with pytest.raises(InputError, match=f"exp_name {name!r} cannot name a folder"):
         planned_variants(bad, [], [])
+
+
+def test_a_name_may_hold_dots(tmp_path: Path) -> None:
+    exp = write_exp(tmp_path, "mine", "self.exp_name = '..v1.5.'")
+    assert planned_variants(exp, [], [])[0].name == "..v1.5."

@@ -12,7 +12,8 @@ from yolox_attn.exp import load_exp
 from yolox_attn.study.plan import PlannedVariant
 
 BLOCKS = tuple(name for name in ATTENTIONS if name != "none")
-NAME = re.compile(r"[\w.+-]+")  # of a variant: it names a folder, and words in a command
+# Of a variant: it names a folder, and not that of the runs or of the study; and words in a command.
+NAME = re.compile(r"(?!\.{1,2}$)[\w.+-]+")
 
 
 def planned_variants(
