@@ -16,8 +16,9 @@ from yolox_attn.report import Comparison, Run, compare, find_runs, measure_laten
 from yolox_attn.report.comparison import Dropped, PlanSummary
 from yolox_attn.report.judging import Request, judge_runs
 from yolox_attn.report.protocol import protocol_differences
+from yolox_attn.study.adding import mismatch
 from yolox_attn.study.jobs import Job, jobs, reason_of, state_of
-from yolox_attn.study.plan import PLAN_NAME, Plan, read_plan
+from yolox_attn.study.plan import PLAN_NAME, Plan, PlannedVariant, read_plan
 
 REPORT = "report"
 TO_COME = ("missing", "running", "interrupted", "killed", "trained")
@@ -152,10 +153,12 @@ def _finished(job: Job) -> Run:
 
 
 def _strange(runs: Sequence[Run], plan: Plan) -> list[str | None]:
-    """Say of each run why it cannot stand beside the others: what most of them are is right."""
-    if not runs:
-        return []
-    found = [_against_plan(run, plan) for run in runs]
+    """Say of each run why it cannot stand beside the others.
+
+    It is not what the plan says; or, where the plan is silent, not what most of the runs are.
+    """
+    variants = {each.name: each for each in plan.variants}
+    found = [_against_plan(run, plan, variants[run.name]) for run in runs]
     fine = [run for run, why in zip(runs, found, strict=True) if why is None]
     if not fine:
         return found
@@ -163,24 +166,9 @@ def _strange(runs: Sequence[Run], plan: Plan) -> list[str | None]:
     return [why or _against(usual, run) for run, why in zip(runs, found, strict=True)]
 
 
-def _against_plan(run: Run, plan: Plan) -> str | None:
-    record, training = run.record, plan.training
-    start = (record.pretrained or {}).get("sha256")
-    facts = {
-        "batch size": (record.batch_size * record.accumulate, _batch(plan)),
-        "precision": (record.precision, training.precision),
-        "pretrained file": (start, training.checkpoint_sha256),
-    }
-    if plan.split == "val":
-        facts["validation annotations"] = (record.data.get("val_sha256"), plan.truth_sha256)
-    for what, (is_, planned) in facts.items():
-        if is_ != planned:
-            return f"not as planned: its {what} is {_short(is_)}, the plan's {_short(planned)}"
-    return None
-
-
-def _batch(plan: Plan) -> int:
-    return plan.training.batch_size * plan.training.accumulate
+def _against_plan(run: Run, plan: Plan, variant: PlannedVariant) -> str | None:
+    why = mismatch(run.record, plan, variant)
+    return f"not as planned: {why}" if why else None
 
 
 def _usual(runs: Sequence[Run]) -> Run:
@@ -205,8 +193,3 @@ def _against(usual: Run, run: Run) -> str | None:
 def _summary(plan: Plan, folder: Path) -> PlanSummary:
     path = str(folder / PLAN_NAME)
     return PlanSummary(path, plan.hash, plan.created, plan.split, plan.seeds)
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text[:12] if len(text) == 64 else text
