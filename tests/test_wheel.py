@@ -39,8 +39,9 @@ def test_only_the_package_is_installed(wheel: Path) -> None:
     assert top == {"yolox_attn", "yolox_attn-0.1.0.dist-info"}
 
 
-def test_every_module_and_the_type_marker_are_in_it(wheel: Path) -> None:
-    modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("yolox_attn/**/*.py")}
+def test_every_module_template_and_the_type_marker_are_in_it(wheel: Path) -> None:
+    sources = [*ROOT.glob("yolox_attn/**/*.py"), *ROOT.glob("yolox_attn/**/*.j2")]
+    modules = {path.relative_to(ROOT).as_posix() for path in sources}
     held = {name for name in names(wheel) if name.startswith("yolox_attn/")}
     assert held == modules | {"yolox_attn/py.typed"}
 

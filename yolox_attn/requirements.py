@@ -20,6 +20,8 @@ MODULES = {  # module -> the distribution that brings it
     "loguru": "loguru",
     "scipy": "scipy",
     "tabulate": "tabulate",
+    "matplotlib": "matplotlib",
+    "jinja2": "jinja2",
     "tqdm": "tqdm",
     "psutil": "psutil",
     "tensorboard": "tensorboard",
