@@ -1,4 +1,5 @@
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def test_a_plan_is_written_and_told(
     assert [each.name for each in plan.variants] == ["base", "base_placebo", "base_cam"]
     assert (plan.seeds, plan.training.batch_size) == ((0, 1, 2), 4)
     assert plan.training.overrides == ("max_epoch", "6")
+    assert plan.command == shlex.join(["python", "tools/study.py", *words, *options])
     assert out.startswith("9 runs: 3 variants, seeds 0, 1, 2\n")
     assert f"plan: s/plan.json, sha256 {plan.hash}\nnext:\n  python tools/study.py run s\n" in out
     assert "time: not estimated" in out

@@ -154,6 +154,15 @@ def test_a_planned_variant_is_built_once_for_all_its_runs(
     assert built == ["not_built_yet"]
 
 
+def test_nothing_is_added_to_a_study_whose_files_have_changed(
+    tmp_path: Path, plan: Plan, by_hand: Callable[..., Path]
+) -> None:
+    folder = by_hand()
+    Path(plan.truth).write_text("{ }")
+    with pytest.raises(InputError, match="was changed after the study was planned"):
+        add_runs(tmp_path / "study", [folder])
+
+
 def test_a_place_is_given_once(tmp_path: Path, plan: Plan, by_hand: Callable[..., Path]) -> None:
     folder = by_hand()
     add_runs(tmp_path / "study", [folder])

@@ -128,14 +128,23 @@ def test_a_failed_resuming_starts_anew_only_without_a_sound_checkpoint(tmp_path:
 
 
 def test_what_the_plan_was_made_with_must_be_what_it_was(tmp_path: Path) -> None:
-    exp, start = tmp_path / "exp.py", tmp_path / "start.pth"
-    for path in (exp, start):
+    names = ("exp.py", "start.pth", "groups.csv", "train.json", "block.py")
+    exp, start, groups, train, block = every = [tmp_path / name for name in names]
+    for path in every:
         path.write_text("one")
     variant = PlannedVariant("mine", "baseline", str(exp), None, file_hash(exp))
     training = Training(data=None, checkpoint=str(start), checkpoint_sha256=file_hash(start))
-    plan = make_study(tmp_path, variants=(variant,), training=training)
+    plan = make_study(
+        tmp_path,
+        variants=(variant,),
+        training=training,
+        groups=str(groups),
+        groups_sha256=file_hash(groups),
+        data_sha256={str(train): file_hash(train)},
+        sources={str(block): file_hash(block)},
+    )
     check_unchanged(plan)
-    for path in (exp, start, Path(plan.truth)):
+    for path in (*every, Path(plan.truth)):
         shutil.copy(path, kept := tmp_path / "kept")
         path.write_text("another")
         with pytest.raises(InputError, match=rf"{path.name} was changed after .* was planned"):
@@ -143,5 +152,21 @@ def test_what_the_plan_was_made_with_must_be_what_it_was(tmp_path: Path) -> None
         path.unlink()
         with pytest.raises(InputError, match=f"{path.name} is gone"):
             check_unchanged(plan)
+        path.mkdir()
+        with pytest.raises(InputError, match=f"{path.name} is gone"):
+            check_unchanged(plan)
+        path.rmdir()
         kept.replace(path)
     check_unchanged(plan)
+
+
+def test_a_file_of_the_plan_that_the_disk_does_not_give_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> str:
+        raise PermissionError(13, "not for you")
+
+    plan = make_study(tmp_path)
+    monkeypatch.setattr("yolox_attn.study.commands.file_hash", refuse)
+    with pytest.raises(InputError, match=r"truth\.json cannot be read: not for you"):
+        check_unchanged(plan)

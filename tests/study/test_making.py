@@ -1,4 +1,6 @@
+import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from yolox_attn.study.making import Made, make_plan
 from yolox_attn.study.plan import read_plan, write_plan
 
 Plan = Callable[..., Made]
+TRAIN = "annotations/instances_train2017.json"
 VAL = "annotations/instances_val2017.json"
 
 
@@ -53,6 +56,10 @@ def test_everything_that_decides_the_study_is_in_the_plan(
     assert found.truth_sha256 == file_hash(drawn / VAL)
     assert found.training.data == str(drawn.resolve())
     assert found.training.overrides == ("max_epoch", "6")
+    assert found.data_sha256 == {
+        str((drawn / each).resolve()): file_hash(drawn / each) for each in (TRAIN, VAL)
+    }
+    assert found.groups_sha256 is None
     assert found.versions["torch"]
     assert (made.images, made.groups, made.remarks) == (5, None, ())
     write_plan(tmp_path / "study", found)
@@ -91,6 +98,25 @@ def test_the_split_and_the_groups_that_judge(plan: Plan, data: Path) -> None:
     assert made.plan.truth == str(data / "annotations/instances_test2017.json")
     assert (made.plan.split, made.plan.groups) == ("test", "scene")
     assert (made.images, made.groups) == (5, 3)
+
+
+def test_files_that_are_no_exps_are_bound_too(
+    plan: Plan, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    images = json.loads((drawn / VAL).read_text())["images"]
+    table, block = tmp_path / "groups.csv", tmp_path / "my_bound_block.py"
+    rows = [f"{image['file_name']},{number % 2}" for number, image in enumerate(images)]
+    table.write_text("\n".join(["image,group", *rows]))
+    block.write_text("width = 3\n")
+    mine = write_exp(tmp_path, "mine", "import my_bound_block", "self.attention = 'eca'")
+    try:
+        found = plan(variants=("cam", mine), groups=str(table)).plan
+    finally:
+        del sys.modules["my_bound_block"]
+    assert found.groups_sha256 == file_hash(table)
+    assert found.sources[str(block.resolve())] == file_hash(block)
+    assert plan(variants=("cam",), groups="id").plan.groups_sha256 is None
 
 
 def test_no_split_may_cut_a_run_short(plan: Plan, data: Path) -> None:

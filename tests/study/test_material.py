@@ -12,6 +12,7 @@ from yolox_attn.exp import load_exp, use_data
 from yolox_attn.study.material import Material, check_material
 
 TEST = "annotations/instances_test2017.json"
+TRAIN = "annotations/instances_train2017.json"
 VAL = "annotations/instances_val2017.json"
 
 
@@ -27,8 +28,10 @@ def look(data: Path, split: str = "val", groups: str | None = None) -> Material:
 
 
 def test_each_split_can_judge(data: Path) -> None:
-    assert look(data) == Material((data / VAL).resolve(), 5, None, None, ())
+    train_and_val = ((data / TRAIN).resolve(), (data / VAL).resolve())
+    assert look(data) == Material((data / VAL).resolve(), 5, None, None, (), train_and_val)
     assert look(data, "test").truth == (data / TEST).resolve()
+    assert look(data, "test").annotations == train_and_val
 
 
 def test_groups_by_key_and_by_file(

@@ -14,8 +14,31 @@ from yolox_attn.study.plan import read_plan, write_plan
 
 def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
     plan = make_plan(terms=Terms(sesoi=0.25), groups="video", expected={"hours": 1.5})
+    plan = dataclasses.replace(plan, sources={"block.py": "ab"}, command="python tools/study.py")
     write_plan(tmp_path / "study", plan)
     assert read_plan(tmp_path / "study") == plan
+
+
+def test_a_plan_from_before_it_bound_all_files_keeps_its_hash() -> None:
+    """Of `make_plan()`, as it was when a plan had none of the four fields below."""
+    before = "e17357fcce7700c5ae0cddc4f496b9f012433917687f2240a8e9b4d0dc8b44ae"
+    assert make_plan().hash == before
+    changes = (
+        {"groups_sha256": "ab"},
+        {"data_sha256": {"val.json": "ab"}},
+        {"sources": {"block.py": "ab"}},
+        {"command": "python tools/study.py plan s"},
+    )
+    assert len({before, *(make_plan(**each).hash for each in changes)}) == 5
+
+
+def test_a_plan_without_the_newer_fields_is_read(tmp_path: Path) -> None:
+    path = write_plan(tmp_path, make_plan())
+    assert (
+        not {"groups_sha256", "data_sha256", "sources", "command"}
+        & json.loads(path.read_text()).keys()
+    )
+    assert read_plan(tmp_path) == make_plan()
 
 
 def test_another_plan_has_another_hash() -> None:

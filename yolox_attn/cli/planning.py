@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from yolox_attn.stats.judgement import Terms
 from yolox_attn.study.asked import Request
 from yolox_attn.study.floor import paired_sd
 from yolox_attn.study.making import Made, make_plan
-from yolox_attn.study.onward import next_lines
+from yolox_attn.study.onward import STUDY, next_lines
 from yolox_attn.study.plan import SPLITS, Training, refuse_planned, write_plan
 from yolox_attn.study.probe import probe
 from yolox_attn.study.telling import NOISE, Probes, expected, plan_lines
@@ -20,6 +21,7 @@ from yolox_attn.study.telling import NOISE, Probes, expected, plan_lines
 
 def plan_study(name: str, words: list[str]) -> int:
     """Make the plan of `study plan` or `study noise`, by `name`, and say what it is."""
+    command = f"{STUDY} {shlex.join([name, *words])}"
     if words and not words[0].startswith("-"):
         words = ["--study", *words]  # what an override is, argparse knows behind options alone
     elif not {"-h", "--help"} & {*words}:
@@ -34,7 +36,7 @@ def plan_study(name: str, words: list[str]) -> int:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     made = make_plan(request)
     probes = _probes(made, args.device) if args.probe else {}
-    plan = replace(made.plan, expected=expected(made.plan, probes, sd))
+    plan = replace(made.plan, expected=expected(made.plan, probes, sd), command=command)
     path = write_plan(args.study, plan)
     lines = [*NOISE, ""] if name == "noise" else []
     cpu = device.type == "cpu"

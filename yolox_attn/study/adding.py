@@ -14,6 +14,7 @@ from yolox_attn.report.collect import Run, find_runs
 from yolox_attn.report.collect import describe_attention as in_words
 from yolox_attn.report.protocol import HARMLESS, protocol_differences
 from yolox_attn.runs import COSMETIC, DETECTIONS_NAME, RECORD_NAME, RunRecord, hold, write_text
+from yolox_attn.study.commands import check_unchanged
 from yolox_attn.study.execute import BUSY
 from yolox_attn.study.jobs import ADDED_NAME, Job, jobs, read_added, record_of, state_of
 from yolox_attn.study.members import build_exp
@@ -41,10 +42,11 @@ def add_runs(folder: Path, paths: Sequence[Path]) -> list[str]:
         paths: run folders, or folders of run folders.
 
     Raises:
-        InputError: no plan, another process at work in the study, or a run that is not finished,
-            not one of the plan's, or stands there already.
+        InputError: no plan, one of its files has changed, another process is at work in the study,
+            or a run is not finished, not one of the plan's, or stands there already.
     """
     plan = read_plan(folder)
+    check_unchanged(plan)
     with hold(folder, busy=BUSY):
         every = jobs(plan, folder)
         wanted = [_wanted(variant, plan.training) for variant in plan.variants]

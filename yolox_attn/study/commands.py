@@ -71,20 +71,28 @@ def how_to_start(job: Job) -> str:
 
 
 def check_unchanged(plan: Plan) -> None:
-    """Refuse to run what is not what was planned any more.
+    """Refuse to run, to add to or to judge what is not what was planned any more.
 
     Raises:
-        InputError: an Exp file, the truth or the checkpoint is gone, or is another.
+        InputError: a file that the plan binds (Exp file, annotations, csv of groups, checkpoint,
+            the user's own module) is gone, cannot be read, or is another.
     """
     training = plan.training
     files = [(each.exp_file, each.exp_sha256) for each in plan.variants]
     files += [(plan.truth, plan.truth_sha256), (training.checkpoint, training.checkpoint_sha256)]
-    for file, planned in files:
+    files += [(plan.groups, plan.groups_sha256), *plan.data_sha256.items(), *plan.sources.items()]
+    for file, planned in dict.fromkeys(files):
         if file is None or planned is None:
             continue
-        if not Path(file).is_file():
-            raise InputError(f"{file} is gone; the study was planned with it: put it back")
-        if (found := file_hash(Path(file))) != planned:
+        try:
+            found = file_hash(Path(file))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise InputError(
+                f"{file} is gone; the study was planned with it: put it back"
+            ) from error
+        except OSError as error:
+            raise InputError(f"{file} cannot be read: {error.strerror}") from error
+        if found != planned:
             raise InputError(
                 f"{file} was changed after the study was planned (sha256 {found[:12]}, planned "
                 f"{planned[:12]}), and would make another study of it: put it back, or plan anew"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from loguru import logger
 
@@ -14,6 +15,7 @@ from yolox_attn.study.entries import planned_variants
 from yolox_attn.study.material import check_material
 from yolox_attn.study.members import Member, build_exp, build_member, check_members
 from yolox_attn.study.plan import Plan
+from yolox_attn.study.sources import user_sources
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,19 @@ def make_plan(request: Request) -> Made:
         terms=request.terms,
         groups=material.groups,
         created=now(),
+        groups_sha256=_groups_hash(material.groups),
+        data_sha256={str(each): file_hash(each) for each in material.annotations},
+        sources=user_sources(),
         versions=describe_versions(),
     )
     remarks += [*material.remarks, *_remarks(plan, members)]
     return Made(plan, tuple(members), material.images, material.units, tuple(remarks))
+
+
+def _groups_hash(groups: str | None) -> str | None:
+    if groups is None or not groups.endswith(".csv"):  # none, or a key in the annotations
+        return None
+    return file_hash(Path(groups))
 
 
 def _remarks(plan: Plan, members: Sequence[Member]) -> list[str]:

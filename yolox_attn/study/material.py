@@ -22,6 +22,7 @@ class Material:
 
     Args:
         truth: annotations of the judging split; images: how many.
+        annotations: of the train and val splits, for as far as they are COCO sets.
         groups: a key of their entries or a whole path; units: how many groups. None for images.
         remarks: of the data doctor, a sentence each.
     """
@@ -31,6 +32,7 @@ class Material:
     groups: str | None
     units: int | None
     remarks: tuple[str, ...]
+    annotations: tuple[Path, ...] = ()
 
 
 def check_material(
@@ -58,12 +60,17 @@ def check_material(
         max_labels=getattr(exp, "max_labels", None),
     )
     report.refuse()
-    truth = Path(judging.data_dir, "annotations", judging.json_file).resolve()
+    truth = _annotations(judging)
     if not read_truth(truth).objects:
         raise InputError(f"{truth} has no annotations: nothing to judge by")
     place, units = _groups(groups, truth)
     remarks = tuple(f"data doctor: {found.line}" for found in report.warnings)
-    return Material(truth, len(judging), place, units, remarks)
+    annotations = tuple(_annotations(each) for each in sets.values())
+    return Material(truth, len(judging), place, units, remarks, annotations)
+
+
+def _annotations(images: CocoDetection) -> Path:
+    return Path(images.data_dir, "annotations", images.json_file).resolve()
 
 
 def _groups(groups: str | None, truth: Path) -> tuple[str | None, int | None]:

@@ -14,6 +14,8 @@ from yolox_attn.stats.judgement import Terms
 PLAN_NAME = "plan.json"
 LEFT = ("runs", "attempts.jsonl", "added.json")  # what a study leaves in its folder
 SCHEMA = 1
+# Fields that older plans do not have: left out while they are empty, so that a hash stays as it is.
+LATER = {"groups_sha256", "data_sha256", "sources", "command"}
 ROLES = ("baseline", "variant", "control")
 SPLITS = ("val", "test")
 
@@ -70,6 +72,10 @@ class Plan:
         terms: smallest effect worth having, alpha, resamples.
         groups: key of the image entries, or a csv file, of images that belong together.
         expected: what the probe and the noise said when it was planned, for people to read.
+        groups_sha256: of the csv file, if `groups` is one.
+        data_sha256: path -> sha256 of the train and val annotations.
+        sources: path -> sha256 of the user's own modules that the Exps import.
+        command: what was typed to make it.
     """
 
     variants: tuple[PlannedVariant, ...]
@@ -84,6 +90,10 @@ class Plan:
     metric: str = "AP"
     versions: dict[str, str] = field(default_factory=dict)
     expected: dict[str, Any] = field(default_factory=dict)
+    groups_sha256: str | None = None
+    data_sha256: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    command: str = ""
 
     @property
     def baseline(self) -> PlannedVariant:
@@ -171,4 +181,4 @@ def _plan(values: dict[str, Any]) -> Plan:
 
 def _values(plan: Plan) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(plan)))
-    return values
+    return {key: value for key, value in values.items() if value or key not in LATER}
