@@ -43,6 +43,17 @@ def test_what_is_installed_is_not_the_users_own(
     assert not any("yolox_attn/study/" in path and "tests" not in path for path in found)
 
 
+def test_the_program_is_left_out_under_each_of_its_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = type(sys)("__main__")
+    program.__file__ = str(tmp_path / "study.py")
+    (tmp_path / "study.py").touch()
+    for name in ("__main__", "__mp_main__"):
+        monkeypatch.setitem(sys.modules, name, program)
+    assert str((tmp_path / "study.py").resolve()) not in user_sources()
+
+
 def test_a_module_whose_file_is_gone_or_never_was_is_left_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -23,7 +23,8 @@ def user_sources() -> dict[str, str]:
     found = set()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__dict__", {}).get("__file__")  # some answer any getattr
-        if not isinstance(file, str) or name == "__main__" or name.startswith(EXP_MODULE):
+        is_program = module is sys.modules["__main__"]  # multiprocessing has another name for it
+        if not isinstance(file, str) or is_program or name.startswith(EXP_MODULE):
             continue
         path = Path(file)
         if not path.is_absolute() or not path.is_file():  # some name a file that never was
