@@ -21,6 +21,7 @@ COVERED_ELSEWHERE = {  # a module without a test file of its own name -> where i
     "core/prepared.py": "core/test_trainer.py: a trainer that is prepared is one that trains",
     "core/state.py": "core/test_exactness.py: what a checkpoint holds is what resuming needs",
     "data/annotations.py": "data/test_coco_folder.py: every way a folder can be wrong",
+    "study/collecting.py": "study/test_reporting.py: what a report leaves out, by name",
     "errors.py": "cli/test_cli.py: a bare exception class; what matters is how it is told",
     "evaluators/adapt.py": "evaluators/test_voc.py: tested where a host's evaluator becomes ours",
     "evaluators/figures.py": "evaluators/test_coco.py: the figures of planted detections",

@@ -16,9 +16,10 @@ from yolox_attn.core.record import describe_attention, describe_config
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, read_comparison
 from yolox_attn.stats.judgement import Terms
+from yolox_attn.study.collecting import collect
 from yolox_attn.study.members import build_exp
 from yolox_attn.study.plan import Plan, PlannedVariant, Training, write_plan
-from yolox_attn.study.reporting import Look, collect, report_study
+from yolox_attn.study.reporting import Look, report_study
 
 BLUR = {"yolox_nano": 0.30, "yolox_nano_placebo": 0.30, "yolox_nano_cam": 0.12}
 SEEDS = (0, 1, 2)
@@ -191,6 +192,19 @@ def test_a_truth_that_has_changed_is_refused(planned: Callable[..., Any]) -> Non
     Path(plan.truth).write_text(Path(plan.truth).read_text() + "\n")
     with pytest.raises(InputError, match=r"v\.json is not the file that .*plan\.json was made"):
         report(folder)
+
+
+def test_a_file_of_the_plan_that_has_changed_is_told(
+    planned: Callable[..., Any], tmp_path: Path
+) -> None:
+    module = tmp_path / "block.py"
+    module.write_text("x = 1")
+    folder, _ = planned(sources={str(module): file_hash(module)}, command="study plan mine")
+    comparison = report(folder)
+    assert not any("Since the plan" in note for note in comparison.notes)
+    assert comparison.commands[0] == "study plan mine"
+    module.write_text("x = 2")
+    assert any(f"Since the plan was made: {module}" in note for note in report(folder).notes)
 
 
 def test_without_the_baseline_there_is_nothing_to_judge_by(planned: Callable[..., Any]) -> None:
