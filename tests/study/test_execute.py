@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -176,6 +176,15 @@ def test_a_run_that_cannot_be_read_is_never_taken_up(
     assert "--retry" not in told
 
 
+@pytest.fixture
+def in_foreground() -> Iterator[None]:
+    """Ctrl-C as a terminal gives it: whoever runs the tests in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("in_foreground")
 @pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT] * 3])
 def test_a_signal_lets_the_runs_save(
     tmp_path: Path, numbers: list[signal.Signals], capfd: pytest.CaptureFixture[str]
