@@ -81,7 +81,7 @@ CASES = [
         "unknown attention",
         (
             "unknown attention 'camm' at dark3; known: acmix, attnconv, cam, cbam, drconv, "
-            "eca, none, se"
+            "eca, none, se; controls: placebo, plain"
         ),
         ("attention", "camm"),
     ),

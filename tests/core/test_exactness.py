@@ -71,8 +71,15 @@ def interrupt_evaluation(trainer: AttentionTrainer, number: int) -> None:
     trainer._begin = beginning
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("stops", [(1, 4, 1), (6, 2)], ids=["early", "across the switch"])
+@pytest.mark.parametrize(
+    ("stops", "workers"),
+    [
+        pytest.param((1, 4, 1), 0, id="early-0"),
+        pytest.param((1, 4, 1), 2, id="early-2", marks=pytest.mark.slow),
+        pytest.param((6, 2), 0, id="across the switch-0", marks=pytest.mark.slow),
+        pytest.param((6, 2), 2, id="across the switch-2"),
+    ],
+)
 def test_interrupted_between_steps_a_run_ends_in_the_same_bits(
     stops: tuple[int, ...], workers: int, whole: Callable, tiny: Callable, train: Callable,
     train_args: Callable, tmp_path: Path,
@@ -92,7 +99,7 @@ def test_interrupted_between_steps_a_run_ends_in_the_same_bits(
     assert [entry["exact"] for entry in read_record(folder.folder).resumed] == [True] * len(stops)
 
 
-@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_interrupted_in_an_evaluation_a_run_ends_in_the_same_bits(
     number: int, whole: Callable, tiny: Callable, train: Callable, train_args: Callable,
     tmp_path: Path,
