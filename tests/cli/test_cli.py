@@ -85,6 +85,28 @@ def test_ctrl_c_is_130(command: ModuleType, capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().err == "stopped by Ctrl-C\n"
 
 
+PRINTS = """
+import sys
+from yolox_attn.cli import report_errors
+@report_errors
+def main(argv):
+    print("x" * 200_000)
+    return 0
+sys.exit(main([]))
+"""
+
+
+def test_a_reader_who_has_seen_enough_is_no_fault() -> None:
+    command, pipe = [sys.executable, "-c", PRINTS], subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(10) == "x" * 10
+        process.stdout.close()
+        assert process.wait(30) == 141
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
 def test_a_fault_of_the_program_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         cli.report_errors(raising(ZeroDivisionError()))([])

@@ -109,6 +109,17 @@ def test_one_seed_says_nothing_of_seeds():
     assert found.checkpoints[0] > 0  # these two checkpoints do differ
 
 
+def test_one_seed_tells_of_its_checkpoints_and_no_more() -> None:
+    found = one([0.9], 0.3)
+    lower, upper = (100 * end for end in found.checkpoints)
+    expected = (
+        f"Of these two checkpoints alone, on images like these: 95 % interval {lower:+.2f} to"
+    )
+    assert found.sentence.endswith(f". {expected} {upper:+.2f} AP.")
+    assert "checkpoints" not in one([0.9, 0.8, 0.7], 0.3).sentence
+    assert "checkpoints" not in one([0.0], 0.0).sentence
+
+
 def test_two_seeds_give_an_interval_and_no_verdict():
     found = one([1.4, 1.5])
     assert found.interval is not None

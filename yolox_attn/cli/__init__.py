@@ -29,6 +29,8 @@ COMMANDS = {
 # What the system says when the user must make room, or leave to write: no fault of the program.
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
 
+BROKEN_PIPE = 141  # as a shell says of a program that SIGPIPE has ended
+
 # Idle OpenMP threads sleep instead of spinning: on a shared CPU training is several times faster.
 # It must be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -40,18 +42,23 @@ def report_errors(main: Main) -> Main:
     """Make `main` tell in one line on stderr what needs no traceback, and return its exit code.
 
     2 for the user's mistakes and for a disk that is full or may not be written, 1 for training gone
-    wrong, `Interrupted.CODE` for a run that was asked to stop and saved, 130 for Ctrl-C elsewhere.
-    Any other error is a fault of the program and keeps its traceback.
+    wrong, `Interrupted.CODE` for a run that was asked to stop and saved, 130 for Ctrl-C elsewhere,
+    141 where nobody reads any further. Any other error is a fault of the program and keeps its traceback.
     """
 
     @functools.wraps(main)
     def reporting(argv: list[str] | None = None) -> int:
         try:
-            return main(argv)
+            code = main(argv)
+            sys.stdout.flush()
+            return code
         except Ending as error:
             return _end(error)
         except KeyboardInterrupt:
             return _tell("stopped by Ctrl-C", 130)
+        except BrokenPipeError:  # whoever reads has seen enough, as `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return BROKEN_PIPE
         except OSError as error:
             if error.errno not in UNWRITABLE:
                 raise

@@ -35,10 +35,10 @@ def main(argv: list[str] | None = None) -> int:
     comparison = from_detections(args) if args.detections else from_runs(args)
     words = ["python", "tools/compare.py", *(sys.argv[1:] if argv is None else argv)]
     comparison = replace(comparison, commands=(*comparison.commands, shlex.join(words)))
-    print(as_text(comparison))  # noqa: T201 - the product
     if args.output is not None:
         written = write_comparison(args.output, comparison)
         tell(f"written: {', '.join(map(str, written))}")
+    print(as_text(comparison), flush=True)  # noqa: T201 - the product
     return 0
 
 

@@ -29,8 +29,8 @@ from yolox_attn.stats.power import detectable_effect
 from yolox_attn.stats.settle import Question, settle
 from yolox_attn.stats.signflip import MAX_SEEDS, sign_flip_p
 from yolox_attn.stats.signflip import MIN_SEEDS as FLIPPING
-from yolox_attn.stats.verdict import MIN_SEEDS, Evidence, Word, decide, evidence
-from yolox_attn.stats.wording import settling_sentence, verdict_sentence
+from yolox_attn.stats.verdict import MIN_SEEDS, Evidence, Verdict, Word, decide, evidence
+from yolox_attn.stats.wording import checkpoints_sentence, settling_sentence, verdict_sentence
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,15 @@ def _pair(baseline: Side, side: Side, images: int) -> _Pairs | None:
 def _judgement(name: str, pairs: _Pairs, found: Evidence, terms: Terms) -> Judgement:
     paired, differences = pairs.paired, pairs.differences
     verdict = decide(found, sesoi=terms.sesoi)
+    lower, upper = image_interval(paired, 1 - terms.alpha)
+    checkpoints = float(lower), float(upper)
     noise = _noise(pairs)
     wins = superiority(differences, 1 - terms.alpha)
     several = FLIPPING <= differences.size <= MAX_SEEDS
     return Judgement(
         word=verdict.word.value,
         amount=None if verdict.amount is None else verdict.amount.value,
-        sentence=verdict_sentence(name, verdict, found, sesoi=terms.sesoi),
+        sentence=_sentence(name, verdict, found, terms, checkpoints),
         settling=_settling(found, verdict.word, noise, terms),
         seeds=pairs.seeds,
         differences=tuple(fraction(value) for value in differences.tolist()),
@@ -133,11 +135,19 @@ def _judgement(name: str, pairs: _Pairs, found: Evidence, terms: Terms) -> Judge
             )
         ),
         sign_flip=sign_flip_p(differences) if several else None,
-        checkpoints=_both(tuple(map(float, image_interval(paired, 1 - terms.alpha)))),
+        checkpoints=_both(checkpoints),
         noise=None if noise is None else _parts(noise),
         detectable=_detectable(noise, found, terms),
         exploratory=(),
     )
+
+
+def _sentence(name: str, verdict: Verdict, found: Evidence, terms: Terms, checkpoints: Ends) -> str:
+    """The verdict; of one run a side also how its checkpoints differ, which is all it shows."""
+    sentence = verdict_sentence(name, verdict, found, sesoi=terms.sesoi)
+    if found.seeds > 1 or found.identical:
+        return sentence
+    return f"{sentence} {checkpoints_sentence(checkpoints, terms.alpha)}"
 
 
 def _noise(pairs: _Pairs) -> Noise | None:

@@ -37,6 +37,19 @@ def verdict_sentence(name: str, verdict: Verdict, found: Evidence, *, sesoi: flo
     return f"{name} {verdict.word.value}{_how_much(verdict, sesoi)}: {_numbers(found)}."
 
 
+def checkpoints_sentence(ends: tuple[float, float], alpha: float) -> str:
+    """One sentence on what one run a side does show: how the two checkpoints differ.
+
+    Args:
+        ends: of `image_interval`, AP points.
+        alpha: its confidence is 1 - alpha.
+    """
+    return (
+        f"Of these two checkpoints alone, on images like these: {100 - 100 * alpha:g} % interval"
+        f" {_range(ends)} AP."
+    )
+
+
 def settling_sentence(settling: Settling, found: Evidence) -> str:
     """One sentence on what would settle an open case: numbers in all, and how many more that is.
 
