@@ -43,7 +43,8 @@ def report_errors(main: Main) -> Main:
 
     2 for the user's mistakes and for a disk that is full or may not be written, 1 for training gone
     wrong, `Interrupted.CODE` for a run that was asked to stop and saved, 130 for Ctrl-C elsewhere,
-    141 where nobody reads any further. Any other error is a fault of the program and keeps its traceback.
+    141 where nobody reads any further. Any other error is a fault of the program and keeps its
+    traceback.
     """
 
     @functools.wraps(main)
