@@ -114,7 +114,13 @@ def moved(exp: AttentionExp, train: Callable) -> dict[str, bool]:
     return {key: not torch.equal(p.detach(), before[key]) for key, p in after}
 
 
-@pytest.mark.parametrize("name", sorted(ATTENTIONS.keys() - {"none"}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("acmix", "cam") else pytest.mark.slow)
+        for name in sorted(ATTENTIONS.keys() - {"none"})
+    ],
+)
 def test_after_20_steps_every_trainable_tensor_has_changed(
     name: str, tiny: Callable, train: Callable
 ) -> None:
