@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from yolox_attn.errors import InputError
 from yolox_attn.report.noise import seed_noise
 from yolox_attn.stats.judgement import Terms
 from yolox_attn.stats.measured import Measured, TestSet
@@ -51,3 +52,10 @@ def test_images_that_two_runs_see_differently_make_it_dearer() -> None:
 
 def test_one_run_has_no_noise_to_tell() -> None:
     assert seed_noise(runs(40.0), TEST, Terms()) is None
+
+
+def test_a_resample_without_any_object_has_no_noise_to_tell() -> None:
+    alone = runs(40.1, 40.0)
+    alone[1].resampled["AP"][3] = np.nan
+    with pytest.raises(InputError, match="seed 1, is undefined on 1 of 2000 resamples"):
+        seed_noise(alone, TEST, Terms())

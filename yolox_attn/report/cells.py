@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from yolox_attn.report.comparison import Comparison, Variant
+from yolox_attn.report.comparison import FIGURES, Comparison, Variant
 from yolox_attn.stats.judgement import Ends, Judgement
 from yolox_attn.stats.verdict import MIN_SEEDS
 from yolox_attn.stats.wording import points
@@ -26,6 +26,19 @@ def main_columns(comparison: Comparison) -> Columns:
     }
     if comparison.terms is not None:
         columns["verdict"] = verdict
+    return columns | cost_columns(comparison)
+
+
+def plain_columns(comparison: Comparison) -> Columns:
+    """Return the columns of what was not judged: every figure, and the difference in AP."""
+    columns: Columns = {
+        "variant": lambda variant: variant.name,
+        "runs": lambda variant: str(len(variant.runs)),
+    }
+    for key in FIGURES:
+        columns[key] = lambda variant, key=key: mean(variant, key)  # type: ignore[misc]
+        if key == "AP":
+            columns["diff"] = difference
     return columns | cost_columns(comparison)
 
 

@@ -1,11 +1,11 @@
 """What stands below the first screen of the report's page; the words are the other formats' too."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from yolox_attn.report import details, explored, findings, origins, scatter
-from yolox_attn.report.cells import cost_columns, difference, filled, mean
-from yolox_attn.report.comparison import FIGURES, Comparison, Variant
+from yolox_attn.report.cells import filled, plain_columns
+from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.document import Grid, Section
 
 
@@ -59,15 +59,7 @@ def shown(found: Sequence[Block], figures: Mapping[str, str]) -> list[Block]:
 
 def plain_table(comparison: Comparison) -> Section:
     """The table of what was not judged."""
-    columns: dict[str, Callable[[Variant], str]] = {
-        "variant": lambda variant: variant.name,
-        "runs": lambda variant: str(len(variant.runs)),
-    }
-    for key in FIGURES:
-        columns[key] = lambda variant, key=key: mean(variant, key)  # type: ignore[misc]
-        if key == "AP":
-            columns["diff"] = difference
-    heads, rows = filled(columns | cost_columns(comparison), comparison.variants)
+    heads, rows = filled(plain_columns(comparison), comparison.variants)
     text = (
         "AP in points (0-100), mean ± standard deviation over the runs where there are several; "
         f"diff: AP minus that of {comparison.baseline}."

@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Callable, Sequence
 
 from yolox_attn.report import details, findings, origins
-from yolox_attn.report.cells import NONE, cost_columns, mean
-from yolox_attn.report.comparison import FIGURES, Comparison, Variant
+from yolox_attn.report.cells import NONE, Columns, cost_columns, plain_columns
+from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.document import Grid, Section, escape, table, to_markdown, to_text
 from yolox_attn.report.sheet import as_csv
 
@@ -87,25 +87,11 @@ def _caption(comparison: Comparison) -> str:
     )
 
 
-def _columns(comparison: Comparison) -> dict[str, Callable[[Variant], str]]:
-    columns: dict[str, Callable[[Variant], str]] = {
-        "variant": lambda variant: variant.name,
-        "runs": lambda variant: str(len(variant.runs)),
-    }
-    for key in FIGURES:
-        columns[key] = lambda variant, key=key: mean(variant, key)  # type: ignore[misc]
-        if key == "AP":
-            columns["diff"] = _difference
+def _columns(comparison: Comparison) -> Columns:
+    """Every figure, also one that nobody has; of the costs those that somebody has."""
     costs = cost_columns(comparison)
-    return columns | {
+    return {
         head: show
-        for head, show in costs.items()
-        if any(show(variant) != NONE for variant in comparison.variants)
+        for head, show in plain_columns(comparison).items()
+        if head not in costs or any(show(variant) != NONE for variant in comparison.variants)
     }
-
-
-def _difference(variant: Variant) -> str:
-    if variant.difference is None:
-        return ""
-    value = variant.difference.figures["AP"]
-    return NONE if value is None else f"{100 * value:+.2f}"

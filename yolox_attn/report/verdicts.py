@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from yolox_attn.errors import InputError
 from yolox_attn.report.means import difference
 from yolox_attn.report.model import Comparison, Variant
@@ -40,7 +38,6 @@ def with_verdicts(
         for each in comparison.variants
     ]
     try:
-        _require_objects(sides)
         others = [*sides[1:], *(Side(name, {}) for name in absent)]
         judged = judge(sides[0], others, drawn.test_set, terms)
     except InputError as error:
@@ -72,17 +69,6 @@ def strangers(measured: Mapping[str, Mapping[int, Measured]]) -> list[str]:
         for name, count in counts.items()
         if count
     ]
-
-
-def _require_objects(sides: Sequence[Side]) -> None:
-    """Refuse resamples without any object: their AP is undefined, for every run alike."""
-    for side in sides:
-        for run in side.runs.values():
-            if not np.isfinite(run.resampled["AP"]).all():
-                raise InputError(
-                    "some resamples of the test images hold no object at all; too few images "
-                    "show one"
-                )
 
 
 def _judged(variant: Variant, comparison: Comparison, judgement: Judgement | None) -> Variant:
