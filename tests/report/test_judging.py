@@ -266,9 +266,7 @@ def test_images_too_few_for_resamples_are_told(study: DrawnStudy) -> None:
         write_json(folders[-1] / "detections.json", detections)
     found = judged(folders)
     assert found.dropped == ()
-    assert found.notes[-1].startswith(
-        "No verdict: AP of yolox_s, seed 0, is undefined on"
-    )
+    assert found.notes[-1].startswith("No verdict: AP of yolox_s, seed 0, is undefined on")
 
 
 @pytest.fixture
