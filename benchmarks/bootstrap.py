@@ -8,7 +8,7 @@ replicate costs pycocotools one accumulate, timed on the drawn set itself, which
 resample: as it comes (4 area ranges, 3 numbers of detections), and reduced to the part that
 AP50:95 needs. CPU seconds are of all threads; on a busy machine they say more than the time that
 passed. Where hotcoco is installed, its `compare` stands beside: what it adds for each replicate and
-model, all figures. `--quick` is a set of 300 images, for a few seconds.
+model, all metrics. `--quick` is a set of 300 images, for a few seconds.
 """
 
 import argparse
@@ -28,15 +28,26 @@ from typing import Any
 import numpy as np
 from drawn_results import drawn_set
 
-from yolox_attn.stats.engines import Engine, compiled_engine, numpy_engine
-from yolox_attn.stats.matchers import best_matcher, judge
-from yolox_attn.stats.matches import Matches, evaluate, match, matches_of
-from yolox_attn.stats.resample import image_weights
-from yolox_attn.stats.truth import Truth, truth_from
-from yolox_attn.stats.weighted import FIGURES as ALL
-from yolox_attn.stats.weighted import WeightedAP, weighted_ap
+from yolox_attn.coco.annotations import Truth, truth_from
+from yolox_attn.coco.evaluate import (
+    Matches,
+    best_matcher,
+    match,
+    matches_of,
+    reference_matcher,
+    run_matcher,
+)
+from yolox_attn.stats.bootstrap import image_weights
+from yolox_attn.stats.weighted_ap import METRICS as ALL
+from yolox_attn.stats.weighted_ap import (
+    Engine,
+    WeightedAP,
+    compiled_engine,
+    numpy_engine,
+    weighted_ap,
+)
 
-FIGURES = ("AP", "AP50", "AP75")  # all from one pass over the area range "all"
+METRICS = ("AP", "AP50", "AP75")  # all from one pass over the area range "all"
 Timed = tuple[float, float, Any]  # seconds passed, CPU seconds of all threads, result
 
 
@@ -82,7 +93,7 @@ def hotcoco_replicate(truth: Truth, found: list[dict[str, Any]], replicates: int
     )
     sides = [hotcoco.COCOeval(known, known.load_res(found), "bbox") for _ in "AB"]
     for side in sides:
-        side.evaluate()
+        side.run_matcher()
     none = timed(lambda: hotcoco.compare(*sides, n_bootstrap=0))
     some = timed(lambda: hotcoco.compare(*sides, n_bootstrap=replicates))
     each = 2 * replicates
@@ -94,11 +105,13 @@ def prepared(size: tuple[int, int, int]) -> tuple[Matches, dict[str, Timed]]:
     images, classes, detections = size
     drawn, found = drawn_set(np.random.default_rng(0), images, classes, detections=detections)
     truth = truth_from(drawn)
-    seconds, _, (evaluation, _) = timed(lambda: evaluate(truth, found, matcher=judge()))
+    seconds, _, (evaluation, _) = timed(
+        lambda: run_matcher(truth, found, matcher=reference_matcher())
+    )
     matches = matches_of(evaluation, truth)
     print(f"{images} images, {classes} classes, {len(truth.objects)} objects, ", end="")
     print(f"{len(matches)} detections; matched by pycocotools in {seconds:.1f} s", end="")
-    if (fast := best_matcher()).name != judge().name:
+    if (fast := best_matcher()).name != reference_matcher().name:
         seconds, _, again = timed(lambda: match(truth, found, matcher=fast))
         print(f", by {fast.name} in {seconds:.1f} s, the same: {same(matches, again)}", end="")
     print("\n")
@@ -120,16 +133,16 @@ def same(one: Matches, other: Matches) -> bool:
 
 
 def bootstrapped(
-    matches: Matches, weights: Any, engine: Engine, figures: tuple[str, ...]
+    matches: Matches, weights: Any, engine: Engine, metrics: tuple[str, ...]
 ) -> tuple[float, WeightedAP]:
     """Time an engine and print its row; return seconds a replicate, and the result."""
-    weighted_ap(matches, weights[:1], figures=figures, engine=engine)  # numba compiles, 3 seconds
+    weighted_ap(matches, weights[:1], metrics=metrics, engine=engine)  # numba compiles, 3 seconds
     forget_peak()
     before = memory("VmRSS")
     passed, work, result = timed(
-        lambda: weighted_ap(matches, weights, figures=figures, engine=engine)
+        lambda: weighted_ap(matches, weights, metrics=metrics, engine=engine)
     )
-    name = f"{engine.name}, {engine.threads} threads, {len(figures)} figures"
+    name = f"{engine.name}, {engine.threads} threads, {len(metrics)} metrics"
     print(
         f"| {name} | {passed:.2f} s | {work:.2f} s | {passed / len(weights) * 1e3:.2f} ms ", end=""
     )
@@ -157,14 +170,14 @@ def main() -> int:
     print("| --- " * 5 + "|")
     for name, (passed, work, _) in others.items():
         print(f"| {name} | - | {work * 1e3:.1f} ms each | {passed * 1e3:.1f} ms | - |")
-    runs = [bootstrapped(matches, weights, engine, FIGURES) for engine in engines]
+    runs = [bootstrapped(matches, weights, engine, METRICS) for engine in engines]
     bootstrapped(matches, weights, engines[-1], tuple(ALL))
     each, _ = runs[-1]
-    print(f"\n{engines[-1].name} with {len(FIGURES)} figures is faster than ", end="")
+    print(f"\n{engines[-1].name} with {len(METRICS)} metrics is faster than ", end="")
     print("; ".join(f"{name}: {other[0] / each:.0f} times" for name, other in others.items()))
     first = runs[0][1].overall["AP"]
-    judge = others["pycocotools accumulate, as it comes"][2]
-    print(f"AP {first[0]:.4f}; from pycocotools {abs(first[0] - judge):.1e}", end="")
+    reference = others["pycocotools accumulate, as it comes"][2]
+    print(f"AP {first[0]:.4f}; from pycocotools {abs(first[0] - reference):.1e}", end="")
     apart = max(float(np.abs(result.overall["AP"] - first).max()) for _, result in runs)
     print(f"; engines apart by at most {apart:.1e}; SD of the resamples {first[1:].std():.4f}")
     return 0

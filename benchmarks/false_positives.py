@@ -16,13 +16,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from null_study import DRAWINGS, judge_drawn_studies, tally_of
+from simulation import IMAGES, REGIMES, Setting, Tally, simulate
 from tabulate import tabulate
 from tqdm import tqdm
 
-from yolox_attn.stats.binomial import clopper_pearson
-from yolox_attn.stats.null_study import DRAWINGS, judge_drawn_studies, tally_of
+from yolox_attn.stats.paired_tests import clopper_pearson
 from yolox_attn.stats.power import detectable_effect
-from yolox_attn.stats.simulation import IMAGES, REGIMES, Setting, Tally, simulate
 from yolox_attn.stats.verdict import Word
 
 SEEDS = (1, 3, 5, 10)

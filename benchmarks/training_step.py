@@ -35,9 +35,9 @@ from yolox.data import (
 from yolox.utils import ModelEMA
 
 from yolox_attn.core.checkpoint import save_checkpoint
-from yolox_attn.core.guard import finite_gradients, finite_losses, named_failures
+from yolox_attn.core.failures import finite_gradients, finite_losses, named_failures
 from yolox_attn.data.drawn import drawn_set
-from yolox_attn.data.exact import ExactBatches
+from yolox_attn.data.sampler import ExactBatches
 from yolox_attn.exp import AttentionExp, use_data
 from yolox_attn.exp.loader import load_exp
 from yolox_attn.seed import seed_everything, seed_worker, stream

@@ -10,9 +10,9 @@ from typing import Any
 from planned import make_plan
 from run_folders import make_record
 
-from yolox_attn.core.checkpoint import file_hash
-from yolox_attn.study.jobs import Job
+from yolox_attn.runs.codec import file_hash
 from yolox_attn.study.plan import Plan, write_plan
+from yolox_attn.study.planned_run import Job
 
 SCRIPT = Path(__file__).with_name("fake_run.py")
 

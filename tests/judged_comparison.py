@@ -16,9 +16,9 @@ from yolox_attn.report.comparison import (
     Variant,
 )
 from yolox_attn.stats.judge import judge
-from yolox_attn.stats.judgement import Terms
 from yolox_attn.stats.measured import Measured, Side, TestSet
-from yolox_attn.stats.weighted import FIGURES
+from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.weighted_ap import FIGURES
 
 CLASSES = ("platelets", "red cell", "white cell")
 CLASS_IMAGES = (120, 300, 12)  # the last one is too rare for an interval

@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from yolox_attn.stats.judgement import Terms
-from yolox_attn.study.asked import Request
+from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
+from yolox_attn.study.planner import Request
 
 EXP = """
 from yolox_attn.exp import AttentionExp

@@ -4,10 +4,10 @@ import os
 import platform
 from contextlib import AbstractContextManager
 
-import psutil
 import torch
 
 from yolox_attn.errors import InputError
+from yolox_attn.machine import usable_cores
 
 NO_MEMORY = (  # what torch says in a plain RuntimeError
     *("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory"),
@@ -121,10 +121,13 @@ def precision_dtype(precision: str, device: torch.device) -> torch.dtype | None:
 
 
 def describe(device: torch.device) -> str:
-    """Return the device's name for a record, as "cuda:0 NVIDIA H100" or "cpu x86_64"."""
+    """Return the device's name for a record, as "cuda NVIDIA H100" or "cpu x86_64".
+
+    Its number on the machine is left out: another one of the same kind computes the same.
+    """
     if device.type == "cuda":
-        return f"{device} {torch.cuda.get_device_name(device)}"
-    return f"{device} {platform.machine()}"
+        return f"{device.type} {torch.cuda.get_device_name(device)}"
+    return f"{device.type} {platform.machine()}"
 
 
 def set_determinism(wanted: bool, device: torch.device) -> str | None:  # noqa: FBT001
@@ -205,12 +208,6 @@ def occupy(device: torch.device, share: float = 0.9) -> None:
     free, _ = torch.cuda.mem_get_info(device)
     del_me = torch.empty(int(free * share), dtype=torch.uint8, device=device)
     del del_me  # stays with torch's caching allocator
-
-
-def usable_cores() -> int:
-    """Return the physical cores that this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    return min(psutil.cpu_count(logical=False) or allowed, allowed)
 
 
 def fix_threads() -> int:

@@ -1,10 +1,10 @@
-"""The ways a command ends before its work is done, each told in one line without a traceback."""
+"""The ways a command ends before its work is done, each said in one line without a traceback."""
 
 
 class Ending(Exception):
-    """What ends a command; `told_elsewhere` is set where another process of the run tells it."""
+    """What ends a command; `already_reported` where another process of the run has said it."""
 
-    told_elsewhere = False
+    already_reported = False
 
 
 class InputError(Ending, ValueError):

@@ -8,7 +8,7 @@ from yolox_attn import cost
 from yolox_attn.cli.compare import main
 from yolox_attn.exp import load_exp
 from yolox_attn.report import read_comparison
-from yolox_attn.stats.judgement import Terms
+from yolox_attn.stats.verdict import Terms
 
 WriteRun = Callable[..., Path]
 

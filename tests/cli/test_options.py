@@ -3,12 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from yolox_attn.cli.options import (
-    add_experiment_options,
-    build_exp,
-    refuse_flags,
-    run_folder,
-)
+from yolox_attn.cli.common import add_experiment_options, build_exp, refuse_flags, run_folder
 from yolox_attn.errors import InputError
 
 

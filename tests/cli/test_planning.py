@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from planned import write_exp
 
-from yolox_attn.cli import planning
+from yolox_attn.cli import study as planning
 from yolox_attn.cli.study import main
 from yolox_attn.errors import InputError
+from yolox_attn.study.estimate import Probe
 from yolox_attn.study.plan import read_plan
-from yolox_attn.study.probe import Probe
 
 
 @pytest.fixture

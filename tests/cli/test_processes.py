@@ -3,13 +3,8 @@ from typing import Any
 
 import pytest
 
-from yolox_attn.cli import processes as module
-from yolox_attn.cli.processes import (
-    Processes,
-    add_process_options,
-    process_options,
-    run_in_processes,
-)
+from yolox_attn.cli import common as module
+from yolox_attn.cli.common import Processes, add_process_options, process_options, run_in_processes
 from yolox_attn.errors import InputError
 
 

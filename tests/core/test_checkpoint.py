@@ -10,9 +10,10 @@ import torch
 from loguru import logger
 
 from yolox_attn.core import load_weights, read_checkpoint, save_checkpoint
-from yolox_attn.core.checkpoint import file_hash, newest_checkpoint, read_resumable
+from yolox_attn.core.checkpoint import newest_checkpoint, read_resumable
 from yolox_attn.errors import InputError, TrainingError
 from yolox_attn.exp import AttentionExp
+from yolox_attn.runs.codec import file_hash
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from yolox_attn.core.finite import name_not_finite
+from yolox_attn.core.checkpoint import name_not_finite
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

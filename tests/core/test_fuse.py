@@ -4,8 +4,8 @@ from torch import nn
 from yolox.models import YOLOPAFPN, YOLOX, YOLOXHead
 from yolox.models.network_blocks import BaseConv
 
-from yolox_attn.core.fuse import fuse, is_untouched
 from yolox_attn.errors import InputError
+from yolox_attn.exp.fuse import fuse, is_untouched
 
 
 @pytest.fixture
@@ -72,6 +72,6 @@ def test_only_untouched_layers_are_fused(change):
 
 
 def test_a_difference_is_refused(detector, monkeypatch):
-    monkeypatch.setattr("yolox_attn.core.fuse.fuse_conv_and_bn", lambda conv, bn: conv)
+    monkeypatch.setattr("yolox_attn.exp.fuse.fuse_conv_and_bn", lambda conv, bn: conv)
     with pytest.raises(InputError, match="--fuse would change the outputs"):
         fuse(detector, IMAGES)

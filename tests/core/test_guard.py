@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from yolox_attn.core.guard import finite_gradients, finite_losses, named_failures
+from yolox_attn.core.failures import finite_gradients, finite_losses, named_failures
 from yolox_attn.errors import TrainingError
 
 

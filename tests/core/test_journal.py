@@ -9,8 +9,8 @@ import pytest
 import torch
 from run_folders import make_record
 
-from yolox_attn.core.journal import Journal
-from yolox_attn.core.record import first_record
+from yolox_attn.core.describe import first_record
+from yolox_attn.core.run_log import Journal
 from yolox_attn.errors import InputError, Interrupted, TrainingError
 from yolox_attn.runs import held, read_metrics, read_record
 
@@ -105,7 +105,7 @@ def test_a_full_disk_does_not_hide_why_the_run_ended(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(TrainingError, match="loss is nan"), started(tmp_path):
-        monkeypatch.setattr("yolox_attn.core.journal.write_record", full)
+        monkeypatch.setattr("yolox_attn.core.run_log.write_record", full)
         raise TrainingError("loss is nan")
 
 

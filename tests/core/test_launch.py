@@ -12,8 +12,7 @@ import torch
 import torch.distributed as dist
 
 from yolox_attn.core import launch as module
-from yolox_attn.core.launch import launch, launched, process_group
-from yolox_attn.core.supervise import supervise
+from yolox_attn.core.launch import launch, launched, process_group, supervise
 from yolox_attn.errors import InputError, TrainingError
 
 CPU = torch.device("cpu")

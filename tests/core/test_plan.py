@@ -5,7 +5,7 @@ import pytest
 from yolox.core import Trainer
 from yolox.utils import LRScheduler
 
-from yolox_attn.core.plan import Plan, check_schedule, describe_plan
+from yolox_attn.core.schedule import Plan, check_schedule, describe_plan
 from yolox_attn.errors import InputError
 
 

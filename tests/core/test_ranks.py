@@ -10,7 +10,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
 
-from yolox_attn.core.ranks import (
+from yolox_attn.core.distributed import (
     any_rank,
     average_norm,
     gather_objects,
@@ -59,7 +59,7 @@ def talk(rank: int, port: int, folder: Path) -> None:
     try:
         on_rank_zero(refuse)
     except InputError as error:
-        heard["refused"], heard["told_elsewhere"] = str(error), error.told_elsewhere
+        heard["refused"], heard["already_reported"] = str(error), error.already_reported
     torch.save(heard, folder / f"{rank}.pt")
     dist.destroy_process_group()
 
@@ -94,4 +94,4 @@ def test_what_rank_zero_finds_or_refuses_holds_for_all(heard: list[dict[str, Any
     assert [each["zero"] for each in heard] == ["drawn by 0"] * 3
     assert [each["refused"] for each in heard] == ["seen by rank 0"] * 3
     assert [each["summed"] for each in heard] == [{"a": 3.0, "b": 1.5}] * 3
-    assert [each["told_elsewhere"] for each in heard] == [False, True, True]
+    assert [each["already_reported"] for each in heard] == [False, True, True]

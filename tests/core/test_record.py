@@ -10,7 +10,7 @@ import pytest
 import torch
 from run_folders import make_record
 
-from yolox_attn.core.record import (
+from yolox_attn.core.describe import (
     describe_config,
     describe_versions,
     first_record,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from yolox_attn.core import read_checkpoint
-from yolox_attn.core.saving import Saver
+from yolox_attn.core.state import Saver
 
 
 @pytest.mark.parametrize(("steps", "due"), [(None, []), (1, [1, 2, 3, 4, 5]), (2, [2, 4]), (9, [])])

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from yolox_attn.core import stop as stopping
-from yolox_attn.core.stop import StopRequest
+from yolox_attn.core import signals as stopping
+from yolox_attn.core.signals import StopRequest
 from yolox_attn.errors import Interrupted
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from yolox_attn.core import supervise as module
-from yolox_attn.core.supervise import supervise
+from yolox_attn.core import launch as module
+from yolox_attn.core.launch import supervise
 from yolox_attn.errors import TrainingError
 
 HEAD = """
@@ -97,7 +97,7 @@ def test_a_signal_to_the_launcher_reaches_every_rank_and_their_code_is_its_own(
 ) -> None:
     command = write_script(tmp_path, ASKED, ASKED)
     launcher_code = (
-        "import os, sys; from yolox_attn.core.supervise import supervise; "
+        "import os, sys; from yolox_attn.core.launch import supervise; "
         "envs = [{**os.environ, 'RANK': str(number)} for number in range(2)]; "
         f"sys.exit(supervise({command!r}, envs))"
     )

@@ -11,8 +11,8 @@ from torch.utils.data import BatchSampler, RandomSampler
 from yolox.data import DataLoader, InfiniteSampler, MosaicDetection, YoloBatchSampler
 
 from yolox_attn.data.coco_dataset import CocoDetection
-from yolox_attn.data.exact import ExactBatches, exact_loader, make_exact
-from yolox_attn.data.labels import CountingTransform
+from yolox_attn.data.sampler import ExactBatches, exact_loader, make_exact
+from yolox_attn.data.transform import CountingTransform
 from yolox_attn.seed import seed_everything
 
 

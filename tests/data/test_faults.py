@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from yolox_attn.data.annotations import read_annotations
-from yolox_attn.data.faults import find_faults, sound_part
+from yolox_attn.coco.annotations import read_annotations
+from yolox_attn.coco.checks import find_faults, sound_part
 from yolox_attn.errors import InputError
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 from yolox.data import TrainTransform
 
-from yolox_attn.data.labels import CountingTransform
+from yolox_attn.data.transform import CountingTransform
 from yolox_attn.seed import seed_everything, stream
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (80, 60, 3), dtype=np.uint8)

@@ -1,6 +1,8 @@
 import pytest
 
-from yolox_attn.data.names import image_name, missing_images, printable, shortlist, told_name
+from yolox_attn.coco.checks import image_name, told_name
+from yolox_attn.data.coco_folder import missing_images
+from yolox_attn.console import printable, shortlist
 
 
 def test_a_name_made_from_the_id_is_said_to_be_made():

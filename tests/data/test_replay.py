@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from yolox.data import MosaicDetection
 
+from yolox_attn.core.failures import images_of
 from yolox_attn.data.coco_dataset import CocoDetection
-from yolox_attn.data.exact import exact_loader
-from yolox_attn.data.labels import CountingTransform
-from yolox_attn.data.replay import images_of
+from yolox_attn.data.sampler import exact_loader
+from yolox_attn.data.transform import CountingTransform
 
 
 def mosaic(drawn: Path, reads: list[str] | None = None) -> MosaicDetection:

@@ -1,6 +1,6 @@
 import pytest
 
-from yolox_attn.data.shards import Share
+from yolox_attn.data.sampler import Share
 
 
 @pytest.mark.parametrize(("size", "ranks"), [(5, 1), (5, 2), (6, 3), (2, 4), (0, 2)])

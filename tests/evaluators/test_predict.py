@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from yolox.utils import postprocess
 
-from yolox_attn.data.shards import Share
+from yolox_attn.data.sampler import Share
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators import COCOEvaluator
 from yolox_attn.evaluators.predict import (

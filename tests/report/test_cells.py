@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from judged_comparison import judged_comparison
 
-from yolox_attn.report import cells
+from yolox_attn.report import format as cells
 
 FIVE = judged_comparison(5)
 CAM = FIVE.variants[1]

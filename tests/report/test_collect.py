@@ -7,7 +7,7 @@ import pytest
 
 from yolox_attn.errors import InputError
 from yolox_attn.report import find_runs
-from yolox_attn.report.collect import by_variant, describe_attention
+from yolox_attn.report.load_runs import by_variant, describe_attention
 from yolox_attn.runs import hold
 
 WriteRun = Callable[..., Path]

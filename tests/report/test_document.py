@@ -1,13 +1,4 @@
-from yolox_attn.report.document import (
-    Bullets,
-    Code,
-    Grid,
-    Section,
-    escape,
-    table,
-    to_markdown,
-    to_text,
-)
+from yolox_attn.report.text import Bullets, Code, Grid, Section, escape, table, to_markdown, to_text
 
 GRID = Grid(["variant", "AP", "a verdict"], [["a_b", "1.0", "yes"], ["c", "22.5", "no"]], "lrl")
 

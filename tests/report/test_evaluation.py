@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.report.evaluation import read_evaluation
+from yolox_attn.report.load_runs import read_evaluation
 
 
 @pytest.mark.parametrize(

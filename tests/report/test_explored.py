@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from judged_comparison import judged_comparison
 
-from yolox_attn.report.explored import exploratory
+from yolox_attn.report.details import exploratory
 
 FIVE = judged_comparison(5)
 

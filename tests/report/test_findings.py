@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 from judged_comparison import judged_comparison
 
-from yolox_attn.report import findings
-from yolox_attn.report.document import Bullets, Grid
+from yolox_attn.report import sections as findings
+from yolox_attn.report.text import Bullets, Grid
 
 FIVE = judged_comparison(5)
 UNPLANNED = "No plan was made before these runs: read the p values as exploratory."

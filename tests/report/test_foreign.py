@@ -7,7 +7,7 @@ from judged_runs import IMAGES, draw_detections, draw_truth, figures_of, write_j
 
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, Request, compare_detections
-from yolox_attn.stats.judgement import Terms
+from yolox_attn.stats.verdict import Terms
 
 REQUEST = Request(terms=Terms(replicates=100))
 Write = Callable[..., Path]

@@ -18,16 +18,16 @@ from judged_runs import (
     write_json,
 )
 
+from yolox_attn.coco.annotations import read_truth
+from yolox_attn.coco.results import read_detections
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, Request, Run, compare, find_runs, judge_runs
 from yolox_attn.report.comparison import Variant
-from yolox_attn.stats.detections import read_detections
-from yolox_attn.stats.engines import best_engine
+from yolox_attn.stats.bootstrap import image_weights
 from yolox_attn.stats.judge import judge
-from yolox_attn.stats.judgement import Judgement, Terms
 from yolox_attn.stats.measured import Side, TestSet, images_of_classes, measure
-from yolox_attn.stats.resample import image_weights
-from yolox_attn.stats.truth import read_truth
+from yolox_attn.stats.verdict import Judgement, Terms
+from yolox_attn.stats.weighted_ap import best_engine
 
 TERMS = Terms(replicates=100, seed=5)
 REQUEST = Request(terms=TERMS)

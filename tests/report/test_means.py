@@ -1,7 +1,6 @@
 import pytest
 
-from yolox_attn.report.means import difference, mean_figures, sd_figures
-from yolox_attn.report.model import FIGURES, RunResult
+from yolox_attn.report.comparison import FIGURES, RunResult, difference, mean_figures, sd_figures
 
 
 def run(seed: int | None, ap: float | None) -> RunResult:

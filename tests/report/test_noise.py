@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.report.noise import seed_noise
-from yolox_attn.stats.judgement import Terms
+from yolox_attn.report.judge_runs import seed_noise
 from yolox_attn.stats.measured import Measured, TestSet
+from yolox_attn.stats.verdict import Terms
 
 TEST = TestSet(300, ("cell",), (300,))
 

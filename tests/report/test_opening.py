@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from judged_comparison import judged_comparison
 
-from yolox_attn.report.opening import facts, headline, verdict_lines
+from yolox_attn.report.sentences import facts, headline, verdict_lines
 
 
 def test_the_headline_counts_blocks_and_no_controls() -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from judged_comparison import judged_comparison
 
-from yolox_attn.report import origins
+from yolox_attn.report import sections as origins
 
 FIVE = judged_comparison(5)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from yolox_attn.report import compare, find_runs
-from yolox_attn.report.provenance import training_command
+from yolox_attn.report.build import training_command
 from yolox_attn.runs import read_record
 
 WriteRun = Callable[..., Path]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from judged_runs import IMAGES, VIDEOS, draw_truth
 
+from yolox_attn.coco.annotations import truth_from
 from yolox_attn.errors import InputError
-from yolox_attn.report.resamples import draw_resamples
-from yolox_attn.stats.judgement import Terms
-from yolox_attn.stats.resample import image_weights
-from yolox_attn.stats.truth import truth_from
+from yolox_attn.stats.bootstrap import image_weights
+from yolox_attn.stats.measured import draw_resamples
+from yolox_attn.stats.verdict import Terms
 
 TERMS = Terms(replicates=120, seed=4)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from judged_comparison import judged_comparison
 
-from yolox_attn.report.sheet import as_csv
+from yolox_attn.report.output import as_csv
 
 
 def lines(comparison) -> dict[str, dict[str, str]]:

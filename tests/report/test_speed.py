@@ -9,7 +9,8 @@ from torch import nn
 from yolox_attn import cost
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp
-from yolox_attn.report import compare, find_runs, measure_latency, speed
+from yolox_attn.report import compare, find_runs, measure_latency
+from yolox_attn.report import latency as speed
 
 WriteRun = Callable[..., Path]
 

@@ -6,7 +6,7 @@ from judged_runs import DrawnStudy, draw_truth, write_json
 
 from yolox_attn.errors import InputError
 from yolox_attn.report import find_runs
-from yolox_attn.report.truths import find_truth, named_truth
+from yolox_attn.report.judge_runs import find_truth, named_truth
 
 
 def test_the_truth_is_where_the_run_says(study: DrawnStudy) -> None:

@@ -4,12 +4,11 @@ import numpy as np
 from judged_comparison import judged_comparison, measured
 from judged_runs import draw_truth
 
+from yolox_attn.coco.annotations import truth_from
 from yolox_attn.report.comparison import Comparison
-from yolox_attn.report.resamples import draw_resamples
-from yolox_attn.report.verdicts import strangers, with_verdicts
-from yolox_attn.stats.judgement import Terms
-from yolox_attn.stats.measured import Measured
-from yolox_attn.stats.truth import truth_from
+from yolox_attn.report.judge_runs import strangers, with_verdicts
+from yolox_attn.stats.measured import Measured, draw_resamples
+from yolox_attn.stats.verdict import Terms
 
 TERMS = Terms(replicates=100)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs import held, hold, lock
-from yolox_attn.runs.lock import is_mine
+from yolox_attn.runs import folder as lock
+from yolox_attn.runs import held, hold
+from yolox_attn.runs.folder import is_mine
 
 HOLDER = """
 import sys, time

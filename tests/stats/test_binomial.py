@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.binomial import clopper_pearson, superiority
+from yolox_attn.stats.paired_tests import clopper_pearson, superiority
 
 
 @pytest.mark.parametrize(("seeds", "lower"), [(5, 0.48), (6, 0.54), (10, 0.69)])

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.compiled import compiled_loops
+from yolox_attn.stats.ap_numba import compiled_loops
 
 
 def test_missing_numba_is_told_with_the_extra_that_brings_it(monkeypatch):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.crossed import crossed_interval, crossed_replicates, image_replicates
+from yolox_attn.stats.bootstrap import crossed_interval, crossed_replicates, image_replicates
 
 
 def test_image_replicates_are_weighted_means_by_hand():

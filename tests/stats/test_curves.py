@@ -2,13 +2,12 @@ import numpy as np
 import pytest
 from resampled_sets import random_set
 
-from yolox_attn.stats import curves
-from yolox_attn.stats.compiled import fill_ap, levels_passed
-from yolox_attn.stats.curves import LEVELS, class_ap
-from yolox_attn.stats.matches import match
-from yolox_attn.stats.resample import image_weights
-from yolox_attn.stats.tracks import Track, counting_order, make_track
-from yolox_attn.stats.truth import truth_from
+from yolox_attn.coco.annotations import truth_from
+from yolox_attn.coco.evaluate import match
+from yolox_attn.stats import ap_numpy as curves
+from yolox_attn.stats.ap_numba import fill_ap, levels_passed
+from yolox_attn.stats.ap_numpy import LEVELS, Track, class_ap, counting_order, make_track
+from yolox_attn.stats.bootstrap import image_weights
 
 
 def track_of(true, objects) -> Track:

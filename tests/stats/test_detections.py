@@ -1,8 +1,8 @@
 import pytest
 
+from yolox_attn.coco.annotations import truth_from
+from yolox_attn.coco.results import placed, read_detections
 from yolox_attn.errors import InputError
-from yolox_attn.stats.detections import placed, read_detections
-from yolox_attn.stats.truth import truth_from
 
 TRUTH = truth_from({"images": [{"id": 2}, {"id": 1}], "categories": [{"id": 3}], "annotations": []})
 DETECTION = {"image_id": 2, "category_id": 3, "bbox": [10, 10, 40, 50], "score": 0.5}

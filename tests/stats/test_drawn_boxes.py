@@ -2,9 +2,9 @@ from collections import Counter
 
 import numpy as np
 
-from yolox_attn.stats.drawn_boxes import FIELD, SHARES, draw_detections, draw_truth
+from drawn_boxes import FIELD, SHARES, draw_detections, draw_truth
+from yolox_attn.coco.annotations import Truth, truth_from
 from yolox_attn.stats.measured import measure
-from yolox_attn.stats.truth import Truth, truth_from
 
 
 def drawn(images: int = 200) -> Truth:

@@ -1,8 +1,8 @@
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats import engines
-from yolox_attn.stats.engines import best_engine, compiled_engine, cores, numpy_engine
+from yolox_attn.stats import weighted_ap as engines
+from yolox_attn.stats.weighted_ap import best_engine, compiled_engine, cores, numpy_engine
 
 
 def test_the_best_engine_is_numbas_where_it_works():

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.equivalence import equivalence_p, inside
-from yolox_attn.stats.paired import interval, two_component
+from yolox_attn.stats.interval import equivalence_p, inside, interval, two_component
 
 
 def test_it_equals_the_paired_two_one_sided_tests():

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from yolox_attn.stats.explore import LEAST_IMAGES, explore
+from yolox_attn.stats.judge import LEAST_IMAGES, explore
 from yolox_attn.stats.measured import Measured, Side, TestSet
-from yolox_attn.stats.multiple import benjamini_hochberg
-from yolox_attn.stats.weighted import FIGURES
+from yolox_attn.stats.multiple_testing import benjamini_hochberg
+from yolox_attn.stats.weighted_ap import FIGURES
 
 CLASSES = ("cat", "dog", "owl")
 IMAGES = 200

@@ -5,12 +5,12 @@ import pytest
 from scipy import stats
 
 from yolox_attn.errors import InputError
+from yolox_attn.stats.interval import p_value, two_component
 from yolox_attn.stats.judge import judge
-from yolox_attn.stats.judgement import Judgement, Terms
 from yolox_attn.stats.measured import Measured, Side, TestSet
-from yolox_attn.stats.multiple import holm
-from yolox_attn.stats.paired import p_value, two_component
-from yolox_attn.stats.weighted import FIGURES
+from yolox_attn.stats.multiple_testing import holm
+from yolox_attn.stats.verdict import Judgement, Terms
+from yolox_attn.stats.weighted_ap import FIGURES
 
 IMAGES, REPLICATES = 300, 400
 TEST = TestSet(IMAGES, ("thing",), (IMAGES,))

@@ -1,7 +1,7 @@
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.judgement import Terms, fraction
+from yolox_attn.stats.verdict import Terms, fraction
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from resampled_sets import random_set
 
-from yolox_attn.stats.matchers import best_matcher, judge
-from yolox_attn.stats.matches import Matches, match
-from yolox_attn.stats.truth import truth_from
+from yolox_attn.coco.annotations import truth_from
+from yolox_attn.coco.evaluate import Matches, best_matcher, judge, match
 
 
 def test_the_judge_is_pycocotools():

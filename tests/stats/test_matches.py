@@ -3,8 +3,8 @@ import copy
 import numpy as np
 from resampled_sets import random_set
 
-from yolox_attn.stats.matches import AREAS, THRESHOLDS, match
-from yolox_attn.stats.truth import truth_from
+from yolox_attn.coco.annotations import truth_from
+from yolox_attn.coco.evaluate import AREAS, THRESHOLDS, match
 
 WHOLE = [10, 10, 40, 50]  # 2000 pixels: medium
 PART = [10, 10, 40, 36]  # inside WHOLE: IoU 0.72

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from resampled_sets import judged, random_set, repeated
 
+from yolox_attn.coco.annotations import truth_from
+from yolox_attn.coco.evaluate import match
 from yolox_attn.errors import InputError
-from yolox_attn.stats.matches import match
+from yolox_attn.stats.bootstrap import image_weights
 from yolox_attn.stats.measured import images_of_classes, measure, measure_matches
-from yolox_attn.stats.resample import image_weights
-from yolox_attn.stats.truth import truth_from
-from yolox_attn.stats.weighted import FIGURES
+from yolox_attn.stats.weighted_ap import FIGURES
 
 SEEDS = (5, 11, 12)  # of sets with several images and classes
 

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.multiple import benjamini_hochberg, best_of, holm
+from yolox_attn.stats.multiple_testing import benjamini_hochberg, best_of, holm
 
 
 def test_holm_by_hand():

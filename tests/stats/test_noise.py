@@ -3,8 +3,9 @@ import math
 import numpy as np
 import pytest
 
+from simulation import Setting, draw_studies
 from yolox_attn.errors import InputError
-from yolox_attn.stats.crossed import image_replicates
+from yolox_attn.stats.bootstrap import image_replicates
 from yolox_attn.stats.noise import (
     Noise,
     baseline_noise,
@@ -13,7 +14,6 @@ from yolox_attn.stats.noise import (
     sd_interval,
     seeds_only,
 )
-from yolox_attn.stats.simulation import Setting, draw_studies
 
 
 def test_the_three_parts_are_found_again():

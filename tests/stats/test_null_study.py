@@ -6,16 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from null_study import DRAWINGS, Drawing, judge_drawn_studies, tally_of
 from yolox_attn.errors import InputError
-from yolox_attn.stats.binomial import clopper_pearson
-from yolox_attn.stats.judgement import Judgement
-from yolox_attn.stats.null_study import (
-    DRAWINGS,
-    Drawing,
-    judge_drawn_studies,
-    tally_of,
-)
-from yolox_attn.stats.verdict import Word
+from yolox_attn.stats.paired_tests import clopper_pearson
+from yolox_attn.stats.verdict import Judgement, Word
 
 SHORT = {"images": 60, "replicates": 200}
 LUCKY = Drawing(**SHORT, method_image=0.1, luck=0.4)

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.paired import (
+from yolox_attn.stats.interval import (
     freedom,
     identical,
     image_error,

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from yolox_attn.coco.annotations import truth_from
 from yolox_attn.errors import InputError
-from yolox_attn.stats.resample import groups_from_csv, groups_from_key, image_weights
-from yolox_attn.stats.truth import truth_from
+from yolox_attn.stats.bootstrap import groups_from_csv, groups_from_key, image_weights
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -2,7 +2,7 @@ import pytest
 
 from yolox_attn.errors import InputError
 from yolox_attn.stats.noise import Noise, seeds_only
-from yolox_attn.stats.settle import Question, Settling, settle, settled
+from yolox_attn.stats.power import Question, Settling, settle, settled
 
 
 def test_seeds_settle_what_seeds_left_open():

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.signflip import MAX_SEEDS, MIN_SEEDS, least_p, sign_flip_p
+from yolox_attn.stats.paired_tests import MAX_SEEDS, MIN_SEEDS, least_p, sign_flip_p
 
 
 def enumerated(differences) -> float:

@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 
-from yolox_attn.errors import InputError
-from yolox_attn.stats.binomial import clopper_pearson
-from yolox_attn.stats.noise import Noise, seeds_only
-from yolox_attn.stats.power import detectable_effect
-from yolox_attn.stats.simulation import (
+from simulation import (
     IMAGES,
     REGIMES,
     Setting,
@@ -17,6 +13,10 @@ from yolox_attn.stats.simulation import (
     simulate,
     words,
 )
+from yolox_attn.errors import InputError
+from yolox_attn.stats.noise import Noise, seeds_only
+from yolox_attn.stats.paired_tests import clopper_pearson
+from yolox_attn.stats.power import detectable_effect
 from yolox_attn.stats.verdict import Word
 
 CELLS = [(regime, seeds) for regime in REGIMES for seeds in (3, 5, 10)]

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from resampled_sets import random_set
 
-from yolox_attn.stats.matches import Matches, match
-from yolox_attn.stats.tracks import counting_order, make_track, tied_groups
-from yolox_attn.stats.truth import truth_from
+from yolox_attn.coco.annotations import truth_from
+from yolox_attn.coco.evaluate import Matches, match
+from yolox_attn.stats.ap_numpy import counting_order, make_track, tied_groups
 
 
 def matches_of(score, image, true, *, ignored=(), images=3) -> Matches:

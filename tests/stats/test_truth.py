@@ -3,8 +3,8 @@ import json
 
 import pytest
 
+from yolox_attn.coco.annotations import read_json, read_truth, truth_from
 from yolox_attn.errors import InputError
-from yolox_attn.stats.truth import read_json, read_truth, truth_from
 
 OBJECT = {"id": 0, "image_id": 7, "category_id": 2, "bbox": [1, 2, 3, 4], "area": 5, "iscrowd": 0}
 CONTENT = {

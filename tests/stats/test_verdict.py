@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.paired import p_value, two_component
+from yolox_attn.stats.interval import p_value, two_component
 from yolox_attn.stats.verdict import Amount, Evidence, Verdict, Word, decide, evidence
 
 

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from resampled_sets import judged, random_set, repeated
 
+from yolox_attn.coco.annotations import truth_from
+from yolox_attn.coco.evaluate import match
 from yolox_attn.errors import InputError
-from yolox_attn.stats.engines import compiled_engine, numpy_engine
-from yolox_attn.stats.matches import match
-from yolox_attn.stats.resample import image_weights
-from yolox_attn.stats.truth import truth_from
-from yolox_attn.stats.weighted import (
+from yolox_attn.stats.bootstrap import image_weights
+from yolox_attn.stats.weighted_ap import (
     FIGURES,
     WeightedAP,
+    compiled_engine,
+    numpy_engine,
     weighted_ap,
 )
 

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from yolox_attn.stats.paired import p_value, two_component
-from yolox_attn.stats.settle import Settling
+from yolox_attn.report.sentences import points, settling_sentence, verdict_sentence
+from yolox_attn.stats.interval import p_value, two_component
+from yolox_attn.stats.power import Settling
 from yolox_attn.stats.verdict import decide, evidence
-from yolox_attn.stats.wording import points, settling_sentence, verdict_sentence
 
 
 def sentence(differences, error, *, family=1, p=None) -> str:

@@ -8,14 +8,14 @@ import pytest
 from fake_study import make_study
 from run_folders import make_record
 
-from yolox_attn.core.record import describe_attention, describe_config
+from yolox_attn.core.describe import describe_attention, describe_config
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp
 from yolox_attn.runs import read_record, write_record
-from yolox_attn.study.adding import add_runs, mismatch
-from yolox_attn.study.jobs import jobs, state_of
-from yolox_attn.study.members import build_exp
+from yolox_attn.study.import_runs import add_runs, mismatch
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
+from yolox_attn.study.planned_run import jobs, state_of
+from yolox_attn.study.variants import build_exp
 
 TRAINING = Training(data=None, overrides=("max_epoch", "6", "depth", "0.33", "width", "0.125"))
 
@@ -147,7 +147,7 @@ def test_a_planned_variant_is_built_once_for_all_its_runs(
         built.append(variant.name)
         return build_exp(variant, training)
 
-    monkeypatch.setattr("yolox_attn.study.adding.build_exp", count)
+    monkeypatch.setattr("yolox_attn.study.import_runs.build_exp", count)
     variant = dataclasses.replace(plan.variants[-1], name="not_built_yet")
     records = [read_record(by_hand(seed)) for seed in (0, 1)]
     assert [mismatch(record, plan, variant) for record in records] == [None, None]

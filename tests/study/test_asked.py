@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from planned import make_request
 
-from yolox_attn.core.checkpoint import file_hash
 from yolox_attn.errors import InputError
-from yolox_attn.study.asked import check_request, with_whole_paths
+from yolox_attn.runs.codec import file_hash
 from yolox_attn.study.plan import Training
+from yolox_attn.study.planner import check_request, with_whole_paths
 
 
 def test_paths_are_whole_and_the_checkpoint_has_its_hash(

@@ -9,14 +9,13 @@ from run_folders import make_record
 
 from yolox_attn.cli import eval as evaluation
 from yolox_attn.cli import train
-from yolox_attn.cli.options import build_exp
-from yolox_attn.core.checkpoint import file_hash
+from yolox_attn.cli.common import build_exp
 from yolox_attn.errors import InputError
 from yolox_attn.runs import write_record
+from yolox_attn.runs.codec import file_hash
 from yolox_attn.study.commands import check_unchanged, how_to_start, next_command, work_of
-from yolox_attn.study.jobs import Job, jobs
-from yolox_attn.study.ledger import Attempt, record_attempt
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
+from yolox_attn.study.planned_run import Attempt, Job, jobs, record_attempt
 
 FULL = Training(
     data=None,

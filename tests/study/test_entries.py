@@ -6,7 +6,7 @@ from planned import write_exp
 
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp
-from yolox_attn.study.entries import planned_variants
+from yolox_attn.study.sources import planned_variants
 
 
 def test_blocks_names_and_files_in_the_order_of_the_command(tmp_path: Path) -> None:

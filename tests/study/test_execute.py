@@ -14,10 +14,9 @@ from fake_study import events, fake_command, make_study
 
 from yolox_attn.errors import InputError
 from yolox_attn.runs import held
-from yolox_attn.study.execute import run_study
-from yolox_attn.study.jobs import Job, jobs, state_of
-from yolox_attn.study.ledger import read_attempts
 from yolox_attn.study.plan import Plan, read_plan
+from yolox_attn.study.planned_run import Job, jobs, read_attempts, state_of
+from yolox_attn.study.scheduler import run_study
 
 TESTS = Path(__file__).parents[1]
 KEYS = [

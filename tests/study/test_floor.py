@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.study.floor import paired_sd
+from yolox_attn.study.planner import paired_sd
 
 
 def write_report(folder: Path, noise: object) -> Path:

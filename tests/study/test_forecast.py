@@ -1,8 +1,8 @@
 import pytest
 
-from yolox_attn.core.plan import Plan, describe_plan
-from yolox_attn.stats.judgement import Terms
-from yolox_attn.study.forecast import (
+from yolox_attn.core.schedule import Plan, describe_plan
+from yolox_attn.stats.verdict import Terms
+from yolox_attn.study.estimate import (
     detectable,
     duration,
     effect_lines,

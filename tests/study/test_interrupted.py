@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from planned import with_test_split
 
-from yolox_attn.core.checkpoint import file_hash
 from yolox_attn.data.drawn import drawn_set
 from yolox_attn.runs import read_metrics, read_record
-from yolox_attn.stats.judgement import Terms
-from yolox_attn.study.adding import add_runs
-from yolox_attn.study.execute import run_study
-from yolox_attn.study.jobs import Job, jobs, state_of
+from yolox_attn.runs.codec import file_hash
+from yolox_attn.stats.verdict import Terms
+from yolox_attn.study.import_runs import add_runs
 from yolox_attn.study.plan import Plan, PlannedVariant, Training, write_plan
+from yolox_attn.study.planned_run import Job, jobs, state_of
+from yolox_attn.study.scheduler import run_study
 from yolox_attn.study.status import status_text
 
 EPOCHS = 3

@@ -9,12 +9,20 @@ import pytest
 from fake_study import make_study
 from run_folders import make_record
 
-from yolox_attn.core.checkpoint import file_hash
 from yolox_attn.errors import InputError
 from yolox_attn.runs import hold, write_record
-from yolox_attn.study.jobs import Job, figures_of, jobs, reason_of, record_of, state_of
-from yolox_attn.study.ledger import Attempt, record_attempt
+from yolox_attn.runs.codec import file_hash
 from yolox_attn.study.plan import Plan
+from yolox_attn.study.planned_run import (
+    Attempt,
+    Job,
+    figures_of,
+    jobs,
+    reason_of,
+    record_attempt,
+    record_of,
+    state_of,
+)
 
 
 @pytest.fixture
@@ -124,7 +132,7 @@ def test_a_record_that_the_disk_does_not_give_is_there_all_the_same(
     def refuse(_: Path) -> None:
         raise PermissionError("not for you")
 
-    monkeypatch.setattr("yolox_attn.study.jobs.read_record", refuse)
+    monkeypatch.setattr("yolox_attn.study.planned_run.read_record", refuse)
     assert (state_of(job), "not for you" in reason_of(job)) == ("unreadable", True)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.study.ledger import Attempt, error_of, read_attempts, record_attempt
+from yolox_attn.study.planned_run import Attempt, error_of, read_attempts, record_attempt
 
 
 def attempt(code: int, error: str | None = None) -> Attempt:

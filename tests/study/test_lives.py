@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from fake_study import events, fake_command, make_study
 
-from yolox_attn.study.jobs import Job, jobs, state_of
-from yolox_attn.study.ledger import record_attempt
-from yolox_attn.study.lives import Life, attempt_of, begin
 from yolox_attn.study.plan import Plan, Training
+from yolox_attn.study.planned_run import Job, jobs, record_attempt, state_of
+from yolox_attn.study.worker import Life, attempt_of, begin
 
 
 def lived(plan: Plan, folder: Path, how: str = "finish") -> Life:

@@ -11,12 +11,12 @@ import torch
 from loguru import logger
 from planned import make_request, with_test_split, write_exp
 
-from yolox_attn.core.checkpoint import file_hash
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp, use_data
-from yolox_attn.stats.judgement import Terms
-from yolox_attn.study.making import Made, make_plan
+from yolox_attn.runs.codec import file_hash
+from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.plan import read_plan, write_plan
+from yolox_attn.study.planner import Made, make_plan
 
 Plan = Callable[..., Made]
 TRAIN = "annotations/instances_train2017.json"

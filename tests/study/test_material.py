@@ -9,7 +9,7 @@ from planned import with_test_split, write_exp
 
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp, use_data
-from yolox_attn.study.material import Material, check_material
+from yolox_attn.study.sources import Material, check_material
 
 TEST = "annotations/instances_test2017.json"
 TRAIN = "annotations/instances_train2017.json"

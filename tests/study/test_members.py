@@ -6,9 +6,9 @@ from planned import write_exp
 
 from yolox_attn.blocks import CAM, ECA
 from yolox_attn.errors import InputError
-from yolox_attn.study.entries import planned_variants
-from yolox_attn.study.members import Member, build_exp, build_member, check_members
 from yolox_attn.study.plan import Training
+from yolox_attn.study.sources import planned_variants
+from yolox_attn.study.variants import Member, build_exp, build_member, check_members
 
 CHANNELS = (32, 64, 128)  # of dark3, dark4, dark5 at width 0.125
 

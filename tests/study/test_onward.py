@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from planned import make_plan
 
-from yolox_attn.cli.planning import make_parser, make_request
-from yolox_attn.stats.judgement import Terms
-from yolox_attn.study.onward import next_lines
+from yolox_attn.cli.study import make_parser, make_request
+from yolox_attn.stats.verdict import Terms
+from yolox_attn.study.commands import next_lines
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
 
 

@@ -6,10 +6,9 @@ import pytest
 from planned import make_plan
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.judgement import Terms
-from yolox_attn.study.jobs import ADDED_NAME, RUNS
-from yolox_attn.study.ledger import LEDGER_NAME
+from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.plan import read_plan, write_plan
+from yolox_attn.study.planned_run import ADDED_NAME, LEDGER_NAME, RUNS
 
 
 def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from planned import write_exp
 
-from yolox_attn.study import probe as probing
-from yolox_attn.study.entries import planned_variants
+from yolox_attn.study import estimate as probing
+from yolox_attn.study.estimate import Probe, probe
 from yolox_attn.study.plan import PlannedVariant, Training
-from yolox_attn.study.probe import Probe, probe
+from yolox_attn.study.sources import planned_variants
 
 
 @pytest.fixture

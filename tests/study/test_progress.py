@@ -6,9 +6,8 @@ from fake_study import make_study
 from run_folders import make_record
 
 from yolox_attn.runs import write_record
-from yolox_attn.study.jobs import Job, jobs
-from yolox_attn.study.ledger import Attempt, record_attempt
-from yolox_attn.study.progress import end_line, seconds_left, start_line
+from yolox_attn.study.planned_run import Attempt, Job, jobs, record_attempt
+from yolox_attn.study.status import end_line, seconds_left, start_line
 
 
 def leave(job: Job, **changes: object) -> None:

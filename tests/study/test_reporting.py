@@ -11,15 +11,15 @@ from judged_runs import DrawnStudy, study  # noqa: F401 - a fixture
 from planned import make_plan
 from run_folders import write_run  # noqa: F401 - a fixture
 
-from yolox_attn.core.checkpoint import file_hash
-from yolox_attn.core.record import describe_attention, describe_config
+from yolox_attn.core.describe import describe_attention, describe_config
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, read_comparison
-from yolox_attn.stats.judgement import Terms
-from yolox_attn.study.collecting import collect
-from yolox_attn.study.members import build_exp
+from yolox_attn.runs.codec import file_hash
+from yolox_attn.stats.verdict import Terms
+from yolox_attn.study.eligibility import collect
 from yolox_attn.study.plan import Plan, PlannedVariant, Training, write_plan
-from yolox_attn.study.reporting import Look, report_study
+from yolox_attn.study.report import Look, report_study
+from yolox_attn.study.variants import build_exp
 
 BLUR = {"yolox_nano": 0.30, "yolox_nano_placebo": 0.30, "yolox_nano_cam": 0.12}
 SEEDS = (0, 1, 2)

@@ -6,12 +6,12 @@ from planned import make_plan
 from yolox_attn import device as devices
 from yolox_attn.errors import InputError
 from yolox_attn.study.plan import Training
-from yolox_attn.study.slots import choose_slots
+from yolox_attn.study.scheduler import choose_slots
 
 
 @pytest.fixture(autouse=True)
 def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("yolox_attn.study.slots.usable_cores", lambda: 8)
+    monkeypatch.setattr("yolox_attn.study.scheduler.usable_cores", lambda: 8)
 
 
 @pytest.mark.parametrize(("threads", "runs"), [(1, 8), (3, 2), (16, 1)])

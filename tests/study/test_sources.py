@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from planned import write_exp
 
-from yolox_attn.core.checkpoint import file_hash
 from yolox_attn.exp import load_exp
+from yolox_attn.runs.codec import file_hash
 from yolox_attn.study.sources import user_sources
 
 

@@ -8,7 +8,7 @@ from run_folders import make_record
 
 from yolox_attn.errors import InputError
 from yolox_attn.runs import hold, write_record
-from yolox_attn.study.jobs import Job, jobs
+from yolox_attn.study.planned_run import Job, jobs
 from yolox_attn.study.status import next_step, status_text
 
 

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 from planned import make_plan, make_request, write_exp
 
-from yolox_attn.study.making import Made
-from yolox_attn.study.making import make_plan as really_make
-from yolox_attn.study.probe import Probe
-from yolox_attn.study.telling import expected, family, plan_lines, time_lines
+from yolox_attn.study.estimate import Probe
+from yolox_attn.study.planner import Made
+from yolox_attn.study.planner import make_plan as really_make
+from yolox_attn.study.summary import expected, family, plan_lines, time_lines
 
 HOUR = Probe(600, 1.0, 0.1, steps=2900, images=1000, memory=2**31, device="cpu x86_64")
 

@@ -6,10 +6,10 @@ import pytest
 from planned import with_test_split, write_exp
 
 from yolox_attn.study import timing
-from yolox_attn.study.entries import planned_variants
-from yolox_attn.study.members import build_exp
 from yolox_attn.study.plan import PlannedVariant, Training
+from yolox_attn.study.sources import planned_variants
 from yolox_attn.study.timing import measure
+from yolox_attn.study.variants import build_exp
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The commands: `yolox-attn NAME ...`, which is also what the doors tools/NAME.py open.
+"""The commands: `yolox-attn NAME ...`, which is also what the entry points tools/NAME.py call.
 
 Each command is the module yolox_attn.cli.NAME with `main(argv) -> int`. It is imported only when
 it is called for, after the cheap checks of what is installed.
@@ -13,22 +13,21 @@ from collections.abc import Callable
 from importlib import import_module
 
 from yolox_attn import __version__
-from yolox_attn.data.names import printable
+from yolox_attn.console import echo, printable
 from yolox_attn.errors import Ending, InputError, Interrupted
 from yolox_attn.requirements import check_requirements
 
 COMMANDS = {
     "train": "train an experiment",
-    "eval": "judge a checkpoint by COCO's figures",
+    "eval": "judge a checkpoint by COCO's metrics",
     "doctor": "examine a data set before anything is trained on it",
-    "compare": "put finished runs beside a baseline",
+    "compare": "compare finished runs with a baseline",
     "study": "plan, run and judge variants over several seeds",
     "demo": "train, evaluate and compare on a set drawn by the package",
 }
 
 # What the system says when the user must make room, or leave to write: no fault of the program.
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
-
 BROKEN_PIPE = 141  # as a shell says of a program that SIGPIPE has ended
 
 # Idle OpenMP threads sleep instead of spinning: on a shared CPU training is several times faster.
@@ -39,7 +38,7 @@ Main = Callable[[list[str] | None], int]
 
 
 def report_errors(main: Main) -> Main:
-    """Make `main` tell in one line on stderr what needs no traceback, and return its exit code.
+    """Make `main` say in one line on stderr what needs no traceback, and return its exit code.
 
     2 for the user's mistakes and for a disk that is full or may not be written, 1 for training gone
     wrong, `Interrupted.CODE` for a run that was asked to stop and saved, 130 for Ctrl-C elsewhere,
@@ -56,7 +55,7 @@ def report_errors(main: Main) -> Main:
         except Ending as error:
             return _end(error)
         except KeyboardInterrupt:
-            return _tell("stopped by Ctrl-C", 130)
+            return _fail("stopped by Ctrl-C", 130)
         except BrokenPipeError:  # whoever reads has seen enough, as `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return BROKEN_PIPE
@@ -64,7 +63,7 @@ def report_errors(main: Main) -> Main:
             if error.errno not in UNWRITABLE:
                 raise
             where = f"{error.filename}: " if error.filename else ""
-            return _tell(f"error: {where}{error.strerror}", 2)
+            return _fail(f"error: {where}{error.strerror}", 2)
 
     return reporting
 
@@ -74,13 +73,13 @@ def _end(error: Ending) -> int:
     message = f"error: {error}"
     if isinstance(error, Interrupted):
         code, message = Interrupted.CODE, str(error)
-    return code if error.told_elsewhere else _tell(message, code)
+    return code if error.already_reported else _fail(message, code)
 
 
-def _tell(message: str, code: int) -> int:
+def _fail(message: str, code: int) -> int:
     rank = f"[rank {os.environ['RANK']}] " if "RANK" in os.environ else ""
     # A file's name may hold what moves the cursor or breaks the line.
-    print(f"{rank}{printable(message)}", file=sys.stderr)  # noqa: T201 - the one place that tells it
+    echo(f"{rank}{printable(message)}", err=True)
     return code
 
 

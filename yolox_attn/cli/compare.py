@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from yolox_attn.cli import report_errors
+from yolox_attn.console import called_as, echo
 from yolox_attn.device import fix_threads, pick_device
 from yolox_attn.errors import InputError
 from yolox_attn.report import (
@@ -21,7 +22,7 @@ from yolox_attn.report import (
     measure_latency,
     write_comparison,
 )
-from yolox_attn.stats.judgement import Terms
+from yolox_attn.stats.verdict import Terms
 
 TERMS = ("sesoi", "alpha", "replicates")
 JUDGING = (*TERMS, "truth", "groups")
@@ -33,12 +34,13 @@ def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     check(args)
     comparison = from_detections(args) if args.detections else from_runs(args)
-    words = ["python", "tools/compare.py", *(sys.argv[1:] if argv is None else argv)]
-    comparison = replace(comparison, commands=(*comparison.commands, shlex.join(words)))
+    words = shlex.join(sys.argv[1:] if argv is None else argv)
+    command = f"{called_as('compare')} {words}"
+    comparison = replace(comparison, commands=(*comparison.commands, command))
     if args.output is not None:
         written = write_comparison(args.output, comparison)
-        tell(f"written: {', '.join(map(str, written))}")
-    print(as_text(comparison), flush=True)  # noqa: T201 - the product
+        _progress(f"written: {', '.join(map(str, written))}")
+    echo(as_text(comparison))
     return 0
 
 
@@ -106,10 +108,10 @@ def from_runs(args: argparse.Namespace) -> Comparison:
     runs = find_runs(args.runs)
     comparison = compare(runs, baseline=args.baseline)
     if args.verdict:
-        comparison = judge_runs(comparison, runs, request, tell)
+        comparison = judge_runs(comparison, runs, request, _progress)
     if args.latency:
         fix_threads()
-        tell(f"measuring the latency of {len(comparison.variants)} models ...")
+        _progress(f"measuring the latency of {len(comparison.variants)} models ...")
         device = pick_device(args.device)
         comparison = measure_latency(comparison, runs, device=device, repeats=args.repeats)
     return comparison
@@ -118,7 +120,7 @@ def from_runs(args: argparse.Namespace) -> Comparison:
 def from_detections(args: argparse.Namespace) -> Comparison:
     """Compare detections that came from anywhere."""
     sides = sides_of(args.detections)
-    return compare_detections(args.truth, sides, args.baseline, request_of(args), tell)
+    return compare_detections(args.truth, sides, args.baseline, request_of(args), _progress)
 
 
 def sides_of(words: Sequence[str]) -> dict[str, list[Path]]:
@@ -148,6 +150,6 @@ def request_of(args: argparse.Namespace) -> Request:
     return Request(terms=Terms(**terms), truth=args.truth, groups=args.groups)
 
 
-def tell(line: str) -> None:
-    """Say `line` on stderr, so that stdout holds the report alone."""
-    print(line, file=sys.stderr)  # noqa: T201
+def _progress(line: str) -> None:
+    """Say on stderr how far it is, so that stdout holds the report alone."""
+    echo(line, err=True)

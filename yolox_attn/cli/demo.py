@@ -9,9 +9,11 @@ from pathlib import Path
 
 from yolox_attn.blocks import ATTENTIONS
 from yolox_attn.cli import compare, report_errors
+from yolox_attn.console import echo
 from yolox_attn.data.drawn import drawn_set
 from yolox_attn.errors import InputError
 from yolox_attn.exp import DemoExp
+from yolox_attn.machine import usable_cores
 
 VARIANTS = ("cam", "eca")
 # The demo's convolutions are small: with two threads a run took half as long again as with one.
@@ -26,10 +28,13 @@ def main(argv: list[str] | None = None) -> int:
         if getattr(args, option) < 1:
             raise InputError(f"--{option} {getattr(args, option)}: at least 1")
     names = experiment_names(args.blocks)
-    tell(f"data: {drawn_set()}")
+    echo(f"demo: data: {drawn_set()}", err=True)
     runs = [(name, seed) for seed in range(args.seeds) for name in names]
     commands = {f"{name}/seed{seed}": train_command(name, seed, args) for name, seed in runs}
-    tell(f"{len(runs)} runs, {min(args.jobs, len(runs))} at a time: {', '.join(commands)}")
+    echo(
+        f"demo: {len(runs)} runs, {min(args.jobs, len(runs))} at a time: {', '.join(commands)}",
+        err=True,
+    )
     if code := run_all(commands, args.jobs):
         return code
     root = Path(args.output_dir)
@@ -41,9 +46,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     defaults = DemoExp()
     epochs = defaults.max_epoch
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    cores = usable_cores()
     parser = argparse.ArgumentParser(prog="demo", description=__doc__, allow_abbrev=False)
     add = parser.add_argument
     add("blocks", nargs="*", metavar="BLOCK", help=f"variants (default {' '.join(VARIANTS)})")
@@ -94,7 +97,7 @@ def run_all(commands: dict[str, list[str]], jobs: int) -> int:
         try:
             for future in as_completed(follow):
                 if code := future.result():
-                    tell(f"{follow[future]} failed with exit code {code}")
+                    echo(f"demo: {follow[future]} failed with exit code {code}", err=True)
                     return max(code, 1)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -111,10 +114,5 @@ def run_one(label: str, command: list[str], running: list[subprocess.Popen[str]]
     ) as process:
         running.append(process)
         for line in process.stdout or ():
-            print(f"{label} | {line}", end="", file=sys.stderr, flush=True)  # noqa: T201
+            echo(f"{label} | {line.rstrip()}", err=True)
     return process.returncode
-
-
-def tell(line: str) -> None:
-    """Say `line` on stderr, so that stdout holds the table alone."""
-    print(f"demo: {line}", file=sys.stderr, flush=True)  # noqa: T201

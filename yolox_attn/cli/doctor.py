@@ -9,6 +9,7 @@ import cv2
 from yolox.data import get_yolox_datadir
 
 from yolox_attn.cli import report_errors
+from yolox_attn.console import echo
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.coco_folder import annotation_files, need_file, pick_file
 from yolox_attn.data.doctor import Finding, Report, examine_splits, load_split, unloadable
@@ -54,12 +55,12 @@ def main(argv: list[str] | None = None) -> int:
     cv2.setNumThreads(0)  # the threads read files, one each
     exp, places, findings = find_data(args)
     report = diagnose(exp, places, findings, full=not args.quick)
-    print(*report.scope(), *report.lines(), report.tally, sep="\n")  # noqa: T201
+    echo("\n".join([*report.scope(), *report.lines(), report.tally]))
     output = args.output
     if output is None and not args.quick:
         output = Path("YOLOX_outputs", "doctor", Path(str(exp.data_dir)).resolve().name)
     if output is not None:
-        print(f"written: {', '.join(map(str, write_report(report, output)))}")  # noqa: T201
+        echo(f"written: {', '.join(map(str, write_report(report, output)))}")
     return 1 if report.errors else 0
 
 
@@ -132,10 +133,10 @@ def diagnose(exp: AttentionExp, places: Places, findings: list[Finding], *, full
             progress=True,
             max_labels=exp.max_labels,
         )
-    told = report.findings
+    shown = report.findings
     if any(each.code == "json_categories" for each in findings):  # then classes were left out
-        told = tuple(each for each in told if each.code not in BY_CLASS)
-    return Report([*findings, *told], report.examined)
+        shown = tuple(each for each in shown if each.code not in BY_CLASS)
+    return Report([*findings, *shown], report.examined)
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:

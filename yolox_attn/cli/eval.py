@@ -1,4 +1,4 @@
-"""`eval`: judge a checkpoint by COCO's figures, on any device."""
+"""`eval`: judge a checkpoint by COCO's metrics, on any device."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ from yolox.utils import get_world_size, is_main_process
 
 from yolox_attn import device as devices
 from yolox_attn.cli import report_errors
-from yolox_attn.cli.options import (
+from yolox_attn.cli.common import (
     add_experiment_options,
     build_exp,
     refuse_flags,
@@ -16,12 +16,13 @@ from yolox_attn.cli.options import (
     run_in_processes,
 )
 from yolox_attn.cli.train import prepare_process
-from yolox_attn.core.checkpoint import file_hash
+from yolox_attn.coco.results import write_evaluation
+from yolox_attn.console import echo
 from yolox_attn.core.launch import launched, process_group
 from yolox_attn.errors import InputError
-from yolox_attn.evaluators.results import write_results
 from yolox_attn.exp import AttentionExp
 from yolox_attn.exp.evaluation import Conditions, Evaluation, evaluate_checkpoint, time_forward
+from yolox_attn.runs.codec import file_hash
 from yolox_attn.seed import seed_everything
 
 REFUSED = {"trt": "--trt: TensorRT is not supported; use --fuse, with --fp16 on a CUDA device"}
@@ -30,7 +31,7 @@ REFUSED = {"trt": "--trt: TensorRT is not supported; use --fuse, with --fp16 on 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser: the host's flags under their names, and ours."""
     parser = argparse.ArgumentParser(
-        "eval", description="Judge a checkpoint by COCO's figures.", allow_abbrev=False
+        "eval", description="Judge a checkpoint by COCO's metrics.", allow_abbrev=False
     )
     add = parser.add_argument
     add("--conf", type=float, metavar="P", help="lowest confidence; default: the Exp's test_conf")
@@ -48,7 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 @report_errors
 def main(argv: list[str] | None = None) -> int:
-    """Evaluate, print and write the figures; returns the exit code."""
+    """Evaluate, print and write the metrics; returns the exit code."""
     args = make_parser().parse_args(argv)
     refuse_flags(args, REFUSED)
     exp = build_exp(args)
@@ -63,9 +64,9 @@ def main(argv: list[str] | None = None) -> int:
         devices.use(how.device)
         if exp.seed is not None:
             seed_everything(exp.seed)
-        told = speed(exp, args, how) if args.speed else judge(exp, args, how)
+        text = speed(exp, args, how) if args.speed else judge(exp, args, how)
         if is_main_process():
-            print(told)  # noqa: T201
+            echo(text)
     return 0
 
 
@@ -133,14 +134,14 @@ def judge(exp: AttentionExp, args: argparse.Namespace, how: Conditions) -> str:
         return ""
     folder = args.output or run_folder(exp, args) / f"eval_{'test' if how.test else 'val'}"
     report = {"experiment": args.experiment_name, **describe(exp, checkpoint, how, result)}
-    written = write_results(folder, result.detections, report)
+    written = write_evaluation(folder, result.detections, report)
     return f"{result.summary}written: {', '.join(map(str, written))}"
 
 
 def describe(
     exp: AttentionExp, checkpoint: Path, how: Conditions, result: Evaluation
 ) -> dict[str, object]:
-    """Return what figures.json says: the figures, and of what and how they were taken."""
+    """Return what evaluation.json says: the metrics, and of what and how they were taken."""
     return {
         "checkpoint": {"file": str(checkpoint), "sha256": file_hash(checkpoint)},
         "split": "test" if how.test else "val",
@@ -156,7 +157,7 @@ def describe(
         "batch_size": how.batch_size,
         "processes": get_world_size(),
         "timing": result.timing,
-        "figures": result.figures,
+        "metrics": result.metrics,
         "class_ap": result.class_ap,
     }
 

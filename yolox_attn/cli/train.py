@@ -11,9 +11,9 @@ from loguru import logger
 
 from yolox_attn import device as devices
 from yolox_attn.cli import report_errors
-from yolox_attn.cli.options import add_experiment_options, build_exp, run_in_processes
+from yolox_attn.cli.common import add_experiment_options, build_exp, run_in_processes
 from yolox_attn.core.launch import process_group
-from yolox_attn.core.plan import check_schedule
+from yolox_attn.core.schedule import check_schedule
 from yolox_attn.errors import InputError
 
 LINE = "<green>{time:HH:mm:ss}</green> | <level>{level: <7}</level> | {message}"

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from yolox_attn.data.exact import ExactBatches
+from yolox_attn.data.sampler import ExactBatches
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators.loading import unwrapped
 

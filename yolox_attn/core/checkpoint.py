@@ -1,30 +1,62 @@
-"""Checkpoints: written in one step, read without running anything from the file."""
+"""Whether everything in a checkpoint is finite."""
 
-import hashlib
 import pickle
 import re
 import struct
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from loguru import logger
-from torch import nn
+from torch import Tensor, nn
 
-from yolox_attn.core.finite import name_not_finite
 from yolox_attn.errors import InputError, TrainingError
 from yolox_attn.models import ATTENTION_PREFIX
 from yolox_attn.runs import replacing
 
+
+def name_not_finite(state: Any) -> str | None:
+    """Return the name of the first tensor in `state` that holds a NaN or an infinity, or None.
+
+    Args:
+        state: tensors in dictionaries, lists and tuples, as deep as one likes; a name is the way
+            to it, as "weights.head.stems.0.conv.weight".
+    """
+    named = [(name, x) for name, x in _tensors(state, "") if x.is_floating_point() and x.numel()]
+    if not named:
+        return None
+    # One answer for all of them, fetched from the device once: a tensor each would take as long as
+    # the writing. The largest and the smallest are finite if and only if all are.
+    good = [torch.stack(torch.aminmax(x.detach())).isfinite().all() for _, x in named]
+    answers = torch.stack([each.to(good[0].device) for each in good]).tolist()
+    return next((name for (name, _), fine in zip(named, answers, strict=True) if not fine), None)
+
+
+def _tensors(value: Any, name: str) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(value, Tensor):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _tensors(each, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple):
+        for number, each in enumerate(value):
+            yield from _tensors(each, f"{name}.{number}" if name else str(number))
+
+
 # The stock trainer stores the best AP as a numpy scalar, which weights_only refuses by itself.
 STOCK_TYPES: list[Any] = [np.float64(0).__reduce__()[0], np.dtype, type(np.dtype("f8"))]
+
+
 # What torch's restricted unpickler raises on bytes that are no checkpoint, or not all of one.
 UNREADABLE = (
     pickle.UnpicklingError, RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError,
     AttributeError, AssertionError, ArithmeticError, MemoryError, zipfile.BadZipFile, struct.error,
 )  # fmt: skip
+
+
 # Of the keys that training goes on from, what each must be.
 KINDS: dict[str, Any] = {
     "model": dict,
@@ -224,12 +256,3 @@ def load_weights(
     fresh = f", {len(new)} attention tensors start fresh" if new else ""
     classes_note = f", {len(classes)} class tensors start fresh" if classes else ""
     return f"loaded {len(kept)} tensors from {path}{fresh}{classes_note}"
-
-
-def file_hash(path: Path) -> str:
-    """Return the sha256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -1,12 +1,16 @@
-"""One run in several processes: started here by -d N or by torchrun, joined into one group."""
+"""One run in several processes: started here by -d N or by torchrun, joined into one group.
+
+They stand or fall together, and get the signals that are meant for all of them.
+"""
 
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -14,9 +18,17 @@ import torch
 import torch.distributed as dist
 
 from yolox_attn import device as devices
-from yolox_attn.core.supervise import supervise
-from yolox_attn.errors import InputError, TrainingError
+from yolox_attn.core.signals import handled, signal_name
+from yolox_attn.errors import InputError, Interrupted, TrainingError
+from yolox_attn.machine import usable_cores
 
+INPUT, CTRL_C = 2, 130  # exit codes of a rank that has told its reason in one line
+OWN_WORDS = (INPUT, CTRL_C, Interrupted.CODE)
+POLL = 0.05  # seconds
+LEAVE = 10.0  # seconds for the others to notice that a rank is gone
+END = 20.0  # further seconds after SIGTERM; then SIGKILL
+SAVE = 600.0  # seconds for rank 0 to finish saving after the others did as they were asked
+Rank = subprocess.Popen[bytes]
 LAUNCHER = "YOLOX_ATTN_LAUNCHER"  # the process id of the launcher, for its ranks
 # Only the silence of a machine that is gone lasts so long: a rank that ends closes its connections,
 # and the launcher stops the others. Rank 0 may judge a large set for minutes while they wait.
@@ -60,7 +72,7 @@ def process_group(device: torch.device, backend: str | None = None) -> Iterator[
             raise TrainingError(
                 "lost another rank of the run, which ended before this one"
             ) from error
-        raise  # the group is left as it is: to take leave of ranks that are gone would hang
+        raise  # the group is left as it is: to leave it while ranks are gone would hang
     dist.destroy_process_group()
 
 
@@ -110,6 +122,82 @@ def launch(  # noqa: PLR0913 - the host's flags
     return supervise([sys.executable, "-m", "yolox_attn.cli", command, *argv], environments)
 
 
+def supervise(command: Sequence[str], environments: Sequence[Mapping[str, str]]) -> int:
+    """Run the command once in each environment until all have ended; one that fails ends all.
+
+    SIGTERM and Ctrl-C are passed on, once for each time they come, and the processes decide.
+
+    Args:
+        command: program and arguments.
+        environments: of each rank; RANK is its number.
+
+    Returns:
+        0, or the code of the first that failed if that one has told why: 2, 75 or 130.
+
+    Raises:
+        TrainingError: a rank failed in any other way.
+    """
+    ranks: list[Rank] = []
+    with handled(lambda number, _: _signal(ranks, signal.Signals(number))):
+        try:
+            for environment in environments:
+                # A session of its own: Ctrl-C reaches it through here, once.
+                ranks.append(
+                    subprocess.Popen(command, env=dict(environment), start_new_session=True)
+                )
+            number, code = _wait(ranks)
+        finally:
+            for rank in ranks:
+                _kill(rank)
+    if code == 0 or code in OWN_WORDS:
+        return code
+    name = f" ({signal_name(-code)})" if code < 0 else ""
+    number = int(environments[number].get("RANK", number))
+    raise TrainingError(f"rank {number} ended with exit code {code}{name}; all ranks were stopped")
+
+
+def _wait(ranks: Sequence[Rank]) -> tuple[int, int]:
+    """Wait until all have ended: number and exit code of the one that failed, else (0, 0).
+
+    Ranks that end because another is gone may be seen to end before it: the cause is told among
+    all that ended before any was asked to.
+    """
+    first: tuple[int, int] | None = None
+    since, asked = 0.0, False
+    while None in [rank.poll() for rank in ranks]:  # every one: returncode is known once polled
+        if not asked and (failed := _first_failure(ranks)):
+            since = time.monotonic() if first is None else since
+            first = failed
+        if first is not None:
+            waited = time.monotonic() - since - (SAVE if first[1] == Interrupted.CODE else LEAVE)
+            if waited > 0 and not asked:
+                asked = True
+                _signal(ranks, signal.SIGTERM)
+            if waited > END:
+                for rank in ranks:
+                    _kill(rank)
+        time.sleep(POLL)
+    return (first if asked else _first_failure(ranks)) or (0, 0)
+
+
+def _first_failure(ranks: Sequence[Rank]) -> tuple[int, int] | None:
+    """Return number and code; of several the cause: what lost another rank ends with 1."""
+    failed = [(number, rank.returncode) for number, rank in enumerate(ranks) if rank.returncode]
+    return min(failed, key=lambda each: (each[1] > 0, each[1] == 1, each[0]), default=None)
+
+
+def _signal(ranks: Sequence[Rank], number: signal.Signals) -> None:
+    for rank in list(ranks):
+        rank.send_signal(number)  # does nothing to one that has ended
+
+
+def _kill(rank: Rank) -> None:
+    """End a rank and the loading workers in its session."""
+    if rank.poll() is None:
+        os.killpg(rank.pid, signal.SIGKILL)
+        rank.wait()
+
+
 def _environments(
     processes: int, machines: int, machine_rank: int, address: str, *, own_store: bool
 ) -> list[dict[str, str]]:
@@ -122,7 +210,7 @@ def _environments(
         "WORLD_SIZE": str(machines * processes),
         "LOCAL_WORLD_SIZE": str(processes),
         "TORCHELASTIC_USE_AGENT_STORE": str(own_store),
-        "OMP_NUM_THREADS": str(max(1, devices.usable_cores() // processes)),
+        "OMP_NUM_THREADS": str(max(1, usable_cores() // processes)),
         LAUNCHER: str(os.getpid()),
     }
     if given := os.environ.get("OMP_NUM_THREADS"):

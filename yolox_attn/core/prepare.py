@@ -2,7 +2,6 @@
 
 import secrets
 import shutil
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -20,61 +19,105 @@ from yolox_attn.core.checkpoint import (
     newest_checkpoint,
     read_resumable,
 )
-from yolox_attn.core.ranks import on_rank_zero
+from yolox_attn.core.distributed import on_rank_zero
+from yolox_attn.core.options import TrainOptions
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.doctor import examine
-from yolox_attn.data.exact import make_exact
-from yolox_attn.data.fingerprint import fingerprint
+from yolox_attn.data.sampler import make_exact
 from yolox_attn.errors import InputError
-from yolox_attn.runs import METRICS_NAME, RECORD_NAME, old_files, refuse_or_clear
+from yolox_attn.runs import DETECTIONS_NAME, METRICS_NAME, RECORD_NAME, held, read_record
+from yolox_attn.runs.folder import is_mine
+
+CHECKPOINTS = "*_ckpt.pth"
 
 
-def read_resumed(args: Namespace, folder: Path, device: torch.device) -> dict[str, Any]:
+def read_resumed(options: TrainOptions, folder: Path, device: torch.device) -> dict[str, Any]:
     """Return the checkpoint to go on from, its file under "path"; {} for a fresh start."""
-    if not args.resume:
+    if not options.resume:
         return {}
-    if args.ckpt is None:
+    if options.checkpoint is None:
         path, state = newest_checkpoint(folder, device)
     else:
-        path = Path(args.ckpt)
+        path = options.checkpoint
         state = read_resumable(path, device)
     return {**state, "path": path}
 
 
-def refuse_folder(args: Namespace, folder: Path) -> None:
+def old_files(folder: Path) -> list[Path]:
+    """Return what a run left in `folder` and a new one would mix with: all but its log."""
+    names = (RECORD_NAME, METRICS_NAME, DETECTIONS_NAME)
+    left = [path for name in names if (path := folder / name).is_file()]
+    return [*sorted(folder.glob(CHECKPOINTS)), *left, *sorted(folder.glob("tensorboard/events.*"))]
+
+
+def refuse_or_clear(folder: Path, *, overwrite: bool) -> None:
+    """Keep a run from starting over another one's files, unless it may `overwrite` them.
+
+    Raises:
+        InputError: the folder holds a checkpoint, or another process is training there.
+    """
+    if held(folder) and not is_mine(folder):
+        raise InputError(f"{folder}: another process is training there; wait, or use -expn NAME")
+    if not overwrite:
+        if found := sorted(folder.glob(CHECKPOINTS)):
+            raise InputError(
+                f"{folder} holds a run ({_describe_run(folder, found)}): --resume goes on with it, "
+                "--overwrite starts anew, -expn NAME keeps both"
+            )
+        return
+    for path in old_files(folder):
+        path.unlink(missing_ok=True)
+
+
+def _describe_run(folder: Path, checkpoints: list[Path]) -> str:
+    """Return "latest_ckpt.pth, epoch 3", without the epoch where no record tells it."""
+    names = [path.name for path in checkpoints]
+    name = "latest_ckpt.pth" if "latest_ckpt.pth" in names else names[0]
+    try:
+        return f"{name}, epoch {read_record(folder).epoch}"
+    except InputError:  # a stock run's folder, or a record that cannot be read
+        return name
+
+
+def refuse_folder(options: TrainOptions, folder: Path) -> None:
     """Refuse to start over another run's files.
 
     Raises:
         InputError: the folder holds a run that is neither resumed nor to be overwritten, or
             --overwrite would remove what -c names.
     """
-    given = None if args.ckpt is None else Path(args.ckpt).resolve()
-    if getattr(args, "overwrite", False):
+    given = None if options.checkpoint is None else options.checkpoint.resolve()
+    if options.overwrite:
         if given in [path.resolve() for path in old_files(folder)]:
-            raise InputError(f"-c {args.ckpt}: --overwrite removes it; copy it elsewhere first")
-    elif not args.resume or _comes_from_elsewhere(args, folder):
+            raise InputError(
+                f"-c {options.checkpoint}: --overwrite removes it; copy it elsewhere first"
+            )
+    elif not options.resume or _source(options, folder) is not None:
         refuse_or_clear(folder, overwrite=False)
 
 
-def make_room(args: Namespace, folder: Path) -> None:
+def make_room(options: TrainOptions, folder: Path) -> None:
     """Ask once more, now that the folder is ours; then clear it, or copy a resumed run's files.
 
     Raises:
         InputError: as `refuse_folder`.
     """
-    refuse_folder(args, folder)
-    if getattr(args, "overwrite", False):
+    refuse_folder(options, folder)
+    if options.overwrite:
         refuse_or_clear(folder, overwrite=True)
-    if args.resume and _comes_from_elsewhere(args, folder):
-        source = Path(args.ckpt).parent
-        if (source / RECORD_NAME).is_file():
-            for name in (METRICS_NAME, BEST_NAME):
-                if (source / name).is_file():
-                    shutil.copy2(source / name, folder / name)
+    source = _source(options, folder)
+    if source is not None and (source / RECORD_NAME).is_file():
+        for name in (METRICS_NAME, BEST_NAME):
+            if (source / name).is_file():
+                shutil.copy2(source / name, folder / name)
 
 
-def _comes_from_elsewhere(args: Namespace, folder: Path) -> bool:
-    return args.ckpt is not None and Path(args.ckpt).resolve().parent != folder.resolve()
+def _source(options: TrainOptions, folder: Path) -> Path | None:
+    """Return the other folder that a run is resumed from, if there is one."""
+    if not options.resume or options.checkpoint is None:
+        return None
+    source = options.checkpoint.resolve().parent
+    return None if source == folder.resolve() else source
 
 
 def choose_seed(given: int | None, state: dict[str, Any]) -> int:
@@ -84,14 +127,14 @@ def choose_seed(given: int | None, state: dict[str, Any]) -> int:
     return on_rank_zero(lambda: secrets.randbelow(2**31)) if given is None else given
 
 
-def load_pretrained(model: nn.Module, args: Namespace, init: str) -> None:
+def load_pretrained(model: nn.Module, options: TrainOptions, init: str) -> None:
     """Load the weights that -c names, unless it is to be resumed; `init` is attention_init.
 
     Raises:
         InputError: the file holds another model.
     """
-    if args.ckpt is not None and not args.resume:
-        logger.info(load_weights(model, Path(args.ckpt), attention_init=init))
+    if options.checkpoint is not None and not options.resume:
+        logger.info(load_weights(model, options.checkpoint, attention_init=init))
 
 
 def load_resumed(model: nn.Module, optimizer: Optimizer, state: dict[str, Any]) -> None:
@@ -110,19 +153,19 @@ def load_resumed(model: nn.Module, optimizer: Optimizer, state: dict[str, Any]) 
         raise InputError(f"{state['path']} does not continue this experiment: {reason}") from error
 
 
-def training_loader(exp: Any, args: Namespace, device: torch.device, *, no_aug: bool) -> Any:
+def training_loader(exp: Any, options: TrainOptions, device: torch.device, *, no_aug: bool) -> Any:
     """Return the Exp's loader with numbered batches, or as it is where that cannot be done.
 
     `no_aug` says that the run goes on in the epochs without mosaic.
     """
     loader = exp.get_data_loader(
-        batch_size=args.batch_size,
+        batch_size=options.batch_size,
         is_distributed=get_world_size() > 1,
         no_aug=no_aug,
-        cache_img=args.cache,
+        cache_img=options.cache,
     )
     exact = make_exact(
-        loader, args.batch_size, seed=exp.seed, rank=get_rank(), ranks=get_world_size()
+        loader, options.batch_size, seed=exp.seed, rank=get_rank(), ranks=get_world_size()
     )
     if exact is None:
         logger.warning(
@@ -144,20 +187,6 @@ def coco_sets(
     if isinstance(images, CocoDetection) and isinstance(judged, CocoDetection):
         return images, judged
     return None
-
-
-def fingerprints(train: DataLoader[Any], val: DataLoader[Any]) -> dict[str, str | None]:
-    """Return what tells whether the image files have changed, None for sets of another kind."""
-    sets = coco_sets(train, val) or (None, None)
-    names = zip(("train_files", "val_files"), sets, strict=True)
-    return {
-        name: None
-        if images is None
-        else fingerprint(
-            Path(images.data_dir, images.name), (each[3] for each in images.annotations)
-        )
-        for name, images in names
-    }
 
 
 def examine_data(train: DataLoader[Any], val: DataLoader[Any], exp: Any) -> dict[str, int]:

@@ -1,16 +1,23 @@
-"""What a checkpoint holds: everything that decides a run's further numbers."""
+"""What a checkpoint holds, everything that decides a run's further numbers; and when it saves."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from yolox.utils import get_rank
 
 from yolox_attn import device as devices
-from yolox_attn.core.ranks import gather_objects
+from yolox_attn.core.checkpoint import LATEST_NAME, PREVIOUS_NAME, save_checkpoint
+from yolox_attn.core.distributed import gather_objects
 from yolox_attn.seed import random_states, restore_random_states
+
+if TYPE_CHECKING:
+    from yolox_attn.core.prepared import PreparedTrainer
+
+Position = tuple[int, int]  # epochs done, steps done of the next one
 
 
 @dataclass
@@ -53,7 +60,9 @@ class Progress:
         self.best_epoch = epoch if better else self.best_epoch
 
 
-def capture(trainer: Any, position: tuple[int, int], ranks: list[dict[str, Any]]) -> dict[str, Any]:
+def capture(
+    trainer: "PreparedTrainer", position: Position, ranks: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Return the content of a checkpoint at `position` (epochs done, steps done of the next).
 
     `model`, `optimizer`, `start_epoch` and `best_ap` are the stock trainer's; `weights` are the raw
@@ -75,7 +84,7 @@ def capture(trainer: Any, position: tuple[int, int], ranks: list[dict[str, Any]]
     }
 
 
-def restore_training(trainer: Any, state: dict[str, Any]) -> None:
+def restore_training(trainer: "PreparedTrainer", state: dict[str, Any]) -> None:
     """Take up EMA, counters and this rank's own state; a stock file has some of it, or none."""
     trainer.scaler.load_state_dict(state.get("scaler") or trainer.scaler.state_dict())
     if trainer.use_model_ema and "weights" in state:
@@ -91,7 +100,7 @@ def restore_training(trainer: Any, state: dict[str, Any]) -> None:
         trainer.best_ap = None
 
 
-def rank_states(trainer: Any) -> list[dict[str, Any]]:
+def rank_states(trainer: "PreparedTrainer") -> list[dict[str, Any]]:
     """Return on rank 0 what each rank has of its own: streams, counts, BatchNorm statistics.
 
     Every rank must call it. The statistics are in the weights already where there is one rank.
@@ -109,7 +118,7 @@ def rank_states(trainer: Any) -> list[dict[str, Any]]:
     return gather_objects(own)
 
 
-def _restore_rank(trainer: Any, own: dict[str, Any]) -> None:
+def _restore_rank(trainer: "PreparedTrainer", own: dict[str, Any]) -> None:
     trainer.progress = Progress(**own["progress"])
     for model, saved in zip(trainer.models(), own.get("norms", []), strict=False):
         for name, value in _statistics(model).items():
@@ -126,3 +135,41 @@ def _statistics(model: nn.Module) -> dict[str, Tensor]:
         if isinstance(module, _NormBase)
         for key, value in module.named_buffers(recurse=False)
     }
+
+
+class Saver:
+    """Writes a trainer's checkpoints; every rank calls it, rank 0 writes.
+
+    Args:
+        steps, minutes: how often `due` says so; None: never.
+    """
+
+    def __init__(
+        self, trainer: "PreparedTrainer", *, steps: int | None, minutes: float | None
+    ) -> None:
+        self.trainer = trainer
+        self.steps, self.minutes = steps, minutes
+        self._saved = time.monotonic()
+
+    def due(self, done: int) -> bool:
+        """Tell whether it is time to save after `done` steps of the whole run."""
+        by_steps = self.steps is not None and done % self.steps == 0
+        waited = time.monotonic() - self._saved
+        return by_steps or (self.minutes is not None and waited >= 60 * self.minutes)
+
+    def latest(self, position: Position, ranks: list[dict[str, Any]] | None = None) -> None:
+        """Write what --resume goes on from; the one before stays beside it."""
+        self.save(LATEST_NAME, position, ranks)
+        self._saved = time.monotonic()
+
+    def save(
+        self, name: str, position: Position, ranks: list[dict[str, Any]] | None = None
+    ) -> None:
+        """Write a checkpoint into the file `name`; `ranks` from `rank_states`, if taken before."""
+        ranks = rank_states(self.trainer) if ranks is None else ranks
+        if self.trainer.rank != 0:
+            return
+        folder = self.trainer.folder
+        previous = folder / PREVIOUS_NAME if name == LATEST_NAME else None
+        state = capture(self.trainer, position, ranks)
+        save_checkpoint(state, folder / name, previous=previous)

@@ -9,13 +9,12 @@ from loguru import logger
 from yolox.utils import adjust_status
 
 from yolox_attn import device as devices
-from yolox_attn.core import guard, prepare
-from yolox_attn.core import record as describe
-from yolox_attn.core.plan import describe_plan
+from yolox_attn.coco.evaluate import Metrics
+from yolox_attn.core import describe, failures, prepare
+from yolox_attn.core.distributed import any_rank, average_norm, on_rank_zero, sum_over_ranks
 from yolox_attn.core.prepared import PreparedTrainer
-from yolox_attn.core.ranks import any_rank, average_norm, on_rank_zero, sum_over_ranks
+from yolox_attn.core.schedule import describe_schedule
 from yolox_attn.core.state import rank_states
-from yolox_attn.data.exact import images_of
 from yolox_attn.errors import Ending, Interrupted
 from yolox_attn.seed import stream
 
@@ -28,7 +27,7 @@ class AttentionTrainer(PreparedTrainer):
     random draw is a function of the seed and of a number; the run can end after any step and be
     taken up to the same bits; and nothing is written before everything has been checked.
 
-    `args` is the command line, ours or the host's own tool's.
+    `args` is the command line, ours or YOLOX's own tool's, or the options themselves.
     """
 
     def train(self) -> None:
@@ -42,15 +41,15 @@ class AttentionTrainer(PreparedTrainer):
         try:
             self._train()
         except Ending as ending:
-            if hasattr(self.args, "overwrite"):
+            if not self.options.stock_tool:
                 raise
-            # The host's own tool logs any error and exits with 0; it lets this one pass.
+            # YOLOX's own tool logs any error and exits with 0; it lets this one pass.
             logger.error(str(ending))
             raise SystemExit(getattr(ending, "CODE", 2)) from ending
 
     def _train(self) -> None:
         self.before_train()
-        with self.stop.listening(), self.journal.open():
+        with self.stop.listening(), self.run_log.open():
             self._begin()
             self.train_in_epoch()
             self.after_train()
@@ -59,22 +58,22 @@ class AttentionTrainer(PreparedTrainer):
 
     def _begin(self) -> None:
         """Write the first record, and say what is going to happen."""
-        args = self.args
+        options = self.options
         if self.rank == 0:
-            prepare.make_room(args, self.folder)
+            prepare.make_room(options, self.folder)
         record = describe.first_record(self, self.costs)
-        self.journal.start(record, args.logger, describe.wandb_options(args.opts or []))
+        self.run_log.start(record, options.logger, options.wandb)
         logger.info(
-            f"{args.experiment_name}, seed {self.seed}, on {devices.describe(self.device)}, "
+            f"{options.experiment_name}, seed {self.seed}, on {devices.describe(self.device)}, "
             f"{self.precision}, {self.costs['parameters']:,} parameters, "
             f"{self.costs['gflops']:.2f} GFLOPs"
         )
         if frozen := self.costs["parameters"] - self.costs["trainable_parameters"]:
             logger.info(f"freeze {list(self.exp.freeze)}: {frozen:,} parameters stay as they are")
         logger.debug(f"exp value:\n{self.exp}")
-        for line in describe_plan(self.plan, self.lr_scheduler.update_lr):
+        for line in describe_schedule(self.schedule, self.lr_scheduler.update_lr):
             logger.info(line)
-        if self.args.resume:
+        if options.resume:
             how = "" if self.exact else ", not exactly"
             done = self.start_epoch >= self.max_epoch
             what = "this run is finished" if done else f"going on{how}"
@@ -119,7 +118,7 @@ class AttentionTrainer(PreparedTrainer):
         ending = Interrupted(
             f"stopped ({name}) and saved in {self.folder}; --resume goes on to the same numbers"
         )
-        ending.told_elsewhere = self.rank != 0
+        ending.already_reported = self.rank != 0
         return ending
 
     # ---- one step
@@ -141,7 +140,9 @@ class AttentionTrainer(PreparedTrainer):
             everyone = range(self.accumulate)
             groups = self.optimizer.param_groups  # a walk over all modules takes as long again
             parameters = (each for group in groups for each in group["params"])
-            guard.finite_gradients(parameters, losses, self._where(), lambda: self._names(everyone))
+            failures.finite_gradients(
+                parameters, losses, self._where(), lambda: self._names(everyone)
+            )
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.use_model_ema:
@@ -157,9 +158,10 @@ class AttentionTrainer(PreparedTrainer):
         """Return a step's batches, before anything of the step has been done."""
         try:
             return self.prefetcher.take(self.accumulate)
-        except RuntimeError:
-            # A signal to all processes ends the loading ones too. Of several ranks some may be in
-            # the middle of a step that cannot end any more: nothing can be saved then.
+        except (RuntimeError, OSError, EOFError):
+            # A signal to all processes ends the loading ones too, a batch may be on its way. Of
+            # several ranks some may be in the middle of a step that cannot end any more: nothing
+            # can be saved then.
             if self.stop.signal is None or self.is_distributed:
                 raise
             self.saver.latest((self.epoch, self.iter))
@@ -173,14 +175,14 @@ class AttentionTrainer(PreparedTrainer):
         height, width = images.shape[2:]
         load = f"{len(images)} images of {height} x {width} on {self.device}"
         with (
-            guard.named_failures(self.raw_model(), self._where(), load),
+            failures.named_failures(self.raw_model(), self._where(), load),
             self._unsynchronised(k < self.accumulate - 1),
         ):
             with devices.autocast(self.device, self.autocast_dtype):
                 outputs: dict[str, Any] = self.model(images, labels)
-            guard.finite_losses(outputs, self._where(), lambda: self._names([k]))
+            failures.finite_losses(outputs, self._where(), lambda: self._names([k]))
             self.scaler.scale(outputs["total_loss"] / self.accumulate).backward()
-        return {key: guard.number(value) for key, value in outputs.items()}
+        return {key: failures.number(value) for key, value in outputs.items()}
 
     def _where(self) -> str:
         return f"epoch {self.epoch + 1}, iteration {self.iter + 1}"
@@ -190,7 +192,7 @@ class AttentionTrainer(PreparedTrainer):
         if not self.samples_exactly():
             return []
         first = self.progress_in_iter * self.accumulate
-        return images_of(self.train_loader, [first + k for k in batches])
+        return failures.images_of(self.train_loader, [first + k for k in batches])
 
     def _unsynchronised(self, wanted: bool) -> AbstractContextManager[object]:  # noqa: FBT001
         if wanted and self.is_distributed:
@@ -204,7 +206,7 @@ class AttentionTrainer(PreparedTrainer):
     def before_epoch(self) -> None:
         """Start the epoch as the host does: in the last ones without mosaic, with the L1 loss."""
         logger.info(f"---> start train epoch{self.epoch + 1}")
-        plain = self.plan.first_plain_epoch
+        plain = self.schedule.first_plain_epoch
         if self.epoch < plain:
             return
         logger.info("--->No mosaic aug now! Additional L1 loss now!")
@@ -219,9 +221,9 @@ class AttentionTrainer(PreparedTrainer):
         row, images_per_second = self._epoch_row()
         changes: dict[str, Any] = {"images_per_second": images_per_second}
         better = False
-        if self._evaluates():
+        if self.epoch + 1 in self.schedule.evaluated:
             better = self._judge()
-            changes["figures"] = self.figures
+            changes["metrics"] = self.metrics
             changes["class_ap"] = getattr(self.evaluator, "class_ap", {})
             if self.out_of_patience():
                 changes["stopped_early"] = self._stopped_early()
@@ -229,11 +231,11 @@ class AttentionTrainer(PreparedTrainer):
         changes |= {"best_ap": self.best_ap, "labels_cut": int(cut)}
         self.progress.next_epoch()
         # In this order: killed in between, the run repeats the epoch and writes its row anew.
-        self.journal.epoch(row | changes.get("figures", {}), **changes)
+        self.run_log.epoch(row | changes.get("metrics", {}), **changes)
         position = (self.epoch + 1, 0)
         if better:
             self._save("best", position)
-        if self.save_history_ckpt and "figures" in changes:
+        if self.save_history_ckpt and "metrics" in changes:
             self._save(f"epoch_{self.epoch + 1}", position)
         self.saver.latest(position)
         ends = self.epoch + 1 == self.max_epoch or self.out_of_patience()
@@ -258,14 +260,8 @@ class AttentionTrainer(PreparedTrainer):
                 f"{cut} boxes of this epoch were left out, as no image keeps more than "
                 f"max_labels ({getattr(self.exp, 'max_labels', '?')}): raise it"
             )
-        images = self.max_iter * self.accumulate * self.args.batch_size
+        images = self.max_iter * self.accumulate * self.options.batch_size
         return row, round(images / seconds, 3)
-
-    def _evaluates(self) -> bool:
-        """Tell whether this epoch is evaluated: every eval_interval, and all without mosaic."""
-        number = self.epoch + 1
-        plain = self.epoch >= self.plan.first_plain_epoch
-        return plain or number == self.max_epoch or number % self.exp.eval_interval == 0
 
     def _judge(self) -> bool:
         """Evaluate the EMA (or raw) weights; tell whether they are the best so far."""
@@ -277,11 +273,11 @@ class AttentionTrainer(PreparedTrainer):
             raise self._interrupted()
         judged = found
         ap, ap50, summary = on_rank_zero(lambda: judged)  # the other ranks got zeros
-        # A user's own evaluator returns what the host asks for: two figures.
-        own = getattr(self.evaluator, "figures", None)
-        self.figures: dict[str, float | None] = own or {"AP": ap, "AP50": ap50}
+        # A user's own evaluator returns what YOLOX asks for: two metrics.
+        own = getattr(self.evaluator, "metrics", None)
+        self.metrics: Metrics = own or {"AP": ap, "AP50": ap50}
         logger.info(f"AP {100 * ap:.2f}, AP50 {100 * ap50:.2f}\n{summary}")
-        self.journal.detections(getattr(self.evaluator, "detections", []))
+        self.run_log.detections(getattr(self.evaluator, "detections", []))
         return self._is_best(ap)
 
     def _evaluate(self) -> tuple[float, float, str] | None:
@@ -331,5 +327,5 @@ class AttentionTrainer(PreparedTrainer):
 
     def _save(self, name: str, position: tuple[int, int]) -> None:
         self.saver.save(f"{name}_ckpt.pth", position)
-        if self.journal.wandb is not None:
-            self.journal.wandb.save_checkpoint(self.file_name, name, name == "best")
+        if self.run_log.wandb is not None:
+            self.run_log.wandb.save_checkpoint(self.file_name, name, name == "best")

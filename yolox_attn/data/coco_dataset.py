@@ -17,8 +17,10 @@ from pycocotools.coco import COCO
 from tqdm import tqdm
 from yolox.data import COCODataset
 
-from yolox_attn.data.annotations import check_annotations, read_annotations
-from yolox_attn.data.names import image_name, missing_images, printable, refuse_missing
+from yolox_attn.coco.annotations import area_of, check_annotations, read_annotations
+from yolox_attn.coco.checks import image_name
+from yolox_attn.console import printable
+from yolox_attn.data.coco_folder import missing_images, refuse_missing
 from yolox_attn.errors import InputError
 
 Labels = tuple[np.ndarray, tuple[int, int], tuple[int, int], str]
@@ -69,7 +71,7 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
         return Path(self.data_dir, "annotations", self.json_file)
 
     def _load_coco_annotations(self) -> list[Labels]:
-        check_annotations(self.coco.dataset, self._json_path())
+        check_annotations(self.coco.dataset, str(self._json_path()))
         folder = Path(self.data_dir) / self.name
         images = self.coco.dataset["images"]
         refuse_missing(missing_images(folder, images), images, self._json_path(), folder)
@@ -146,7 +148,7 @@ def complete_annotations(annotations: list[dict[str, Any]]) -> dict[str, int]:
             entry["iscrowd"] = 0
             filled["iscrowd"] += 1
         if not 0 < (entry.get("area") or 0) < math.inf:
-            entry["area"] = entry["bbox"][2] * entry["bbox"][3]
+            entry["area"] = area_of(entry)
             filled["area"] += 1
     return filled
 

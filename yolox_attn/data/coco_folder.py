@@ -1,13 +1,16 @@
 """A folder in COCO layout, understood and checked before anything is built on it."""
 
+import hashlib
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yolox_attn.data.annotations import Annotations, read_annotations
-from yolox_attn.data.names import missing_images, refuse_missing, shortlist
+from yolox_attn.coco.annotations import Annotations, read_annotations
+from yolox_attn.coco.checks import image_name, shown_name
+from yolox_attn.console import shortlist
 from yolox_attn.errors import InputError
 
 SPLIT = re.compile(r"(?<![a-z])(train|val|test)(?:ing|id|idation)?(?![a-z])")
@@ -171,3 +174,49 @@ def _check_same_categories(first: Annotations, second: Annotations) -> None:
     differing = sorted(set(first.categories) ^ set(second.categories))
     shown = shortlist(f"{index} {name!r}" for index, name in differing)
     raise InputError(f"{first.file} and {second.file} list different categories: {shown}")
+
+
+def missing_images(folder: Path, images: Sequence[dict[str, Any]]) -> list[int]:
+    """Return the places of the images that are no files below `folder`.
+
+    One directory listing a folder is enough for most.
+    """
+    names = [image_name(image) for image in images]
+    present: set[str] = set()
+    for parent in {os.path.dirname(name) for name in names}:  # noqa: PTH120 - 10x Path's speed
+        if (folder / parent).is_dir():
+            listed = os.scandir(folder / parent)
+            # A link into nowhere is listed, but is no file.
+            present.update(os.path.join(parent, e.name) for e in listed if e.is_file())  # noqa: PTH118
+    # A second look at the rest: the file system may not distinguish case, or the name holds "..".
+    return [
+        place
+        for place, name in enumerate(names)
+        if name not in present and not (folder / name).is_file()
+    ]
+
+
+def refuse_missing(
+    lost: Sequence[int], images: Sequence[dict[str, Any]], file: Path, folder: Path
+) -> None:
+    """Stop here if images of `file`, `lost` their places, are not in `folder`.
+
+    Raises:
+        InputError: says how many, and names some.
+    """
+    if lost:
+        shown = shortlist(shown_name(images[place]) for place in lost)
+        raise InputError(
+            f"{len(lost)} of {len(images)} images of {file} are not in {folder}: {shown}"
+        )
+
+
+def fingerprint(folder: Path, names: Iterable[str]) -> str:
+    """Return a hash of the files' names and sizes; a second for a hundred thousand files.
+
+    What was edited without changing its length is not seen.
+    """
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(f"{name}\0{(folder / name).stat().st_size}\n".encode(errors="replace"))
+    return digest.hexdigest()

@@ -1,6 +1,6 @@
 """One pass of a detector over a loader: detections in the pixels of the original images.
 
-What the evaluators share. It asks nothing of the device but that the model is on it.
+What both evaluators share. It asks nothing of the device but that the model is on it.
 """
 
 import time
@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 from yolox.utils import gather, is_main_process, postprocess
+from yolox.utils import synchronize as synchronize_ranks
 
+from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.device import autocast, synchronize
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators.loading import readable
-from yolox_attn.evaluators.rules import Rules, model_device
+from yolox_attn.evaluators.rules import Rules, model_device, rules_of
 
 
 @dataclass
@@ -41,6 +43,15 @@ class Timing:
             "nms_ms": self.nms * scale,
             "images": self.images,
         }
+
+
+def timing_line(timing: dict[str, float]) -> str:
+    """Say what an image costs, in YOLOX's words."""
+    forward, nms = timing["forward_ms"], timing["nms_ms"]
+    return (
+        f"Average forward time: {forward:.2f} ms, Average NMS time: {nms:.2f} ms, "
+        f"Average inference time: {forward + nms:.2f} ms\n"
+    )
 
 
 @contextmanager
@@ -160,3 +171,98 @@ def in_order(found: dict[int, Tensor], dataset: Any) -> dict[int, Tensor]:
     listed = [image for image in getattr(dataset, "ids", []) if image in found]
     unlisted = sorted(found.keys() - set(listed))
     return {image: found[image] for image in [*listed, *unlisted]}
+
+
+def to_results(
+    found: dict[int, Tensor], class_ids: list[int], num_classes: int
+) -> list[dict[str, Any]]:
+    """Write rows of `predict` as COCO results, category ids taken from `class_ids`.
+
+    Raises:
+        InputError: a class was predicted that the set does not have.
+    """
+    results: list[dict[str, Any]] = []
+    for image_id, rows in found.items():
+        corners, scores = rows[:, :4], rows[:, 4] * rows[:, 5]
+        boxes = torch.cat((corners[:, :2], corners[:, 2:] - corners[:, :2]), dim=1)
+        for label, box, score in zip(
+            rows[:, 6].int().tolist(), boxes.tolist(), scores.tolist(), strict=True
+        ):
+            if label >= len(class_ids):
+                raise InputError(
+                    f"class {label} was predicted (num_classes is {num_classes}), but the "
+                    f"evaluation set has {len(class_ids)} categories; make the two agree"
+                )
+            results.append(
+                {
+                    "image_id": image_id,
+                    "category_id": int(class_ids[label]),
+                    "bbox": box,
+                    "score": score,
+                }
+            )
+    return results
+
+
+class AnyDevice:
+    """What makes an evaluator of YOLOX's work where the model is: CPU, CUDA or MPS.
+
+    After `evaluate`, on rank 0:
+
+    Attributes:
+        autocast_dtype: mixed precision of the forward pass; None is full precision.
+        metrics: the metrics by name, as fractions; None where the set has no such object.
+        class_ap: AP by class name, likewise.
+        detections: COCO results, plain numbers.
+        timing: milliseconds an image of forward and of NMS, images they were taken over.
+    """
+
+    dataloader: Any
+    num_classes: int
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.autocast_dtype: torch.dtype | None = None
+        self.metrics: Metrics = {}
+        self.class_ap: Metrics = {}
+        self.detections: list[dict[str, Any]] = []
+        self.timing: dict[str, float] = {}
+
+    def evaluate(  # noqa: PLR0913 - YOLOX's signature
+        self,
+        model: nn.Module,
+        distributed: bool = False,  # noqa: FBT001, FBT002
+        half: bool = False,  # noqa: FBT001, FBT002
+        trt_file: None = None,
+        decoder: Any = None,
+        test_size: Any = None,
+    ) -> tuple[float, float, str]:
+        """Return AP, AP50 (fractions; 0 where undefined) and a summary; ranks > 0 get zeros.
+
+        Args:
+            model: is evaluated where it is, and left in the mode it was in.
+            distributed: every rank evaluates its share and rank 0 judges.
+            half: float16 autocast, on CUDA only.
+            trt_file: refused.
+            decoder: applied to the model's outputs, if given.
+            test_size: part of YOLOX's signature for TensorRT; `img_size` rules.
+        """
+        rules = rules_of(self, model, half=half, trt_file=trt_file, decoder=decoder)
+        found, timing = predict(model, self.dataloader, rules)
+        if distributed:
+            found, timing = collect(found, timing)
+        result = 0.0, 0.0, ""
+        if is_main_process():
+            found = in_order(found, self.dataloader.dataset)
+            self.timing = timing.as_dict()
+            result = self.evaluate_prediction(self.take(found), self.timing)
+        synchronize_ranks()
+        return result
+
+    def take(self, found: dict[int, Tensor]) -> Any:
+        """Set `detections` from the images' rows; return what `evaluate_prediction` gets."""
+        raise NotImplementedError
+
+    def evaluate_prediction(self, data_dict: Any, statistics: dict[str, float]) -> Any:
+        """Return AP, AP50 and a summary, and set the metrics; `statistics` is the timing."""
+        raise NotImplementedError

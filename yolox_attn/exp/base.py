@@ -20,9 +20,8 @@ from yolox.utils import get_rank, get_world_size
 from yolox_attn.core.optimizer import build_sgd
 from yolox_attn.core.trainer import AttentionTrainer
 from yolox_attn.data.coco_dataset import CocoDetection
-from yolox_attn.data.exact import exact_loader
-from yolox_attn.data.labels import CountingTransform
-from yolox_attn.data.shards import Share
+from yolox_attn.data.sampler import Share, exact_loader
+from yolox_attn.data.transform import CountingTransform
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators import COCOEvaluator
 from yolox_attn.exp.checks import (

@@ -11,11 +11,12 @@ from yolox.utils import get_world_size, is_main_process
 
 from yolox_attn import cost
 from yolox_attn import device as devices
+from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.core.checkpoint import load_weights
-from yolox_attn.core.fuse import fuse
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators import COCOEvaluator, VOCEvaluator, adapt_evaluator
 from yolox_attn.exp.base import AttentionExp
+from yolox_attn.exp.fuse import fuse
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Evaluation:
     """What an evaluation found; of a user's own evaluator only AP, AP50 and the summary."""
 
     summary: str
-    figures: dict[str, float | None]  # fractions
-    class_ap: dict[str, float | None]
+    metrics: Metrics  # fractions
+    class_ap: Metrics
     detections: list[dict[str, Any]]  # COCO results
     timing: dict[str, float]
 
@@ -62,7 +63,7 @@ def evaluate_checkpoint(exp: AttentionExp, checkpoint: Path, how: Conditions) ->
     ap, ap50, summary = evaluator.evaluate(_place(model, exp, how.device), shared)
     return Evaluation(
         summary=summary,
-        figures=getattr(evaluator, "figures", {"AP": float(ap), "AP50": float(ap50)}),
+        metrics=getattr(evaluator, "metrics", {"AP": float(ap), "AP50": float(ap50)}),
         class_ap=getattr(evaluator, "class_ap", {}),
         detections=getattr(evaluator, "detections", []),
         timing=getattr(evaluator, "timing", {}),

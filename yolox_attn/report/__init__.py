@@ -1,12 +1,13 @@
 """From the folders that runs left, or from detections alone, to verdicts and their report."""
 
-from yolox_attn.report.collect import Run, find_runs
-from yolox_attn.report.comparison import Comparison, compare
-from yolox_attn.report.files import read_comparison, write_comparison
-from yolox_attn.report.foreign import compare_detections
-from yolox_attn.report.judging import Request, judge_runs
-from yolox_attn.report.speed import measure_latency
-from yolox_attn.report.tables import as_csv, as_markdown, as_text
+from yolox_attn.report.build import compare
+from yolox_attn.report.comparison import Comparison
+from yolox_attn.report.external import compare_detections
+from yolox_attn.report.judge_runs import Request, judge_runs
+from yolox_attn.report.latency import measure_latency
+from yolox_attn.report.load_runs import Run, find_runs
+from yolox_attn.report.output import as_csv, read_comparison, write_comparison
+from yolox_attn.report.text import as_markdown, as_text
 
 __all__ = [
     "Comparison",

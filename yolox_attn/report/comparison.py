@@ -1,149 +1,259 @@
-"""Runs in, Comparison out: means over seeds, and differences to the baseline seed by seed."""
+"""What a comparison holds: variants beside their baseline, everything a fraction (0 to 1)."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
-from yolox_attn.blocks import CONTROLS
-from yolox_attn.errors import InputError
-from yolox_attn.report.collect import Run, by_variant, describe_attention
-from yolox_attn.report.means import difference, mean_figures, sd_figures
-from yolox_attn.report.model import (
-    FIGURES,
-    Built,
-    Comparison,
-    Difference,
-    Dropped,
-    Figures,
-    PlanSummary,
-    RunResult,
-    SeedNoise,
-    Variant,
-)
-from yolox_attn.report.notes import make_notes
-from yolox_attn.report.protocol import require_same_protocol
-from yolox_attn.report.provenance import (
-    shared_data,
-    shared_hardware,
-    shared_software,
-    training_commands,
-)
-from yolox_attn.runs import RunRecord, read_metrics
-
-__all__ = [
-    "FIGURES",
-    "Built",
-    "Comparison",
-    "Difference",
-    "Dropped",
-    "Figures",
-    "PlanSummary",
-    "RunResult",
-    "SeedNoise",
-    "Variant",
-    "compare",
-]
+from yolox_attn.coco.evaluate import Metrics
+from yolox_attn.cost import Latency
+from yolox_attn.stats.verdict import Judgement, Terms
+from yolox_attn.stats.weighted_ap import METRICS
 
 
-def compare(runs: Sequence[Run], *, baseline: str | None = None, alone: bool = False) -> Comparison:
-    """Compare the variants among `runs`, of which `baseline` (None: the one without attention).
+@dataclass(frozen=True)
+class RunResult:
+    """One run's COCO metrics, of its latest checkpoint.
 
-    With `alone` the baseline may stand for itself: its runs show the noise of seeds.
-
-    Raises:
-        InputError: no such baseline, none or two without attention, nothing to compare it with,
-            or runs that differ in more than attention and seed.
+    Args:
+        curve: (epoch, AP) of each evaluation during training, AP as a fraction.
+        seconds: of training; peak_memory: bytes; both None where nobody measured them.
     """
-    variants = by_variant(runs)
-    name = _choose_baseline(variants, baseline)
-    if len(variants) < 2 and not alone:
-        raise InputError(f"only {name} is here; a comparison needs the runs of another variant")
-    variants = {name: variants.pop(name), **variants}
-    ordered = [run for members in variants.values() for run in members]
-    require_same_protocol(ordered)
-    first = ordered[0]
-    height, width = first.test_size
-    base = _variant(variants[name], "baseline")
-    others = [_beside(_variant(members), base) for members in list(variants.values())[1:]]
-    return Comparison(
-        baseline=name,
-        variants=(base, *others),
-        test_size=(height, width),
-        # How many images another evaluation had is known once its truth is read.
-        val_images=first.record.data.get("val_images") if first.evaluation is None else None,
-        notes=make_notes(variants),
-        data=shared_data(ordered),
-        software=shared_software(ordered),
-        hardware=shared_hardware(ordered),
-        commands=training_commands(ordered),
-    )
+
+    folder: str
+    seed: int | None
+    metrics: Metrics
+    curve: tuple[tuple[int, float], ...] = ()
+    seconds: float | None = None
+    peak_memory: int | None = None
 
 
-def role_of(record: RunRecord) -> str:
-    """Return "control" if all that was placed are controls, else "variant"."""
-    placed = {each["block"] for each in record.attention.values()} - {"none"}
-    return "control" if placed and placed <= CONTROLS.keys() else "variant"
+@dataclass(frozen=True)
+class Difference:
+    """Variant minus baseline, in fractions.
+
+    Args:
+        seeds: the seeds that both have, over whose differences this is the mean; empty where they
+            share none and it is the difference of two means.
+    """
+
+    metrics: Metrics
+    seeds: tuple[int, ...]
 
 
-def _choose_baseline(variants: Mapping[str, Sequence[Run]], wanted: str | None) -> str:
-    if wanted is not None:
-        if wanted not in variants:
-            raise InputError(f"--baseline {wanted}: no such variant; here: {', '.join(variants)}")
-        return wanted
-    plain = [
-        name for name, runs in variants.items() if describe_attention(runs[0].record) == "none"
-    ]
-    if len(plain) != 1:
-        found = f"{' and '.join(plain)} are" if plain else f"none of {', '.join(variants)} is"
-        raise InputError(f"{found} without attention; say --baseline NAME")
-    return plain[0]
+@dataclass(frozen=True)
+class Built:
+    """What really stands at one level, and how many numbers it holds."""
+
+    level: str
+    block: str
+    options: dict[str, object]
+    parameters: int
 
 
-def _variant(runs: Sequence[Run], role: str | None = None) -> Variant:
-    record = runs[0].record
-    results = tuple(_result(run) for run in runs)
-    figures = [result.figures for result in results]
-    return Variant(
-        name=record.name,
-        attention=describe_attention(record),
-        runs=results,
-        mean=mean_figures(figures),
-        sd=sd_figures(figures),
-        difference=None,
-        parameters=record.parameters,
-        gflops=record.gflops,
-        gflops_training=record.gflops_training,
-        role=role or role_of(record),
-        built=_built(record),
-        trainable=record.trainable_parameters,
-        optimised=record.optimised_parameters,
-    )
+@dataclass(frozen=True)
+class Sentence:
+    """A verdict in words: what is said, and the numbers that it rests on."""
+
+    claim: str
+    basis: str
+
+    def __str__(self) -> str:
+        return f"{self.claim}: {self.basis}."
 
 
-def _beside(variant: Variant, baseline: Variant) -> Variant:
-    return replace(variant, difference=difference(variant.runs, baseline.runs))
+@dataclass(frozen=True)
+class Variant:
+    """The runs that differ in nothing but their seed.
+
+    Args:
+        role: "baseline", "variant", or "control", which stands outside the Holm family.
+        sd: standard deviation over the runs (n - 1); None for one run.
+        difference: to the baseline; None for the baseline itself.
+        gflops: of one image at the test size, inference.
+        latency: of one image at the test size; None where it was not measured.
+        judgement: None for the baseline, and where nothing could be judged (a note says why).
+        sentence: the judgement's verdict; settling: what would settle an open one, a sentence.
+        trainable: parameters that may change; optimised: those in the optimiser.
+    """
+
+    name: str
+    attention: str
+    runs: tuple[RunResult, ...]
+    mean: Metrics
+    sd: Metrics
+    difference: Difference | None
+    parameters: int | None
+    gflops: float | None
+    gflops_training: float | None
+    latency: Latency | None = None
+    role: str = "variant"
+    judgement: Judgement | None = None
+    sentence: Sentence | None = None
+    settling: str | None = None
+    built: tuple[Built, ...] = ()
+    trainable: int | None = None
+    optimised: int | None = None
 
 
-def _result(run: Run) -> RunResult:
-    rows = [(row["epoch"], row.get("AP")) for row in read_metrics(run.folder)]
-    return RunResult(
-        folder=str(run.folder),
-        seed=run.record.seed,
-        figures={key: run.figures.get(key) for key in FIGURES},
-        curve=tuple((epoch, ap) for epoch, ap in rows if ap is not None),
-        seconds=run.record.seconds or None,
-        peak_memory=run.record.peak_memory,
-    )
+@dataclass(frozen=True)
+class Dropped:
+    """A run that was to be there and is not judged: its pair is left out."""
+
+    name: str
+    seed: int | None
+    why: str
 
 
-def _built(record: RunRecord) -> tuple[Built, ...]:
-    return tuple(
-        Built(
-            level=level,
-            block=each["block"],
-            options=dict(each.get("options") or {}),
-            parameters=sum(math.prod(shape) for shape in each.get("parameters", {}).values()),
-        )
-        for level, each in record.attention.items()
-        if each["block"] != "none"
-    )
+@dataclass(frozen=True)
+class PlanSummary:
+    """The plan that a study followed: `hash` is that of the whole plan file."""
+
+    file: str
+    hash: str
+    created: str
+    split: str
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SeedNoise:
+    """How much the baseline moves by its seed alone (A/A), fractions.
+
+    Args:
+        sd: standard deviation of AP over `runs` runs; interval: its 95 % chi-square limits.
+        detectable: true effect found four times in five with `seeds` seeds on `images` images (or
+            groups), before any pair is known: differences are taken to scatter by sqrt(2) sd, and
+            by what the images add to two such runs.
+        needed: seeds that find the smallest effect worth having; None where no number does.
+    """
+
+    runs: int
+    sd: float
+    interval: tuple[float, float]
+    seeds: int
+    images: int
+    detectable: float
+    needed: int | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Variants beside their baseline, which comes first.
+
+    Args:
+        test_size: height and width of the images that AP, GFLOPs and latency are measured at.
+        groups: what was resampled instead of single images, as "120 groups by video".
+        terms: None where nothing was judged.
+        family: the variants whose p values Holm adjusted.
+        notes: what a reader must know to read the numbers right, a sentence each.
+        software, hardware: what all runs share, name -> value; what differs is in the notes.
+        commands: that repeat it, a line each.
+        pending: planned runs that are still to come; with any the report is no result yet.
+    """
+
+    baseline: str
+    variants: tuple[Variant, ...]
+    test_size: tuple[int, int] | None
+    val_images: int | None
+    notes: tuple[str, ...] = field(default=())
+    terms: Terms | None = None
+    family: tuple[str, ...] = ()
+    groups: str | None = None
+    plan: PlanSummary | None = None
+    dropped: tuple[Dropped, ...] = ()
+    seed_noise: SeedNoise | None = None
+    data: dict[str, object] = field(default_factory=dict)
+    software: dict[str, str] = field(default_factory=dict)
+    hardware: dict[str, str] = field(default_factory=dict)
+    commands: tuple[str, ...] = ()
+    pending: int = 0
+
+    def judged(self) -> list[tuple[Variant, Judgement]]:
+        """Return the variants with a judgement: blocks first, then controls."""
+        found = [(each, each.judgement) for each in self.variants if each.judgement is not None]
+        return sorted(found, key=lambda pair: pair[0].role == "control")
+
+    def unjudged(self) -> list[Variant]:
+        """Return the variants without a judgement."""
+        return [each for each in self.variants if not (each.judgement or each.role == "baseline")]
+
+    @property
+    def alone(self) -> bool:
+        """Whether the baseline stands for itself, to show the noise of its seeds."""
+        return len(self.variants) == 1
+
+    @property
+    def alpha(self) -> float:
+        """The error rate that intervals are made for, also where nothing was judged."""
+        return 0.05 if self.terms is None else self.terms.alpha
+
+    def noted(self, *notes: str) -> "Comparison":
+        """Return the comparison with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+
+def mean_metrics(runs: Sequence[Metrics]) -> Metrics:
+    """Return the mean of each metric; None where a run has none."""
+    return {key: _defined(statistics.fmean, values) for key, values in _columns(runs)}
+
+
+def sd_metrics(runs: Sequence[Metrics]) -> Metrics:
+    """Return the standard deviation (n - 1) of each metric; None for one run."""
+    several = len(runs) > 1
+    return {
+        key: _defined(statistics.stdev, values) if several else None
+        for key, values in _columns(runs)
+    }
+
+
+def without(comparison: Comparison, dropped: Sequence[Dropped]) -> Comparison:
+    """Leave the dropped runs out of every mean; a variant that has no other run keeps its row."""
+    gone = {(each.name, each.seed) for each in dropped}
+    variants = [_kept(variant, gone) for variant in comparison.variants]
+    base = variants[0]
+    beside = [replace(each, difference=difference(each.runs, base.runs)) for each in variants[1:]]
+    return replace(comparison, variants=(base, *beside), dropped=(*comparison.dropped, *dropped))
+
+
+def _kept(variant: Variant, gone: set[tuple[str, int | None]]) -> Variant:
+    runs = tuple(run for run in variant.runs if (variant.name, run.seed) not in gone)
+    if not runs or len(runs) == len(variant.runs):
+        return variant
+    metrics = [run.metrics for run in runs]
+    return replace(variant, runs=runs, mean=mean_metrics(metrics), sd=sd_metrics(metrics))
+
+
+def difference(
+    runs: Sequence[RunResult], baseline: Sequence[RunResult], seeds: Iterable[int] | None = None
+) -> Difference:
+    """Subtract the baseline over `seeds`, by default those that both have.
+
+    Where they share no seed it is the difference of the two means.
+    """
+    ours, theirs = ({run.seed: run.metrics for run in each} for each in (runs, baseline))
+    common = [seed for seed in ours if seed is not None and seed in theirs]
+    chosen = tuple(common if seeds is None else seeds)
+    if chosen:
+        pairs = [_minus(ours[seed], theirs[seed]) for seed in chosen]
+        return Difference(mean_metrics(pairs), chosen)
+    means = [mean_metrics([run.metrics for run in each]) for each in (runs, baseline)]
+    return Difference(_minus(*means), ())
+
+
+def _columns(runs: Sequence[Metrics]) -> list[tuple[str, list[float | None]]]:
+    return [(key, [metrics[key] for metrics in runs]) for key in METRICS]
+
+
+def _minus(left: Metrics, right: Metrics) -> Metrics:
+    return {
+        key: None if (a := left[key]) is None or (b := right[key]) is None else a - b
+        for key in METRICS
+    }
+
+
+def _defined(
+    summary: Callable[[list[float]], float], values: Sequence[float | None]
+) -> float | None:
+    """Return the summary of `values`, None if any of them is undefined."""
+    known = [value for value in values if value is not None]
+    return summary(known) if len(known) == len(values) else None

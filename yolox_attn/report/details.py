@@ -1,25 +1,31 @@
-"""The second part of a report: what a reader asks who wants to check or to repeat it."""
+"""A report's other sections: what a reader asks who wants to check it, or to explore further."""
 
 import statistics
 from collections.abc import Callable
 
-from yolox_attn.report.cells import (
+from yolox_attn.report.comparison import Comparison, Variant
+from yolox_attn.report.format import (
     NONE,
+    Bullets,
+    Cell,
     Columns,
+    Grid,
+    Part,
+    Section,
     confidence,
+    count,
+    duration,
     filled,
+    mean,
     of_judgement,
     p_text,
     seeds_won,
     signed,
     span,
 )
-from yolox_attn.report.comparison import Comparison, Variant
-from yolox_attn.report.document import Bullets, Grid, Part, Section
-from yolox_attn.report.explored import exploratory
-from yolox_attn.stats.judgement import Judgement
-
-__all__ = ["built", "controls", "cost", "exploratory", "secondary"]
+from yolox_attn.stats.judge import LEAST_IMAGES
+from yolox_attn.stats.verdict import Exploratory, Judgement
+from yolox_attn.stats.weighted_ap import METRICS
 
 # Block of a control -> what it is there for.
 PURPOSES = {
@@ -57,7 +63,6 @@ def secondary(comparison: Comparison) -> Section:
         f"these very checkpoints {share}": lambda found: span(found.checkpoints),
     }
     columns |= {head: of_judgement(show) for head, show in shown.items()}
-    heads, rows = filled(columns, judged)
     text = (
         "p: of the main interval, unadjusted. Equivalence p: below alpha, the difference is "
         "smaller than the smallest effect worth having. The others decide nothing. Sign-flip p: "
@@ -65,7 +70,7 @@ def secondary(comparison: Comparison) -> Section:
         "checkpoints: noise of the images alone; it says nothing of the block trained anew."
     )
     return Section(
-        "The same differences in other ways", (Grid(heads, rows), text) if judged else ()
+        "The same differences in other ways", (filled(columns, judged), text) if judged else ()
     )
 
 
@@ -75,22 +80,22 @@ def built(comparison: Comparison) -> Section:
     totals: Columns = {
         "variant": lambda variant: variant.name,
         "attention": lambda variant: variant.attention,
-        "parameters": lambda variant: _count(variant.parameters),
-        "trainable": lambda variant: _count(variant.trainable),
-        "in the optimiser": lambda variant: _count(variant.optimised),
+        "parameters": lambda variant: count(variant.parameters),
+        "trainable": lambda variant: count(variant.trainable),
+        "in the optimiser": lambda variant: count(variant.optimised),
     }
-    heads, rows = filled(totals, comparison.variants)
-    if len(heads) < 3:
+    grid = filled(totals, comparison.variants)
+    if len(grid.headers) < 3:
         return Section(title, ())
-    parts: list[Part] = [Grid(heads, rows, "llr")]
+    parts: list[Part] = [grid]
     blocks = [
-        [each.name, part.level, part.block, _options(part.options), _count(part.parameters)]
+        [each.name, part.level, part.block, _options(part.options), count(part.parameters)]
         for each in comparison.variants
         for part in each.built
     ]
     if blocks:
         names = ["variant", "level", "block", "options", "parameters"]
-        parts.append(Grid(names, blocks, "llllr"))
+        parts.append(Grid(names, blocks))
     parts += [
         f"{each.name}: {each.trainable - each.optimised:,} trainable parameters are not in the "
         "optimiser and stayed as they were."
@@ -109,9 +114,71 @@ def cost(comparison: Comparison) -> Section:
         "training time of a run": _time,
         "peak memory": _memory,
     }
-    heads, rows = filled(columns, comparison.variants)
+    grid = filled(columns, comparison.variants)
     text = "Time: mean over the runs. Memory: the most that any of them took."
-    return Section("Cost of training", (Grid(heads, rows), text) if len(heads) > 1 else ())
+    return Section("Cost of training", (grid, text) if len(grid.headers) > 1 else ())
+
+
+def exploratory(comparison: Comparison) -> Section:
+    """The other metrics and the classes."""
+    judged = comparison.judged()
+    if not judged:
+        return Section("Exploratory", ())
+    text = (
+        "Exploratory: where a difference might lie, never whether there is one. In brackets the "
+        f"{confidence(comparison)} interval, unadjusted; p adjusted by Benjamini and Hochberg over "
+        "a variant's metrics, or over its classes."
+    )
+    columns: Columns = {"variant": lambda variant: variant.name}
+    columns |= {key: lambda variant, key=key: mean(variant, key) for key in METRICS}  # type: ignore[misc]
+    parts: list[Part] = [text, filled(columns, comparison.variants)]
+    for kind in ("metric", "class"):
+        if rows := [
+            [name, *_images(found), *(_explored(each) for each in found.values())]
+            for name, found in explored(comparison, kind).items()
+        ]:
+            images = ["images"] if kind == "class" else []
+            parts.append(Grid([kind, *images, *(variant.name for variant, _ in judged)], rows))
+    if any(_rare(each) for _, found in judged for each in found.exploratory):
+        parts.append(f"A class on fewer than {LEAST_IMAGES} images has no interval and no p value.")
+    return Section("Other metrics and classes (exploratory)", parts)
+
+
+def explored(comparison: Comparison, kind: str) -> dict[str, dict[str, Exploratory | None]]:
+    """Return name of the metric or class -> variant -> what was found."""
+    judged = comparison.judged()
+    names = (each.name for _, found in judged for each in found.exploratory if each.kind == kind)
+    table: dict[str, dict[str, Exploratory | None]] = {
+        name: dict.fromkeys(variant.name for variant, _ in judged) for name in names
+    }
+    for variant, found in judged:
+        for each in found.exploratory:
+            if each.kind == kind:
+                table[each.name][variant.name] = each
+    return table
+
+
+def images_of(found: dict[str, Exploratory | None]) -> int | None:
+    """Return how many images show a class, as any variant's row says."""
+    return next((each.images for each in found.values() if each), None)
+
+
+def _images(found: dict[str, Exploratory | None]) -> list[str]:
+    kinds = {each.kind for each in found.values() if each}
+    return [count(images_of(found))] if kinds == {"class"} else []
+
+
+def _explored(each: Exploratory | None) -> str:
+    if each is None or each.difference is None:
+        return NONE
+    text = signed(each.difference)
+    if each.interval is not None:
+        text = f"{text} ({span(each.interval)}), p {p_text(each.p_adjusted)}"
+    return Cell(text, each.difference)
+
+
+def _rare(each: Exploratory) -> bool:
+    return each.images is not None and each.images < LEAST_IMAGES
 
 
 def _result(variant: Variant, share: str) -> str:
@@ -126,10 +193,6 @@ def _options(options: dict[str, object]) -> str:
     return ", ".join(f"{key} {value}" for key, value in options.items()) or "its defaults"
 
 
-def _count(number: int | None) -> str:
-    return NONE if number is None else f"{number:,}"
-
-
 def _time(variant: Variant) -> str:
     seconds = [run.seconds for run in variant.runs if run.seconds is not None]
     return duration(statistics.fmean(seconds)) if seconds else NONE
@@ -137,11 +200,4 @@ def _time(variant: Variant) -> str:
 
 def _memory(variant: Variant) -> str:
     peaks = [run.peak_memory for run in variant.runs if run.peak_memory is not None]
-    return f"{max(peaks) / 2**30:.2f} GiB" if peaks else NONE
-
-
-def duration(seconds: float) -> str:
-    """A time in the unit that suits it: "95 s", "10.3 min", "3.4 h"."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
+    return Cell(f"{max(peaks) / 2**30:.2f} GiB", max(peaks)) if peaks else NONE

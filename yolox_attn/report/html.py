@@ -2,24 +2,34 @@
 
 import base64
 import hashlib
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from yolox_attn.report import findings, opening, page
-from yolox_attn.report.comparison import Comparison
-from yolox_attn.report.document import Bullets, Code, Grid, Part
-from yolox_attn.report.figures import draw
+from yolox_attn.report.comparison import Comparison, Sentence
+from yolox_attn.report.format import Bullets, Code, Grid, Part, Section
+from yolox_attn.report.layout import Place, placed
+from yolox_attn.report.sentences import facts, headline, scale, warnings
+from yolox_attn.stats.verdict import Word
 
-NUMBER = re.compile(r"[(<±]*([-+]?(?:\d[\d,]*)?\.?\d+)(?:[^\d]*?\b(min|h)\b)?")
-SECONDS = {"min": 60.0, "h": 3600.0}
+FIRST_SCREEN = ("verdicts", "settling")  # sections that the page shows in a form of its own
+LOOKS = {  # word -> its look
+    Word.HELPS.value: "helps",
+    Word.HURTS.value: "hurts",
+    Word.NO_DIFFERENCE.value: "none",
+    Word.CANNOT_TELL.value: "open",
+}
 
 
-def as_html(comparison: Comparison) -> str:
-    """Return the whole report as one page: verdicts first, then all that they rest on."""
+def as_html(comparison: Comparison, figures: Mapping[str, str]) -> str:
+    """Return the whole report as one page: verdicts first, then all that they rest on.
+
+    Args:
+        comparison: to be shown.
+        figures: name -> SVG, from `figures.draw`.
+    """
     templates = Environment(
         loader=PackageLoader("yolox_attn.report", ""),
         autoescape=True,
@@ -27,45 +37,64 @@ def as_html(comparison: Comparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    figures = {name: Markup(text) for name, text in draw(comparison).items()}
     script = templates.get_template("report.js.j2").render()
+    sections = placed(comparison)
+    below = [
+        _block(place, section)
+        for place, section in sections
+        if place.anchor not in FIRST_SCREEN and (section.parts or place.figure in figures)
+    ]
+    settling = next(section for place, section in sections if place.anchor == "settling")
     return templates.get_template("report.html.j2").render(
         comparison=comparison,
-        headline=opening.headline(comparison),
-        interim=findings.interim(comparison),
-        facts=opening.facts(comparison),
-        scale=findings.scale(comparison),
-        verdicts=opening.verdict_lines(comparison),
-        settling=[_part(each) for each in findings.settling(comparison).parts],
-        figures=figures,
-        blocks=[_block(each) for each in page.shown(page.blocks(comparison), figures)],
+        headline=headline(comparison),
+        warnings=warnings(comparison),
+        facts=facts(comparison),
+        scale=scale(comparison),
+        verdicts=_verdicts(comparison),
+        settling=[_part(each) for each in settling.parts],
+        figures={name: Markup(text) for name, text in figures.items()},
+        blocks=below,
         breakable=Markup("_<wbr>"),  # a name may go on in the next line after it
         script=Markup(script),
         script_hash=_hash(script),
     )
 
 
+def _verdicts(comparison: Comparison) -> list[dict[str, Any]]:
+    """Return the verdicts, blocks first; variants that could not be judged come last."""
+    if comparison.terms is None:
+        return []
+    judged = [
+        {
+            "word": found.word,
+            "look": LOOKS[found.word],
+            "sentence": variant.sentence,
+            "control": variant.role == "control",
+        }
+        for variant, found in comparison.judged()
+    ]
+    return judged + [
+        {
+            "word": "not judged",
+            "look": "open",
+            "sentence": Sentence(f"{each.name} is not judged", "the notes say why"),
+            "control": each.role == "control",
+        }
+        for each in comparison.unjudged()
+    ]
+
+
 def sort_values(cells: Sequence[str]) -> list[float | None]:
-    """Return the number each cell of a column sorts by; None for all if one of them is text.
-
-    >>> sort_values(["95 s", "2.0 min", "-"])
-    [95.0, 120.0, None]
-    """
-    found: list[float | None] = []
-    for cell in cells:
-        hit = NUMBER.match(cell)
-        if hit is None and cell not in ("", "-", "unknown"):
-            return [None] * len(cells)
-        number = None if hit is None else float(hit[1].replace(",", ""))
-        unit = SECONDS.get(hit[2] or "", 1.0) if hit else 1.0
-        below = 1e-9 if cell.startswith("<") else 0.0
-        found.append(None if number is None else number * unit - below)
-    return found
+    """Return the number each cell of a column sorts by; None for all if one of them is text."""
+    values = [getattr(cell, "value", None) for cell in cells]
+    words = [cell for cell, value in zip(cells, values, strict=True) if value is None]
+    return values if {*words} <= {"", "-", "unknown"} else [None] * len(cells)
 
 
-def kind_of(cell: str) -> str | None:
+def look_of(cell: str) -> str | None:
     """Return the look of a cell that holds a verdict's word."""
-    return opening.KINDS.get(cell.removeprefix("control: "))
+    return LOOKS.get(cell.removeprefix("control: "))
 
 
 def _hash(script: str) -> str:
@@ -73,14 +102,14 @@ def _hash(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _block(block: page.Block) -> dict[str, Any]:
+def _block(place: Place, section: Section) -> dict[str, Any]:
     return {
-        "title": block.section.title,
-        "anchor": block.anchor,
-        "figure": block.figure,
-        "folded": block.folded,
-        "half": block.half,
-        "parts": [_part(each) for each in block.section.parts],
+        "title": section.title,
+        "anchor": place.anchor,
+        "figure": place.figure,
+        "folded": place.folded,
+        "half": place.half,
+        "parts": [_part(each) for each in section.parts],
     }
 
 
@@ -96,17 +125,14 @@ def _part(part: Part) -> dict[str, Any]:
 
 def _table(grid: Grid) -> dict[str, Any]:
     """Return heads with their alignment, and rows of cells with the number they sort by."""
-    letters = grid.align.ljust(len(grid.headers), grid.align[-1])
+    right = [letter == "r" for letter in grid.align]
     columns = [sort_values(cells) for cells in zip(*grid.rows, strict=True)]
     rows = [
         [
-            {"text": cell, "value": value, "kind": kind_of(cell), "right": letter == "r"}
-            for cell, value, letter in zip(cells, values, letters, strict=False)
+            {"text": cell, "value": value, "look": look_of(cell), "right": side}
+            for cell, value, side in zip(cells, values, right, strict=True)
         ]
         for cells, values in zip(grid.rows, zip(*columns, strict=True), strict=True)
     ]
-    heads = [
-        {"text": head, "right": letter == "r"}
-        for head, letter in zip(grid.headers, letters, strict=False)
-    ]
+    heads = [{"text": head, "right": side} for head, side in zip(grid.headers, right, strict=True)]
     return {"kind": "table", "heads": heads, "rows": rows}

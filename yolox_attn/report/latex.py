@@ -3,19 +3,20 @@
 import re
 from collections.abc import Sequence
 
-from yolox_attn.report.cells import (
+from yolox_attn.report.comparison import Comparison
+from yolox_attn.report.details import explored, images_of
+from yolox_attn.report.format import (
     NONE,
-    Columns,
-    confidence,
+    Cell,
+    Grid,
     cost_columns,
+    count,
     filled,
     main_columns,
     signed,
 )
-from yolox_attn.report.comparison import Comparison
-from yolox_attn.report.document import Grid
-from yolox_attn.report.findings import caption
-from yolox_attn.stats.explore import LEAST_IMAGES
+from yolox_attn.report.sections import caption
+from yolox_attn.stats.judge import LEAST_IMAGES
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -27,7 +28,6 @@ SPECIAL = {
     "±": r"$\pm$",
     **{sign: f"\\{sign}" for sign in "_%&#${}"},
 }
-TEXTS = ("variant", "verdict", "class")  # columns of words
 ANY = re.compile("|".join(map(re.escape, SPECIAL)))
 MINUS = re.compile(r"(?<![\w.\-])-(?=[.\d])")  # before a number that it belongs to
 RANGE = re.compile(r"(?<=\d)-(?=[.\d])")
@@ -40,9 +40,10 @@ def as_latex(comparison: Comparison) -> str:
     Each fits the width of a page of two columns. The first line is a comment with the plan's hash.
     """
     columns, costs = main_columns(comparison), cost_columns(comparison)
-    results = _grid({head: columns[head] for head in columns if head not in costs}, comparison)
+    without_costs = {head: columns[head] for head in columns if head not in costs}
+    results = filled(without_costs, comparison.variants)
     texts = [_origin(comparison), _table(results, _caption(comparison, results.headers), "main")]
-    cost = _grid({"variant": columns["variant"], **costs}, comparison)
+    cost = filled({"variant": columns["variant"], **costs}, comparison.variants)
     if len(cost.headers) > 1:
         texts.append(_table(cost, _inline(caption(comparison, cost.headers)), "cost"))
     classes = _classes(comparison)
@@ -61,11 +62,6 @@ def number(text: str) -> str:
     return RANGE.sub("--", MINUS.sub("$-$", escape(text)))
 
 
-def _grid(columns: Columns, comparison: Comparison) -> Grid:
-    heads, rows = filled(columns, comparison.variants)
-    return Grid(heads, rows, "".join("l" if head in TEXTS else "r" for head in heads))
-
-
 def _origin(comparison: Comparison) -> str:
     plan = comparison.plan
     if comparison.terms is None:
@@ -77,8 +73,8 @@ def _origin(comparison: Comparison) -> str:
 
 
 def _table(grid: Grid, text: str, label: str) -> str:
-    lines = [_line(grid.headers, grid.headers), r"\midrule"]
-    lines += [_line(row, grid.headers) for row in grid.rows]
+    lines = [_line(grid.headers, grid.align), r"\midrule"]
+    lines += [_line(row, grid.align) for row in grid.rows]
     return "\n".join(
         [
             r"\begin{table*}",  # over both columns of a page that has two
@@ -95,11 +91,11 @@ def _table(grid: Grid, text: str, label: str) -> str:
     )
 
 
-def _line(cells: Sequence[str], heads: Sequence[str]) -> str:
-    """A row; names are taken as they are, and only numbers get another kind of dash."""
+def _line(cells: Sequence[str], align: str) -> str:
+    """A row; words are taken as they are, and only numbers get another kind of dash."""
     shown = [
-        escape(cell) if head in TEXTS else number(cell)
-        for cell, head in zip(cells, heads, strict=True)
+        number(cell) if letter == "r" else escape(cell)
+        for cell, letter in zip(cells, align, strict=True)
     ]
     row = " & ".join(UNIT.sub(r"\\,", text) for text in shown)
     guard = "{}" if row.startswith(("[", "*")) else ""  # else the line break above would take it
@@ -120,33 +116,22 @@ def _inline(text: str) -> str:
 
 
 def _classes(comparison: Comparison) -> Grid | None:
-    judged = comparison.judged()
-    found = [
-        {each.name: each for each in known.exploratory if each.kind == "class"}
-        for _, known in judged
-    ]
-    names = {name: each for known in found for name, each in known.items()}
-    if not names:
-        return None
-    alpha = 0.05 if comparison.terms is None else comparison.terms.alpha
     rows = []
-    for name, each in names.items():
-        row = [name, NONE if each.images is None else str(each.images)]
-        for known in found:
-            cell = known.get(name)
-            p = None if cell is None else cell.p_adjusted
-            star = "*" if p is not None and p < alpha else ""
-            row.append(NONE if cell is None else signed(cell.difference) + star)
+    for name, found in explored(comparison, "class").items():
+        row = [name, count(images_of(found))]
+        for each in found.values():
+            p = None if each is None else each.p_adjusted
+            star = "*" if p is not None and p < comparison.alpha else ""
+            shown = None if each is None else each.difference
+            row.append(NONE if shown is None else Cell(signed(shown) + star, shown))
         rows.append(row)
-    heads = ["class", "images", *(variant.name for variant, _ in judged)]
-    return Grid(heads, rows, "l" + "r" * (len(heads) - 1))
+    heads = ["class", "images", *(variant.name for variant, _ in comparison.judged())]
+    return Grid(heads, rows) if rows else None
 
 
 def _caption_of_classes(comparison: Comparison) -> str:
-    share = confidence(comparison).removesuffix(" %")
-    level = f"{1 - float(share) / 100:g}"
     return escape(
         f"Exploratory: differences in AP points by class, variant minus {comparison.baseline}. "
-        f"*: p < {level}, adjusted by Benjamini and Hochberg over a variant's classes; a class on "
-        f"fewer than {LEAST_IMAGES} images has no p value."
+        f"*: p < {comparison.alpha:g}, adjusted by Benjamini and Hochberg over a variant's classes;"
+        f" a class on fewer than {LEAST_IMAGES} images has no p value."
     )

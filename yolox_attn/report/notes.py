@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from yolox_attn.report.collect import Run
+from yolox_attn.report.load_runs import Run
 from yolox_attn.runs import RunRecord
 
 Variants = Mapping[str, Sequence[Run]]

@@ -1,47 +1,177 @@
-"""What lies in a folder before a run starts there."""
+"""A run's folder: files that are replaced in one step, and a lock that only one process holds.
 
+A reader, and a kill at any moment, find the old file or the new one.
+"""
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs.lock import held, is_mine
-from yolox_attn.runs.metrics import METRICS_NAME
-from yolox_attn.runs.record import RECORD_NAME, read_record
 
-CHECKPOINTS = "*_ckpt.pth"
 DETECTIONS_NAME = "detections.json"
 
 
-def old_files(folder: Path) -> list[Path]:
-    """Return what a run left in `folder` and a new one would mix with: all but its log."""
-    names = (RECORD_NAME, METRICS_NAME, DETECTIONS_NAME)
-    left = [path for name in names if (path := folder / name).is_file()]
-    return [*sorted(folder.glob(CHECKPOINTS)), *left, *sorted(folder.glob("tensorboard/events.*"))]
+@contextmanager
+def replacing(path: Path, previous: Path | None = None) -> Iterator[IO[bytes]]:
+    """Open a new file that takes the place of `path` when all of it is on the disk.
 
+    It gets the permissions that any new file gets. If the block fails, everything stays as it was.
 
-def refuse_or_clear(folder: Path, *, overwrite: bool) -> None:
-    """Keep a run from starting over another one's files, unless it may `overwrite` them.
-
-    Raises:
-        InputError: the folder holds a checkpoint, or another process is training there.
+    Args:
+        path: what is replaced; its folder must exist.
+        previous: where the old `path` stays; there is no moment without a file at `path`.
     """
-    if held(folder) and not is_mine(folder):
-        raise InputError(f"{folder}: another process is training there; wait, or use -expn NAME")
-    if not overwrite:
-        if found := sorted(folder.glob(CHECKPOINTS)):
-            raise InputError(
-                f"{folder} holds a run ({_describe(folder, found)}): --resume goes on with it, "
-                "--overwrite starts anew, -expn NAME keeps both"
-            )
-        return
-    for path in old_files(folder):
+    temporary = beside(path)
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if previous is not None and path.exists():
+            kept_as(path, previous)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def kept_as(path: Path, previous: Path) -> None:
+    """Make `previous` a second name of `path`'s content, by a copy where links are not possible."""
+    temporary = beside(previous)
+    temporary.unlink(missing_ok=True)  # of a process of this number, killed
+    try:
+        try:
+            os.link(path, temporary)
+        except OSError:  # FAT, some network and container file systems
+            shutil.copyfile(path, temporary)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+        temporary.replace(previous)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text` in one step; makes the folder if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def beside(path: Path) -> Path:
+    """Return the hidden name under which this process writes what shall become `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the half-written files of processes that were killed; only for who holds the lock."""
+    for path in folder.glob(".*.*.tmp"):
         path.unlink(missing_ok=True)
 
 
-def _describe(folder: Path, checkpoints: list[Path]) -> str:
-    """Return "latest_ckpt.pth, epoch 3", without the epoch where no record tells it."""
-    names = [path.name for path in checkpoints]
-    name = "latest_ckpt.pth" if "latest_ckpt.pth" in names else names[0]
+def _sync_folder(folder: Path) -> None:
+    """Put the new name on the disk too; not every system lets a folder be opened or synced."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+try:
+    import fcntl
+except ImportError:  # Windows: no lock, and nobody can tell a killed run from a running one
+    fcntl = None  # type: ignore[assignment]
+
+
+LOCK_NAME = ".lock"
+PATIENCE = 1.0  # seconds; a reader that asks `held` has the lock for an instant
+TRAINING = "another process is training there; wait, or use -expn NAME"
+_mine: dict[Path, int] = {}  # folders that this process holds -> the descriptor of the lock
+
+
+@contextmanager
+def hold(folder: Path, *, busy: str = TRAINING) -> Iterator[None]:
+    """Keep every other process from working in `folder` meanwhile; the system frees it on a kill.
+
+    Where the file system has no locks there is none. Within one process it may be nested.
+
+    Args:
+        folder: must exist.
+        busy: what is told where another process holds it.
+
+    Raises:
+        InputError: another process holds the folder.
+    """
+    key = folder.resolve()
+    if fcntl is None or key in _mine:
+        yield
+        return
+    number = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o666)
+    if not _lock(number):
+        os.close(number)
+        raise InputError(f"{folder}: {busy}")
+    _mine[key] = number
     try:
-        return f"{name}, epoch {read_record(folder).epoch}"
-    except InputError:  # a stock run's folder, or a record that cannot be read
-        return name
+        yield
+    finally:
+        if key in _mine:
+            os.close(_mine.pop(key))
+
+
+def held(folder: Path) -> bool | None:
+    """Tell whether a process, this one or another, holds `folder`; None where nobody can tell."""
+    if fcntl is None:
+        return None
+    try:
+        number = os.open(folder / LOCK_NAME, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(number)
+    return False
+
+
+def is_mine(folder: Path) -> bool:
+    """Tell whether it is this process that holds `folder`."""
+    return folder.resolve() in _mine
+
+
+def _lock(number: int) -> bool:
+    """Take the lock on an open file; False if another process keeps it, True if there are none."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.05)
+        except OSError:
+            return True
+        else:
+            return True
+
+
+def _leave_to_the_parent() -> None:
+    """Close the locks in a forked child: a loading worker must not hold what its run has lost."""
+    for number in _mine.values():
+        os.close(number)
+    _mine.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_the_parent)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs.files import finite, write_text
+from yolox_attn.runs.codec import finite, read_json_lines
+from yolox_attn.runs.folder import write_text
 
 METRICS_NAME = "metrics.jsonl"
 
@@ -30,17 +31,10 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         InputError: a line is not a JSON object with a whole number under "epoch".
     """
     path = folder / METRICS_NAME
-    if not path.exists():
-        return []
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{path}, line {number}: not JSON: {error}") from error
-        if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
-            raise InputError(f"{path}, line {number}: not one epoch's metrics: {line[:60]}")
-        rows.append(row)
+    rows = read_json_lines(path, dict[str, Any], "one epoch's metrics")
+    for number, row in enumerate(rows, start=1):
+        if type(row.get("epoch")) is not int:
+            raise InputError(f"{path}, line {number}: not one epoch's metrics: it has no epoch")
     return rows
 
 

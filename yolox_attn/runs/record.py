@@ -1,18 +1,17 @@
 """run.json: what was run, how it went, how it ended."""
 
-import dataclasses
-import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs.files import finite, write_text
-from yolox_attn.runs.lock import held
+from yolox_attn.runs.codec import convert, read_json, write_json
+from yolox_attn.runs.folder import held
 
 RECORD_NAME = "run.json"
-SCHEMA = 1
+SCHEMA = 2
+WHAT = "a run record"
 
 
 @dataclass(kw_only=True)
@@ -41,7 +40,7 @@ class RunRecord:
         seconds: wall time so far, all parts of a resumed run together; images_per_second: of
             training; peak_memory: bytes.
         epoch: how many epochs are finished.
-        figures: the 12 COCO figures of the latest checkpoint as fractions, None where undefined.
+        metrics: the 12 COCO metrics of the latest checkpoint as fractions, None where undefined.
         class_ap: the same checkpoint's AP of each class.
         best_ap: the highest AP of any epoch, None before the first evaluation.
     """
@@ -77,7 +76,7 @@ class RunRecord:
     images_per_second: float | None = None
     peak_memory: int | None = None
     epoch: int = 0
-    figures: dict[str, float | None] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)
     class_ap: dict[str, float | None] = field(default_factory=dict)
     best_ap: float | None = None
     accumulate: int = 1
@@ -94,8 +93,7 @@ class RunRecord:
 
 def write_record(folder: Path, record: RunRecord) -> None:
     """Write `record` to run.json: a reader sees the old file or the new one, never half of one."""
-    text = json.dumps(finite(dataclasses.asdict(record)), indent=2, allow_nan=False)
-    write_text(folder / RECORD_NAME, text + "\n")
+    write_json(folder / RECORD_NAME, record)
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -109,39 +107,19 @@ def read_record(folder: Path) -> RunRecord:
         raise InputError(f"{folder}: no such folder")
     if not path.is_file():
         raise InputError(f"{folder}: not a run folder, it has no {RECORD_NAME}")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
-        found = values.get("schema") if isinstance(values, dict) else None
-        raise InputError(f"{path}: schema {found!r}; this version reads schema {SCHEMA}")
-    if faults := _faults(values):
-        raise InputError(f"{path}: not a run record: {'; '.join(faults)}")
-    record = RunRecord(**values)
+    values = read_json(path, dict[str, Any], WHAT)
+    schema = values.get("schema")
+    if schema == 1:  # it called the metrics figures, and told the device's number
+        values = {"metrics" if key == "figures" else key: each for key, each in values.items()}
+        values |= {"schema": SCHEMA, "device": without_index(str(values.get("device")))}
+    elif schema != SCHEMA:
+        raise InputError(f"{path}: schema {schema!r}; this version reads schemas 1 and {SCHEMA}")
+    record = convert(values, RunRecord, str(path), WHAT)
     if record.state == "running" and held(folder) is False:
         record.state = "killed"
     return record
 
 
-def _faults(values: dict[str, Any]) -> list[str]:
-    """Say what keeps `values` from being a RunRecord: fields missing, unknown or mistyped."""
-    fields = {each.name: each for each in dataclasses.fields(RunRecord)}
-    required = {
-        name
-        for name, each in fields.items()
-        if each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
-    }
-    faults = [f"{name} is missing" for name in sorted(required - values.keys())]
-    faults += [f"unknown field {name}" for name in sorted(values.keys() - fields.keys())]
-    for name, hint in get_type_hints(RunRecord).items():
-        if name in values and not isinstance(values[name], _types(hint)):
-            faults.append(f"{name} is {values[name]!r}")
-    return faults
-
-
-def _types(hint: Any) -> tuple[type, ...]:
-    """Return the classes whose instances JSON may give for the annotation `hint`."""
-    options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    types = {get_origin(option) or option for option in options}
-    return tuple(types | {int}) if float in types else tuple(types)
+def without_index(device: str) -> str:
+    """Return "cuda NVIDIA H100" of "cuda:1 NVIDIA H100": two of one kind are the same hardware."""
+    return re.sub(r"^cuda:\d+", "cuda", device)

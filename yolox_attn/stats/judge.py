@@ -1,6 +1,7 @@
 """A variant against its baseline: from the AP of paired runs to a verdict and what it rests on.
 
-AP points come in, fractions go out: what a report holds is in the unit of COCO's figures.
+AP points come in, fractions go out: what a report holds is in the unit of COCO's metrics. AP is
+judged; in the other metrics and the classes is explored where a difference might lie.
 """
 
 import math
@@ -9,28 +10,48 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from yolox_attn.stats.binomial import superiority
-from yolox_attn.stats.crossed import crossed_interval
-from yolox_attn.stats.equivalence import equivalence_p
-from yolox_attn.stats.explore import explore
-from yolox_attn.stats.judgement import PRIMARY, Ends, Judgement, Terms, fraction
-from yolox_attn.stats.measured import Side, TestSet, require_defined
-from yolox_attn.stats.multiple import holm
-from yolox_attn.stats.noise import Noise, measured_noise
-from yolox_attn.stats.paired import (
+from yolox_attn.stats.bootstrap import crossed_interval
+from yolox_attn.stats.interval import (
     Floats,
     Paired,
+    equivalence_p,
     image_error,
     image_interval,
+    interval,
     p_value,
     two_component,
 )
-from yolox_attn.stats.power import detectable_effect
-from yolox_attn.stats.settle import Question, settle
-from yolox_attn.stats.signflip import MAX_SEEDS, sign_flip_p
-from yolox_attn.stats.signflip import MIN_SEEDS as FLIPPING
-from yolox_attn.stats.verdict import MIN_SEEDS, Evidence, Verdict, Word, decide, evidence
-from yolox_attn.stats.wording import checkpoints_sentence, settling_sentence, verdict_sentence
+from yolox_attn.stats.measured import Side, TestSet, require_defined
+from yolox_attn.stats.multiple_testing import benjamini_hochberg, holm
+from yolox_attn.stats.noise import Noise, measured_noise
+from yolox_attn.stats.paired_tests import MAX_SEEDS, sign_flip_p, superiority
+from yolox_attn.stats.paired_tests import MIN_SEEDS as SIGN_FLIP_SEEDS
+from yolox_attn.stats.power import Question, Settling, detectable_effect, settle
+from yolox_attn.stats.verdict import (
+    MIN_SEEDS,
+    PRIMARY,
+    Ends,
+    Evidence,
+    Exploratory,
+    Judgement,
+    Terms,
+    Word,
+    decide,
+    evidence,
+)
+from yolox_attn.stats.weighted_ap import METRICS
+
+LEAST_IMAGES = 30  # a class on fewer images gets its difference and nothing more
+LEAST_SHARE = 0.95  # of the resamples must show the class or the size
+
+
+@dataclass(frozen=True)
+class _Study:
+    """What all pairs of a study share; `family` is the size of Holm's, 1 outside of it."""
+
+    test: TestSet
+    terms: Terms
+    family: int
 
 
 @dataclass(frozen=True)
@@ -56,24 +77,18 @@ def judge(
         InputError: the AP of a run is undefined, on the images or on a resample.
     """
     found = {side.name: _pair(baseline, side, test.images) for side in variants}
-    pairs = {name: each for name, each in found.items() if each is not None}
     family = [side.name for side in variants if not side.control]
-    adjusted = holm([_p_in_family(pairs.get(name)) for name in family])
-    of_family = dict(zip(family, adjusted.tolist(), strict=True))
-    judged: dict[str, Judgement | None] = dict.fromkeys(found)
+    adjusted = holm([_p_in_family(found[name]) for name in family]).tolist()
+    p_holm = dict(zip(family, adjusted, strict=True))
+    judged: dict[str, Judgement | None] = {}
     for side in variants:
-        if side.name not in pairs:
+        pairs = found[side.name]
+        if pairs is None:
+            judged[side.name] = None
             continue
-        each = pairs[side.name]
-        shown = of_family.get(side.name)
-        p = float(p_value(each.paired)) if shown is None else shown
-        rest = evidence(
-            each.paired, p, family=1 if side.control else len(family), alpha=terms.alpha
-        )
-        rest = replace(rest, grouped=test.grouped)
-        known = _judgement(side.name, each, rest, terms)
-        others = explore(baseline, side, test, terms.alpha)
-        judged[side.name] = replace(known, p_holm=shown, exploratory=others)
+        study = _Study(test, terms, 1 if side.control else len(family))
+        exploratory = explore(baseline, side, test, terms.alpha)
+        judged[side.name] = _judgement(pairs, p_holm.get(side.name), study, exploratory)
     return judged
 
 
@@ -89,113 +104,161 @@ def _pair(baseline: Side, side: Side, images: int) -> _Pairs | None:
         return None
     for each in (baseline, side):
         require_defined(each, seeds, PRIMARY)
-    ours, theirs = ([each.runs[seed] for seed in seeds] for each in (side, baseline))
-    differences = np.array(
-        [a.figures[PRIMARY] - b.figures[PRIMARY] for a, b in zip(ours, theirs, strict=True)]
-    )
-    replicates = np.stack(
-        [a.resampled[PRIMARY] - b.resampled[PRIMARY] for a, b in zip(ours, theirs, strict=True)],
-        axis=1,
-    )
+    pairs = [(side.runs[seed], baseline.runs[seed]) for seed in seeds]
+    differences = np.array([a.metrics[PRIMARY] - b.metrics[PRIMARY] for a, b in pairs])
+    tables = [a.resampled[PRIMARY] - b.resampled[PRIMARY] for a, b in pairs]
+    replicates = np.stack(tables, axis=1)
     paired = two_component(differences, image_error(replicates), images)
     return _Pairs(seeds, differences, replicates, paired)
 
 
-def _judgement(name: str, pairs: _Pairs, found: Evidence, terms: Terms) -> Judgement:
-    paired, differences = pairs.paired, pairs.differences
-    verdict = decide(found, sesoi=terms.sesoi)
-    lower, upper = image_interval(paired, 1 - terms.alpha)
-    checkpoints = float(lower), float(upper)
-    noise = _noise(pairs)
-    wins = superiority(differences, 1 - terms.alpha)
-    several = FLIPPING <= differences.size <= MAX_SEEDS
+def _judgement(
+    pairs: _Pairs, p_holm: float | None, study: _Study, exploratory: tuple[Exploratory, ...]
+) -> Judgement:
+    paired, differences, terms = pairs.paired, pairs.differences, study.terms
+    p = float(p_value(paired))
+    basis = evidence(paired, p if p_holm is None else p_holm, alpha=terms.alpha)
+    verdict = decide(basis, sesoi=terms.sesoi)
+    confidence = 1 - terms.alpha
+    noise = None
+    if len(pairs.seeds) > 1:
+        noise = measured_noise(differences, pairs.replicates, paired.images)
+    wins = superiority(differences, confidence)
+    rng = np.random.default_rng([terms.seed, 1])
+    exact = SIGN_FLIP_SEEDS <= differences.size <= MAX_SEEDS
     return Judgement(
         word=verdict.word.value,
         amount=None if verdict.amount is None else verdict.amount.value,
-        sentence=_sentence(name, verdict, found, terms, checkpoints),
-        settling=_settling(found, verdict.word, noise, terms),
+        settling=_settling(basis, verdict.word, noise, study),
+        family=study.family,
         seeds=pairs.seeds,
+        images=study.test.images,
+        grouped=study.test.grouped,
+        identical=basis.identical,
         differences=tuple(fraction(value) for value in differences.tolist()),
-        difference=fraction(found.difference),
-        interval=_ends(found.interval),
-        narrow=_ends(found.narrow),
-        seed_error=_known(float(paired.seed_error)),
+        difference=fraction(basis.difference),
+        interval=_known_ends(basis.interval),
+        narrow=_known_ends(basis.narrow),
+        seed_error=_known(fraction(float(paired.seed_error))),
         image_error=fraction(float(paired.image_error)),
-        freedom=_number(float(paired.freedom)),
-        p_value=float(p_value(paired)),
-        p_holm=None,
+        freedom=_known(float(paired.freedom)),
+        p_value=p,
+        p_holm=p_holm,
         p_equivalence=float(equivalence_p(paired, terms.sesoi)),
         probability=wins.probability,
         probability_interval=wins.interval,
         wins=wins.wins,
         ties=wins.ties,
-        crossed=_both(
-            crossed_interval(
-                pairs.replicates, np.random.default_rng([terms.seed, 1]), 1 - terms.alpha
-            )
-        ),
-        sign_flip=sign_flip_p(differences) if several else None,
-        checkpoints=_both(checkpoints),
-        noise=None if noise is None else _parts(noise),
-        detectable=_detectable(noise, found, terms),
-        exploratory=(),
+        crossed=_ends(crossed_interval(pairs.replicates, rng, confidence)),
+        sign_flip=sign_flip_p(differences) if exact else None,
+        checkpoints=_ends(image_interval(paired, confidence)),
+        noise=None if noise is None else _by_source(noise),
+        detectable=_detectable(noise, len(pairs.seeds), study),
+        exploratory=exploratory,
     )
 
 
-def _sentence(name: str, verdict: Verdict, found: Evidence, terms: Terms, checkpoints: Ends) -> str:
-    """The verdict; of one run a side also how its checkpoints differ, which is all it shows."""
-    sentence = verdict_sentence(name, verdict, found, sesoi=terms.sesoi)
-    if found.seeds > 1 or found.identical:
-        return sentence
-    return f"{sentence} {checkpoints_sentence(checkpoints, terms.alpha)}"
-
-
-def _noise(pairs: _Pairs) -> Noise | None:
-    if len(pairs.seeds) < 2:
+def _settling(found: Evidence, word: Word, noise: Noise | None, study: _Study) -> Settling | None:
+    if word is not Word.CANNOT_TELL or noise is None:
         return None
-    return measured_noise(pairs.differences, pairs.replicates, pairs.paired.images)
+    terms = study.terms
+    question = Question(found.difference, terms.sesoi, terms.alpha, study.family)
+    return settle(question, noise, found.seeds, study.test.images)
 
 
-def _settling(found: Evidence, word: Word, noise: Noise | None, terms: Terms) -> str | None:
-    """Say what would settle it; None where it is settled or no noise of seeds is known."""
-    if word is not Word.CANNOT_TELL:
-        return None
-    if noise is None:
-        return "Train at least 3 seeds of both sides: what one seed is worth is not known yet."
-    question = Question(found.difference, terms.sesoi, terms.alpha, found.family)
-    plan = settle(question, noise, found.seeds, found.images)
-    return settling_sentence(plan, found)
-
-
-def _detectable(noise: Noise | None, found: Evidence, terms: Terms) -> float | None:
+def _detectable(noise: Noise | None, seeds: int, study: _Study) -> float | None:
     if noise is None:
         return None
-    effect = detectable_effect(
-        noise, seeds=found.seeds, images=found.images, alpha=terms.alpha / found.family
-    )
-    return fraction(effect)
+    alpha = study.terms.alpha / study.family
+    return fraction(detectable_effect(noise, seeds=seeds, images=study.test.images, alpha=alpha))
 
 
-def _parts(noise: Noise) -> dict[str, float]:
-    return {
-        "method_image": fraction(noise.method_image),
-        "seed": fraction(noise.seed),
-        "seed_image": fraction(noise.seed_image),
-    }
+def _by_source(noise: Noise) -> dict[str, float]:
+    names = ("method_image", "seed", "seed_image")
+    return {name: fraction(getattr(noise, name)) for name in names}
 
 
-def _known(points: float) -> float | None:
-    return fraction(points) if math.isfinite(points) else None
+def explore(
+    baseline: Side, side: Side, test: TestSet, alpha: float = 0.05
+) -> tuple[Exploratory, ...]:
+    """Compare the seeds that both sides have in every metric but AP, then in every class.
+
+    Where a difference might lie, never whether there is one. Intervals are of confidence
+    1 - alpha; there is no p value from fewer seeds than a verdict has.
+    """
+    seeds = sorted(baseline.runs.keys() & side.runs.keys())
+    pairs = [(side.runs[seed], baseline.runs[seed]) for seed in seeds]
+    metrics, classes = [], []
+    for name in (name for name in METRICS if name != PRIMARY):
+        values = [a.metrics[name] - b.metrics[name] for a, b in pairs]
+        table = [a.resampled[name] - b.resampled[name] for a, b in pairs]
+        blank = Exploratory("metric", name, None, None, None, None)
+        metrics.append(_explored(blank, values, table, test, alpha))
+    for k, (name, images) in enumerate(zip(test.class_names, test.class_images, strict=True)):
+        values = [float(a.by_class[k] - b.by_class[k]) for a, b in pairs]
+        table = [a.class_resampled[:, k] - b.class_resampled[:, k] for a, b in pairs]
+        blank = Exploratory("class", name, None, None, None, int(images))
+        enough = table if images >= LEAST_IMAGES else []
+        classes.append(_explored(blank, values, enough, test, alpha))
+    return (*_adjusted(metrics), *_adjusted(classes))
 
 
-def _number(value: float) -> float | None:
+def _explored(
+    blank: Exploratory,
+    values: Sequence[float],
+    table: Sequence[Floats],
+    test: TestSet,
+    alpha: float,
+) -> Exploratory:
+    """Fill in a metric or a class; its p value is not adjusted yet.
+
+    Args:
+        blank: what it is.
+        values: differences of each seed, AP points.
+        table: the same on the resamples, (R,) each; empty for the mean alone.
+        test: the images.
+        alpha: of the interval.
+    """
+    if not np.isfinite(values).all():
+        return blank
+    mean = replace(blank, difference=fraction(float(np.mean(values))))
+    if len(values) < 2 or not table:
+        return mean
+    replicates = np.stack(table, axis=1)
+    shown = np.isfinite(replicates).all(axis=1)
+    if shown.mean() < LEAST_SHARE:
+        return mean
+    paired = two_component(values, image_error(replicates[shown]), test.images)
+    ends = _ends(interval(paired, 1 - alpha))
+    if not math.isfinite(ends[0]):
+        return mean
+    p = float(p_value(paired)) if len(values) >= MIN_SEEDS else None
+    return replace(mean, interval=ends, p_adjusted=p)
+
+
+def _adjusted(explored: Sequence[Exploratory]) -> list[Exploratory]:
+    """Adjust the p values there are by Benjamini and Hochberg."""
+    known = [each.p_adjusted for each in explored if each.p_adjusted is not None]
+    adjusted = iter(benjamini_hochberg(known).tolist())
+    return [
+        each if each.p_adjusted is None else replace(each, p_adjusted=next(adjusted))
+        for each in explored
+    ]
+
+
+def fraction(points: float) -> float:
+    """Return AP points as a fraction."""
+    return points / 100
+
+
+def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _both(ends: tuple[float, ...]) -> Ends:
+def _ends(ends: tuple[Floats | float, ...]) -> Ends:
     lower, upper = ends
-    return fraction(lower), fraction(upper)
+    return fraction(float(lower)), fraction(float(upper))
 
 
-def _ends(ends: Ends) -> Ends | None:
-    return _both(ends) if all(map(math.isfinite, ends)) else None
+def _known_ends(ends: Ends) -> Ends | None:
+    return _ends(ends) if all(map(math.isfinite, ends)) else None

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from yolox_attn.coco.annotations import Truth
+from yolox_attn.coco.evaluate import Matches, match
+from yolox_attn.coco.results import read_detections
 from yolox_attn.errors import InputError
-from yolox_attn.stats.curves import Floats
-from yolox_attn.stats.matches import Matches, match
-from yolox_attn.stats.truth import Truth
-from yolox_attn.stats.weighted import FIGURES, Progress, weighted_ap
+from yolox_attn.stats.ap_numpy import Floats
+from yolox_attn.stats.bootstrap import groups_from_csv, groups_from_key, image_weights
+from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.weighted_ap import METRICS, Progress, weighted_ap
 
 
 @dataclass(frozen=True)
@@ -19,18 +23,18 @@ class Measured:
     """One run's AP in AP points; nan where there is no such object.
 
     Attributes:
-        figures: figure -> AP on the images as they are.
-        resampled: figure -> (R,) AP on each resample.
+        metrics: metric -> AP on the images as they are.
+        resampled: metric -> (R,) AP on each resample.
         by_class: (K,) AP50:95 of each class on the images as they are.
         class_resampled: (R, K) the same on each resample.
-        strangers: detections of classes that the truth does not list, left out.
+        unknown_categories: detections of categories that the truth does not list, left out.
     """
 
-    figures: dict[str, float]
+    metrics: dict[str, float]
     resampled: dict[str, Floats]
     by_class: Floats
     class_resampled: Floats
-    strangers: int = 0
+    unknown_categories: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,30 +92,30 @@ def measure_matches(
     """Take the AP of matched detections on the images (weight 1 each) and on each resample."""
     as_they_are = np.ones((1, matches.images), dtype=weights.dtype)
     found = weighted_ap(
-        matches, np.concatenate([as_they_are, weights]), figures=tuple(FIGURES), progress=progress
+        matches, np.concatenate([as_they_are, weights]), metrics=tuple(METRICS), progress=progress
     )
     overall = {name: 100 * values for name, values in found.overall.items()}
     classes = 100 * found.by_class["AP"]
     return Measured(
-        figures={name: float(values[0]) for name, values in overall.items()},
+        metrics={name: float(values[0]) for name, values in overall.items()},
         resampled={name: values[1:] for name, values in overall.items()},
         by_class=classes[0],
         class_resampled=classes[1:],
-        strangers=matches.strangers,
+        unknown_categories=matches.unknown_categories,
     )
 
 
-def require_defined(side: Side, seeds: Sequence[int], figure: str) -> None:
+def require_defined(side: Side, seeds: Sequence[int], metric: str) -> None:
     """Refuse a run without this AP, on the images or on a resample: no error could be told.
 
     Raises:
         InputError: names the run.
     """
     for seed in seeds:
-        run, where = side.runs[seed], f"{figure} of {side.name}, seed {seed}, is undefined"
-        if not np.isfinite(run.figures[figure]):
+        run, where = side.runs[seed], f"{metric} of {side.name}, seed {seed}, is undefined"
+        if not np.isfinite(run.metrics[metric]):
             raise InputError(f"{where}: the test images show no object to find")
-        table = run.resampled[figure]
+        table = run.resampled[metric]
         if undefined := int(np.count_nonzero(~np.isfinite(table))):
             raise InputError(
                 f"{where} on {undefined} of {table.size} resamples: they show no object to find; "
@@ -126,3 +130,60 @@ def images_of_classes(truth: Truth) -> NDArray[np.int64]:
     }
     labels = np.array([label for label, _ in sorted(pairs)], dtype=np.int64)
     return np.bincount(labels, minlength=len(truth.class_ids)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """Draws of the test images.
+
+    Args:
+        weights: (R, images) how often each image stands in each resample.
+        units: how many images, or groups of them, were drawn from.
+        groups: what was drawn instead of images, as "120 groups by video".
+    """
+
+    truth: Truth
+    weights: NDArray[np.integer[Any]]
+    units: int
+    groups: str | None = None
+
+    @property
+    def test_set(self) -> TestSet:
+        """What the verdict must know of the images."""
+        truth = self.truth
+        counts = images_of_classes(truth).tolist()
+        return TestSet(self.units, truth.class_names, counts, grouped=self.groups is not None)
+
+
+def draw_resamples(truth: Truth, terms: Terms, groups: str | None = None) -> Resamples:
+    """Draw `terms.replicates` resamples with `terms.seed`.
+
+    Args:
+        truth: the test images.
+        terms: of the study.
+        groups: key of the image entries, or a path that ends in .csv, of images that belong
+            together; None draws single images.
+
+    Raises:
+        InputError: an image without a group, or a single group.
+    """
+    rng, images = np.random.default_rng(terms.seed), len(truth.images)
+    if groups is None:
+        return Resamples(truth, image_weights(rng, images, terms.replicates), images)
+    path = Path(groups)
+    listed = path.suffix == ".csv"
+    numbers = groups_from_csv(truth, path) if listed else groups_from_key(truth, groups)
+    units = int(numbers.max()) + 1
+    weights = image_weights(rng, images, terms.replicates, numbers)
+    return Resamples(truth, weights, units, f"{units} groups by {path.name if listed else groups}")
+
+
+def measure_file(path: Path, drawn: Resamples) -> Measured:
+    """Take the AP of a file of COCO results on the images and on every resample.
+
+    Raises:
+        InputError: it cannot be read, or does not fit the truth.
+    """
+    # The detections themselves are gone before the resamples come: at COCO's size they are large.
+    matches = match(drawn.truth, read_detections(path), str(path))
+    return measure_matches(matches, drawn.weights)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.paired import NEGLIGIBLE, require_share
+from yolox_attn.stats.interval import NEGLIGIBLE, require_share
 
 
 @dataclass(frozen=True)

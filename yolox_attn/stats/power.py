@@ -1,4 +1,4 @@
-"""What could a study of this size see, before it is run and after.
+"""What could a study of this size see, and what would settle an open case: seeds, images, both.
 
 Power of the two-component t by the noncentral t distribution: Cohen, "Statistical Power Analysis
 for the Behavioral Sciences", 1988, chapter 2. It is computed as a normal chance averaged over the
@@ -14,10 +14,10 @@ import numpy as np
 from scipy import optimize, stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.equivalence import require_margin
+from yolox_attn.stats.interval import Floats, freedom, require_margin, require_share
 from yolox_attn.stats.noise import Noise
-from yolox_attn.stats.paired import Floats, freedom, require_share
 
+TARGET = 0.8  # of verdicts: four times in five
 MOST_SEEDS, MOST_IMAGES = 10_000, 10_000_000  # beyond it the answer is "no number"
 _nodes, _weights = np.polynomial.legendre.leggauss(200)
 SHARES, WEIGHTS = (_nodes + 1) / 2, _weights / 2  # quadrature over the quantiles of a distribution
@@ -117,7 +117,7 @@ def detectable_effect(
     seeds: int,
     images: int | None = None,
     alpha: float = 0.05,
-    target: float = 0.8,
+    target: float = TARGET,
 ) -> float:
     """Return the smallest true effect, AP points, that is found with probability `target`."""
     require_share(target, "power")
@@ -140,7 +140,7 @@ def seeds_needed(
     *,
     images: int | None = None,
     alpha: float = 0.05,
-    target: float = 0.8,
+    target: float = TARGET,
 ) -> int | None:
     """Return how many seeds find `effect` with probability `target` on so many images, at least 3.
 
@@ -151,21 +151,6 @@ def seeds_needed(
         lambda seeds: power(effect, noise, seeds=seeds, images=images, alpha=alpha) >= target,
         3,
         MOST_SEEDS,
-    )
-
-
-def images_needed(
-    effect: float, noise: Noise, *, seeds: int, alpha: float = 0.05, target: float = 0.8
-) -> int | None:
-    """Return how many images find `effect` with probability `target` with so many seeds.
-
-    None where no number of images does: the seeds alone are too noisy.
-    """
-    require_margin(effect)
-    return smallest(
-        lambda images: power(effect, noise, seeds=seeds, images=images, alpha=alpha) >= target,
-        2,
-        MOST_IMAGES,
     )
 
 
@@ -180,3 +165,100 @@ def smallest(enough: Callable[[int], bool], start: int, most: int) -> int | None
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
+
+
+@dataclass(frozen=True)
+class Settling:
+    """Numbers in all, not in addition; None where that alone would never be enough.
+
+    Args:
+        seeds: with the same images.
+        images: of the same kind, with the same seeds.
+        both: seeds and images, each times the same factor; None where one alone is enough or not
+            even both are.
+    """
+
+    seeds: int | None
+    images: int | None
+    both: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a study is to settle, in AP points.
+
+    Args:
+        difference: the one measured.
+        sesoi: the smallest effect worth having.
+        alpha: of the study.
+        family: how many variants share it; the first step of Holm is planned for.
+    """
+
+    difference: float
+    sesoi: float
+    alpha: float = 0.05
+    family: int = 1
+
+    def __post_init__(self) -> None:
+        require_margin(self.sesoi)
+        require_share(self.alpha, "alpha")
+        if self.family < 1 or not math.isfinite(self.difference):
+            raise InputError(f"no question to settle: {self}")
+
+
+def settled(question: Question, noise: Noise, seeds: int, images: int | None) -> bool:
+    """Whether a study of this size comes to a verdict four times in five.
+
+    Both if the true difference is the one measured (found, or shown to be too small), and if it is
+    the smallest effect worth having (found).
+    """
+    alpha, sesoi = question.alpha / question.family, question.sesoi
+    errors = expected_errors(noise, seeds, images)
+    if errors.reported == 0:  # no noise to compare a difference with: nothing to plan from
+        return False
+    if power(sesoi, noise, seeds=seeds, images=images, alpha=alpha) < TARGET:
+        return False
+    measured = question.difference
+    return (
+        power(measured, noise, seeds=seeds, images=images, alpha=alpha) >= TARGET
+        or equivalence_power(measured, sesoi, errors, question.alpha) >= TARGET
+    )
+
+
+def settle(question: Question, noise: Noise, seeds: int, images: int | None) -> Settling:
+    """Find what a repeated study needs for a verdict, more than the `seeds` and `images` it had.
+
+    Args:
+        question: the measured difference and what is asked of it.
+        noise: as measured in the study; rough with few seeds, and so is the answer.
+        seeds: that the study had, at least 2.
+        images: that it had; None where images bring no noise.
+    """
+    more_seeds = smallest(
+        lambda number: settled(question, noise, number, images), max(seeds + 1, 3), MOST_SEEDS
+    )
+    if images is None or noise.images is None:
+        return Settling(seeds=more_seeds, images=None, both=None)
+    more_images = smallest(
+        lambda number: seeds > 2 and settled(question, noise, seeds, number),
+        images + 1,
+        max(MOST_IMAGES, images + 1),
+    )
+    both = None
+    if more_seeds is None and more_images is None:
+        both = _larger_both(question, noise, seeds, images)
+    return Settling(seeds=more_seeds, images=more_images, both=both)
+
+
+def _larger_both(
+    question: Question, noise: Noise, seeds: int, images: int
+) -> tuple[int, int] | None:
+    """The smallest common factor, in steps of one seed, that settles it."""
+
+    def pair(number: int) -> tuple[int, int]:
+        return number, math.ceil(images * number / seeds)
+
+    number = smallest(
+        lambda seeds_: settled(question, noise, *pair(seeds_)), max(seeds + 1, 3), MOST_SEEDS
+    )
+    return None if number is None else pair(number)

@@ -1,14 +1,23 @@
-"""From numbers to one of four words; the first that fits, and the doubt always to "cannot tell"."""
+"""The word on a variant, the terms that it is given on, and all that is judged of it: data."""
 
 import math
 from dataclasses import dataclass
 from enum import Enum
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.equivalence import inside, require_margin
-from yolox_attn.stats.paired import Paired, identical, interval, require_share
+from yolox_attn.stats.interval import (
+    Paired,
+    identical,
+    inside,
+    interval,
+    require_margin,
+    require_share,
+)
+from yolox_attn.stats.power import Settling
 
+PRIMARY = "AP"  # the metric that is judged; all others are exploratory
 MIN_SEEDS = 3  # one seed says nothing of seeds, two give an interval but no verdict
+Ends = tuple[float, float]
 
 
 class Word(Enum):
@@ -29,6 +38,29 @@ class Amount(Enum):
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What is agreed on before any number is seen.
+
+    Args:
+        sesoi: the smallest effect worth having, AP points.
+        alpha: the share of studies without an effect that may say helps or hurts.
+        replicates: resamples of the test images.
+        seed: of the resamples, the same for every run.
+    """
+
+    sesoi: float = 0.5
+    alpha: float = 0.05
+    replicates: int = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_margin(self.sesoi)
+        require_share(2 * self.alpha, "alpha, twice")
+        if self.replicates < 100:
+            raise InputError(f"{self.replicates} resamples are too few, give at least 100")
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that a verdict rests on, AP points.
 
@@ -37,22 +69,18 @@ class Evidence:
         interval: of confidence 1 - alpha, unadjusted.
         narrow: of confidence 1 - 2 alpha, for equivalence.
         p_value: adjusted by Holm over the family.
-        seeds, images: behind it; with `grouped`, images counts groups of images.
-        family: how many variants the p value is adjusted for.
+        seeds: that both sides have.
         identical: both sides are the same on every seed and every resample.
         alpha: the share of studies without an effect that may say helps or hurts.
     """
 
     difference: float
-    interval: tuple[float, float]
-    narrow: tuple[float, float]
+    interval: Ends
+    narrow: Ends
     p_value: float
     seeds: int
-    images: int
-    family: int = 1
     identical: bool = False
     alpha: float = 0.05
-    grouped: bool = False
 
     def __post_init__(self) -> None:
         numbers = (self.difference, self.p_value, *self.interval, *self.narrow)
@@ -69,13 +97,88 @@ class Verdict:
     amount: Amount | None = None
 
 
-def evidence(paired: Paired, p_value: float, *, family: int = 1, alpha: float = 0.05) -> Evidence:
+@dataclass(frozen=True)
+class Exploratory:
+    """Variant minus baseline in one metric or one class, as fractions.
+
+    Args:
+        kind: "metric" or "class"; name: of it.
+        difference: mean over the seeds; None where either side has no such AP.
+        interval: of confidence 1 - alpha, two-component, unadjusted; None where too little is
+            known for one.
+        p_adjusted: by Benjamini and Hochberg over the variant's metrics, or its classes.
+        images: that show the class; None for a metric.
+    """
+
+    kind: str
+    name: str
+    difference: float | None
+    interval: Ends | None
+    p_adjusted: float | None
+    images: int | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Everything judged of one variant; differences and errors as fractions, None where unknown.
+
+    Args:
+        word, amount: the verdict's, as `Word` and `Amount` have them.
+        settling: what would settle an open case; None where nothing is open, or no noise is known.
+        family: how many variants the p value is adjusted for; 1 outside of the family.
+        seeds: those that both sides have; differences: variant minus baseline of each.
+        images: that were resampled, or groups of them where `grouped`.
+        identical: both sides are the same on every seed and every resample.
+        difference: their mean.
+        interval: of confidence 1 - alpha, two-component, unadjusted; narrow: of 1 - 2 alpha.
+        seed_error, image_error: the two parts of the standard error; freedom: of both together.
+        p_value: of "no difference"; p_holm: adjusted over the family, None outside of it.
+        p_equivalence: of "the difference is at least the smallest effect worth having".
+        probability: P(B > A), its exact interval, the seeds won and tied.
+        crossed: percentile interval of the crossed bootstrap of seeds and images.
+        sign_flip: exact p over seeds, from 6 seeds on.
+        checkpoints: interval of these very checkpoints on new images; it says nothing of the block.
+        noise: standard deviations of one seed's difference by source.
+        detectable: the true effect that a study of this size finds four times in five.
+        exploratory: the other metrics, and the classes.
+    """
+
+    word: str
+    amount: str | None
+    settling: Settling | None
+    family: int
+    seeds: tuple[int, ...]
+    images: int
+    grouped: bool
+    identical: bool
+    differences: tuple[float, ...]
+    difference: float
+    interval: Ends | None
+    narrow: Ends | None
+    seed_error: float | None
+    image_error: float
+    freedom: float | None
+    p_value: float
+    p_holm: float | None
+    p_equivalence: float
+    probability: float
+    probability_interval: Ends
+    wins: int
+    ties: int
+    crossed: Ends
+    sign_flip: float | None
+    checkpoints: Ends
+    noise: dict[str, float] | None
+    detectable: float | None
+    exploratory: tuple[Exploratory, ...]
+
+
+def evidence(paired: Paired, p_value: float, *, alpha: float = 0.05) -> Evidence:
     """Gather what the verdict on one variant rests on.
 
     Args:
         paired: of one study (fields without axes).
         p_value: of this variant, adjusted by `holm` over the family.
-        family: how many variants that was.
         alpha: error rate of the study.
 
     Raises:
@@ -93,8 +196,6 @@ def evidence(paired: Paired, p_value: float, *, family: int = 1, alpha: float = 
         narrow=(float(inner_lower), float(inner_upper)),
         p_value=p_value,
         seeds=paired.seeds,
-        images=paired.images,
-        family=family,
         identical=bool(identical(paired)),
         alpha=alpha,
     )

@@ -1,19 +1,23 @@
 """What is typed for a run of the study, and whether the plan's files are still what they were."""
 
+import shlex
 import sys
 from pathlib import Path
 
-from yolox_attn.core.checkpoint import LATEST_NAME, file_hash, newest_checkpoint
+from yolox_attn.console import called_as
+from yolox_attn.core.checkpoint import LATEST_NAME, newest_checkpoint
 from yolox_attn.device import pick_device
 from yolox_attn.errors import InputError
-from yolox_attn.study.jobs import RESUMABLE, RUNS, Job, record_of, state_of
-from yolox_attn.study.plan import Plan
+from yolox_attn.runs.codec import file_hash
+from yolox_attn.stats.verdict import Terms
+from yolox_attn.study.plan import Plan, Training
+from yolox_attn.study.planned_run import RESUMABLE, RUNS, PlannedRun, record_of, state_of
 
 CLI = (sys.executable, "-m", "yolox_attn.cli")
 SAVE_MINUTES = 15  # the most that a killed run has to do again
 
 
-def work_of(job: Job) -> str:
+def work_of(job: PlannedRun) -> str:
     """Return what an unfinished run needs next: "train" or "evaluate".
 
     Raises:
@@ -24,13 +28,13 @@ def work_of(job: Job) -> str:
     return "evaluate" if trained and job.evaluation is not None else "train"
 
 
-def next_command(plan: Plan, job: Job, device: str) -> list[str]:
+def next_command(plan: Plan, job: PlannedRun, device: str) -> list[str]:
     """Return the command of what the run needs next."""
     make = evaluate_command if work_of(job) == "evaluate" else train_command
     return make(plan, job, device)
 
 
-def train_command(plan: Plan, job: Job, device: str) -> list[str]:
+def train_command(plan: Plan, job: PlannedRun, device: str) -> list[str]:
     """Return the command that trains the run, from its start or from where it was saved."""
     training, how = plan.training, how_to_start(job)
     command = [*CLI, "train", *_experiment(plan, job, device)]
@@ -41,14 +45,14 @@ def train_command(plan: Plan, job: Job, device: str) -> list[str]:
     return [*command, *_overrides(plan, job)]
 
 
-def evaluate_command(plan: Plan, job: Job, device: str) -> list[str]:
+def evaluate_command(plan: Plan, job: PlannedRun, device: str) -> list[str]:
     """Return the command that evaluates the last EMA weights of the run on the test split."""
     command = [*CLI, "eval", *_experiment(plan, job, device), "--test"]
     command += ["-c", str(job.folder / LATEST_NAME), "--output", str(job.evaluation)]
     return [*command, *_overrides(plan, job)]
 
 
-def how_to_start(job: Job) -> str:
+def how_to_start(job: PlannedRun) -> str:
     """Return "--resume", "--overwrite", or "" where there is no run yet.
 
     One that failed starts anew, unless it was its resuming that failed, for a reason that is not
@@ -99,7 +103,7 @@ def check_unchanged(plan: Plan) -> None:
             )
 
 
-def _experiment(plan: Plan, job: Job, device: str) -> list[str]:
+def _experiment(plan: Plan, job: PlannedRun, device: str) -> list[str]:
     training, variant = plan.training, job.variant
     words = ["-f", variant.exp_file] if variant.exp_file else ["-n", str(variant.exp_name)]
     words += ["-expn", job.key, "--seed", str(job.seed), "-b", str(training.batch_size)]
@@ -109,6 +113,62 @@ def _experiment(plan: Plan, job: Job, device: str) -> list[str]:
     return words
 
 
-def _overrides(plan: Plan, job: Job) -> list[str]:
+def _overrides(plan: Plan, job: PlannedRun) -> list[str]:
     runs = job.log.parents[1] / RUNS
     return [*job.variant.overrides, *plan.training.overrides, "output_dir", str(runs)]
+
+
+def next_commands(folder: Path, plan: Plan) -> list[str]:
+    """Say what to type next; after a study of the noise alone, also how to go on with its runs."""
+    return [
+        "next:",
+        *(f"  {study_command(name, folder)}" for name in ("run", "report")),
+        *commands_after_report(folder, plan),
+    ]
+
+
+def study_command(name: str, folder: Path) -> str:
+    """Return what is typed for `study NAME FOLDER`, as this program was called."""
+    return f"{called_as('study')} {name} {shlex.quote(str(folder))}"
+
+
+def commands_after_report(folder: Path, plan: Plan) -> list[str]:
+    """Say how a study of the noise goes on; nothing where the study has blocks."""
+    if len(plan.variants) > 1:
+        return []
+    return ["then, to go on with these runs as the baseline:", *commands_after_noise(folder, plan)]
+
+
+def commands_after_noise(folder: Path, plan: Plan) -> list[str]:
+    """Return the commands that make a study of blocks whose baseline runs are those in `folder`."""
+    study, words = called_as("study"), _words(plan, folder)
+    runs = shlex.quote(str(folder / RUNS / plan.baseline.name))
+    return [
+        f"  {study} plan NEW --variants BLOCK ... --controls placebo {words}",
+        f"  {study} add NEW {runs}/seed*",
+    ]
+
+
+def _words(plan: Plan, folder: Path) -> str:
+    """Return the options that plan the same baseline again, with the noise that was measured."""
+    training, terms = plan.training, plan.terms
+    usual = Terms()
+    counted = plan.seeds == tuple(range(len(plan.seeds)))
+    words = ["--baseline", str(plan.baseline.exp_file or plan.baseline.exp_name), "--seeds"]
+    words += [str(len(plan.seeds))] if counted else map(str, plan.seeds)
+    words += [f"--{training.precision}"] if training.precision != Training.precision else []
+    options = {
+        "--data": (training.data, None),
+        "-b": (training.batch_size, None),
+        "--accumulate": (training.accumulate, 1),
+        "-c": (training.checkpoint, None),
+        "--threads": (training.threads, 1),
+        "--split": (plan.split, "val"),
+        "--sesoi": (terms.sesoi, usual.sesoi),
+        "--alpha": (terms.alpha, usual.alpha),
+        "--replicates": (terms.replicates, usual.replicates),
+        "--groups": (plan.groups, None),
+    }
+    for flag, (value, default) in options.items():
+        words += [] if value == default else [flag, str(value)]
+    return shlex.join([*words, "--noise", str(folder), *training.overrides])

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs import write_text
-from yolox_attn.stats.judgement import Terms
+from yolox_attn.runs import read_json, write_json
+from yolox_attn.runs.codec import convert
+from yolox_attn.stats.verdict import Terms
 
 PLAN_NAME = "plan.json"
 LEFT = ("runs", "attempts.jsonl", "added.json")  # what a study leaves in its folder
@@ -97,8 +98,13 @@ class Plan:
 
     @property
     def baseline(self) -> PlannedVariant:
-        """The variant that all others are held against."""
+        """The variant that all others are compared with."""
         return self.variants[0]
+
+    @property
+    def family_size(self) -> int:
+        """How many variants share alpha: the controls do not."""
+        return sum(variant.role == "variant" for variant in self.variants)
 
     @property
     def hash(self) -> str:
@@ -114,9 +120,7 @@ def write_plan(folder: Path, plan: Plan) -> Path:
     """
     refuse_planned(folder)
     path = folder / PLAN_NAME
-    folder.mkdir(parents=True, exist_ok=True)
-    values = {"schema": SCHEMA, "hash": plan.hash, **_values(plan)}
-    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+    write_json(path, {"schema": SCHEMA, "hash": plan.hash, **_values(plan)})
     return path
 
 
@@ -145,38 +149,21 @@ def read_plan(folder: Path) -> Plan:
     """
     path = folder / PLAN_NAME
     if not path.is_file():
-        raise InputError(f"{folder} is no study: it has no {PLAN_NAME}; make one by `study plan`")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA:
+        raise InputError(
+            f"{folder} is not a study folder: it has no {PLAN_NAME}; make one by `study plan`"
+        )
+    what = "a whole plan"
+    values = read_json(path, dict[str, Any], what)
+    if values.pop("schema", None) != SCHEMA:
         raise InputError(f"{path}: not a plan of schema {SCHEMA}")
-    told = values.pop("hash", None)
-    try:
-        plan = _plan(values)
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a whole plan: {error}") from error
-    if plan.hash != told:
+    recorded = values.pop("hash", None)
+    plan = convert(values, Plan, str(path), what)
+    if plan.hash != recorded:
         raise InputError(
             f"{path} was changed after it was made (its hash is {plan.hash[:12]}, it says "
-            f"{str(told)[:12]}); a study is judged by the plan it began with: plan a new one"
+            f"{str(recorded)[:12]}); a study is judged by the plan it began with: plan a new one"
         )
     return plan
-
-
-def _plan(values: dict[str, Any]) -> Plan:
-    variants = tuple(
-        PlannedVariant(**{**each, "overrides": tuple(each["overrides"])})
-        for each in values.pop("variants")
-    )
-    training = values.pop("training")
-    training["overrides"] = tuple(training["overrides"])
-    terms = Terms(**values.pop("terms"))
-    seeds = tuple(values.pop("seeds"))
-    return Plan(
-        variants=variants, seeds=seeds, training=Training(**training), terms=terms, **values
-    )
 
 
 def _values(plan: Plan) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """How far a study is, in words: reads what the runs write, and may be asked at any time."""
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +7,24 @@ from pathlib import Path
 from tabulate import tabulate
 
 from yolox_attn.errors import InputError
-from yolox_attn.study.jobs import ADDED_NAME, Job, figures_of, jobs, reason_of, record_of, state_of
+from yolox_attn.report.format import duration
+from yolox_attn.runs import RunRecord
+from yolox_attn.study.commands import study_command
+from yolox_attn.study.estimate import wall_time
 from yolox_attn.study.plan import Plan, read_plan
+from yolox_attn.study.planned_run import (
+    ADDED_NAME,
+    FAULTY,
+    PlannedRun,
+    metrics_of,
+    planned_runs,
+    reason_of,
+    record_of,
+    state_of,
+)
 
 STATES = ("trained", "running", "interrupted", "killed", "failed", "unreadable", "missing")
-TOOL = "python tools/study.py"
+ENDED = ("finished", *FAULTY)
 
 
 def status_text(folder: Path) -> str:
@@ -22,15 +34,15 @@ def status_text(folder: Path) -> str:
         InputError: no plan there, or one of the study's own files cannot be read.
     """
     plan = read_plan(folder)
-    every = jobs(plan, folder)
-    states = [state_of(job) for job in every]
+    jobs = planned_runs(plan, folder)
+    states = [state_of(job) for job in jobs]
     lines = [
         f"study {folder}: plan {plan.hash[:12]} of {plan.created}, judged on {plan.split}",
         "",
-        *_table(plan, dict(zip([job.key for job in every], map(cell, every, states), strict=True))),
+        *_table(plan, dict(zip([job.key for job in jobs], map(cell, jobs, states), strict=True))),
         "",
         count_states(states),
-        *problem_lines(every, states),
+        *problem_lines(jobs, states),
         f"next: {next_step(folder, states)}",
     ]
     return "\n".join(lines)
@@ -43,10 +55,10 @@ def count_states(states: Sequence[str]) -> str:
     return ", ".join([f"{count['finished']} of {len(states)} runs finished", *parts])
 
 
-def problem_lines(every: Sequence[Job], states: Sequence[str]) -> list[str]:
+def problem_lines(jobs: Sequence[PlannedRun], states: Sequence[str]) -> list[str]:
     """Name each run that failed, or cannot be read, or cannot be judged, with the reason."""
     lines = []
-    for job, state in zip(every, states, strict=True):
+    for job, state in zip(jobs, states, strict=True):
         if state == "failed":
             lines.append(f"failed: {job.title}: {reason_of(job)}; log: {job.log}")
         elif state == "unreadable":
@@ -56,10 +68,10 @@ def problem_lines(every: Sequence[Job], states: Sequence[str]) -> list[str]:
     return lines
 
 
-def unjudgeable(job: Job) -> str | None:
+def unjudgeable(job: PlannedRun) -> str | None:
     """Say why a finished run cannot be judged."""
     try:
-        record, ap = record_of(job), figures_of(job).get("AP")
+        record, ap = record_of(job), metrics_of(job).get("AP")
     except InputError as error:
         return str(error)
     if record is not None and (early := record.stopped_early):
@@ -69,29 +81,29 @@ def unjudgeable(job: Job) -> str | None:
 
 def next_step(folder: Path, states: Sequence[str]) -> str:
     """Return what to type next."""
-    place = shlex.quote(str(folder))
+    run, report = (study_command(name, folder) for name in ("run", "report"))
     if "unreadable" in states:  # it may be finished: nothing here may lead to its being overwritten
-        return f"put right what cannot be read (see above), then {TOOL} run {place}"
+        return f"fix what cannot be read (see above), then {run}"
     if set(states) == {"finished"}:
-        return f"{TOOL} report {place}"
+        return report
     if set(states) <= {"finished", "failed"}:
-        return f"{TOOL} run {place} --retry (runs again what failed), or {TOOL} report {place}"
+        return f"{run} --retry (runs again what failed), or {report}"
     if set(states) <= {"finished", "failed", "running"}:
-        return f"wait for what is running, then {TOOL} run {place}"
-    return f"{TOOL} run {place}"
+        return f"wait for what is running, then {run}"
+    return run
 
 
-def _remedy(job: Job) -> str:
+def _remedy(job: PlannedRun) -> str:
     if job.added_sha256 is not None:
         return f"put it back as it was, or take {job.key} out of the study's {ADDED_NAME}"
-    return f"mend it, or move {job.folder} away to train the run anew"
+    return f"fix it, or move {job.folder} away to train the run anew"
 
 
-def cell(job: Job, state: str) -> str:
+def cell(job: PlannedRun, state: str) -> str:
     """Return how far one run is: "AP 41.2", "epoch 3 of 10", "interrupted after 3 of 10"."""
     try:
         record = record_of(job)
-        ap = figures_of(job).get("AP") if state == "finished" else None
+        ap = metrics_of(job).get("AP") if state == "finished" else None
     except InputError:
         return state
     if record is None or state in ("failed", "missing"):
@@ -112,3 +124,98 @@ def _table(plan: Plan, cells: dict[str, str]) -> list[str]:
     ]
     heads = ["variant", *(f"seed {seed}" for seed in plan.seeds)]
     return tabulate(rows, heads, disable_numparse=True).splitlines()
+
+
+def start_line(job: PlannedRun, work: str, *, resumed: bool) -> str:
+    """Say what a process was started for just now."""
+    if work == "evaluate":
+        return f"{job.title} is evaluated on test"
+    record = _record(job)
+    if resumed and record is not None:
+        return f"{job.title} goes on after epoch {record.epoch}"
+    return f"{job.title} starts"
+
+
+def end_line(plan: Plan, job: PlannedRun, jobs: Sequence[PlannedRun], slots: int) -> str:
+    """Say how a run ended, how many are left, and how long they will take.
+
+    Args:
+        plan: of the study.
+        job: the run.
+        jobs: all runs of the study.
+        slots: runs at a time.
+    """
+    states = {each.key: state_of(each) for each in jobs}
+    left = [each for each in jobs if states[each.key] not in ENDED]
+    words = f"[{len(jobs) - len(left)}/{len(jobs)}] {job.title} {_ending(job, states[job.key])}"
+    if not left:
+        return words
+    done = [each for each in jobs if states[each.key] in ENDED]
+    seconds = seconds_left(plan, left, done, slots)
+    return f"{words}; {len(left)} to go" + (
+        "" if seconds is None else f", about {duration(seconds)} left"
+    )
+
+
+def _ending(job: PlannedRun, state: str) -> str:
+    """Return "finished: AP 41.2, 92 seconds", "failed: reason", "killed after 3 of 10 epochs"."""
+    record = _record(job)
+    if state in FAULTY:
+        return f"{state}: {reason_of(job)}"
+    if state == "finished" and record is not None:
+        return f"finished: {cell(job, state)}, {duration(record.seconds)}"
+    return cell(job, state)
+
+
+def seconds_left(
+    plan: Plan, left: Sequence[PlannedRun], done: Sequence[PlannedRun], slots: int
+) -> float | None:
+    """Return the wall time until the runs in `left` are done, `slots` at a time.
+
+    A run takes what an epoch of its variant took in this study; where none is known yet, what the
+    probe said, else what an epoch of the other variants took. None where nothing is known at all.
+
+    Args:
+        plan: of the study.
+        left: runs that are unfinished, those that go on just now among them.
+        done: all others.
+        slots: runs at a time.
+    """
+    records = {job.key: _record(job) for job in (*left, *done)}
+    known = [each for each in records.values() if each is not None and each.epoch > 0]
+    seconds = []
+    for job in left:
+        whole = _whole_run(plan, job.variant.name, known)
+        if whole is None:
+            return None
+        record = records[job.key]
+        seconds.append(whole * (1 - _share(record)))
+    return wall_time(seconds, slots)
+
+
+def _whole_run(plan: Plan, variant: str, known: Sequence[RunRecord]) -> float | None:
+    """Return the seconds of a run of `variant` from its first epoch to its last."""
+    own = [record for record in known if record.name == variant]
+    probed = plan.expected.get("seconds_of_a_run", {}).get(variant)
+    if not own and probed is not None:
+        return float(probed)
+    measured = own or known
+    if not measured:
+        return None
+    an_epoch = sum(each.seconds for each in measured) / sum(each.epoch for each in measured)
+    return an_epoch * float(measured[0].config.get("max_epoch", measured[0].epoch))
+
+
+def _share(record: RunRecord | None) -> float:
+    """Return how much of a run is done, by its epochs."""
+    if record is None or record.state == "failed":  # which starts anew
+        return 0.0
+    epochs = int(record.config.get("max_epoch", record.epoch))
+    return min(record.epoch / max(epochs, 1), 1.0)
+
+
+def _record(job: PlannedRun) -> RunRecord | None:
+    try:
+        return record_of(job)
+    except InputError:
+        return None

@@ -5,21 +5,22 @@ import statistics
 import sys
 import tempfile
 import time
-from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from yolox_attn import device as devices
+from yolox_attn.core import AttentionTrainer
+from yolox_attn.core.options import TrainOptions
 from yolox_attn.evaluators.predict import predict
 from yolox_attn.evaluators.rules import rules_of
 from yolox_attn.seed import stream
-from yolox_attn.study.forecast import evaluations
-from yolox_attn.study.members import build_exp
+from yolox_attn.study.estimate import Probe
 from yolox_attn.study.plan import PlannedVariant, Training
-from yolox_attn.study.probe import Probe
+from yolox_attn.study.variants import build_exp
 
 BUDGET = 1.0  # seconds for each thing that is timed; one step is always done
 Size = tuple[int, int]
@@ -40,14 +41,14 @@ def measure(
     """Time the variant in this process; its trainer may use `folder`, and writes nothing there."""
     exp = build_exp(variant, training)
     exp.seed, exp.output_dir = 0, folder
-    trainer: Any = exp.get_trainer(_arguments(variant, training, device))
+    trainer = exp.get_trainer(_options(variant, training, device))
     trainer.before_train()
     startup = time.time() - psutil.Process().create_time()
     step = _mean_step(trainer)
     image = _image_seconds(trainer)
     judged = len(trainer.evaluator.dataloader.dataset)
-    plan = trainer.plan
-    images = judged * evaluations(plan.max_epoch, plan.first_plain_epoch, plan.eval_interval)
+    schedule = trainer.schedule
+    images = judged * len(schedule.evaluated)
     if split == "test":
         judging: Any = exp.get_eval_loader(training.batch_size, False, testdev=True).dataset  # noqa: FBT003
         images += len(judging)
@@ -55,35 +56,30 @@ def measure(
         startup=startup,
         step=step,
         image=image,
-        steps=plan.max_epoch * plan.steps,
+        steps=schedule.max_epoch * schedule.steps,
         images=images,
         memory=devices.peak_memory(trainer.device) or _process_memory(),
         device=devices.describe(trainer.device),
     )
 
 
-def _arguments(variant: PlannedVariant, training: Training, device: str) -> Namespace:
+def _options(variant: PlannedVariant, training: Training, device: str) -> TrainOptions:
     """Return what the train command would give the trainer."""
-    return Namespace(
+    return TrainOptions(
         experiment_name="probe",
         batch_size=training.batch_size,
         accumulate=training.accumulate,
         device=device,
-        fp16=training.precision == "fp16",
-        bf16=training.precision == "bf16",
-        ckpt=training.checkpoint,
+        precision=training.precision,
+        checkpoint=None if training.checkpoint is None else Path(training.checkpoint),
         exp_file=variant.exp_file,
-        name=variant.exp_name,
-        opts=list(training.overrides),
-        resume=False,
-        start_epoch=None,
-        overwrite=False,
-        cache=False,
+        exp_name=variant.exp_name,
+        overrides=training.overrides,
         skip_doctor=True,  # it looked at the data when the study was planned
     )
 
 
-def _mean_step(trainer: Any) -> float:
+def _mean_step(trainer: AttentionTrainer) -> float:
     """Return the seconds of a step, of loading and computing whichever takes longer."""
     with stream(0, "sizes of the probe"):
         sizes: list[Size] = [
@@ -107,7 +103,7 @@ def _area(size: Size) -> int:
     return size[0] * size[1]
 
 
-def _step_seconds(trainer: Any, size: Size, most: int = 10) -> float:
+def _step_seconds(trainer: AttentionTrainer, size: Size, most: int = 10) -> float:
     """Return the median seconds of up to `most` steps at `size`, without their loading."""
     trainer.input_size = size
     times: list[float] = []
@@ -120,7 +116,7 @@ def _step_seconds(trainer: Any, size: Size, most: int = 10) -> float:
     return statistics.median(times)
 
 
-def _batch_seconds(trainer: Any, workers: int) -> float:
+def _batch_seconds(trainer: AttentionTrainer, workers: int) -> float:
     """Return the seconds between two batches that are only loaded, after those loaded ahead."""
     ahead = workers * (trainer.train_loader.prefetch_factor or 0) + 1
     times: list[float] = []
@@ -132,7 +128,7 @@ def _batch_seconds(trainer: Any, workers: int) -> float:
     return statistics.fmean(times[ahead:] or times[-1:])
 
 
-def _image_seconds(trainer: Any) -> float:
+def _image_seconds(trainer: AttentionTrainer) -> float:
     """Return the seconds of one evaluated image, loading included; the first batch warms up."""
     evaluator, model = trainer.evaluator, trainer.shown_model()
     done: list[tuple[float, int]] = [(time.perf_counter(), 0)]  # when, images so far

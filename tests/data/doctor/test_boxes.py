@@ -1,6 +1,6 @@
 import pytest
 
-from yolox_attn.data.doctor.boxes import examine_boxes, examine_room
+from yolox_attn.data.doctor.annotations import examine_boxes, examine_room
 
 
 def found(dataset, split="train"):

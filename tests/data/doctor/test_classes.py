@@ -1,4 +1,4 @@
-from yolox_attn.data.doctor.classes import examine_classes, examine_names
+from yolox_attn.data.doctor.annotations import examine_classes, examine_names
 
 
 def told(findings):

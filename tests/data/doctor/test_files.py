@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from yolox_attn.data.doctor.files import examine_file, is_whole, orientation
+from yolox_attn.data.doctor.image_files import examine_file, is_whole, orientation
 
 NOISE = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
 

@@ -1,7 +1,7 @@
 import pytest
 
-from yolox_attn.data.doctor import images
-from yolox_attn.data.doctor.images import examine_images, read_images
+from yolox_attn.data.doctor import image_files as images
+from yolox_attn.data.doctor.image_files import examine_images, read_images
 
 
 def test_full_reads_all_and_quick_a_spread_sample(load, monkeypatch):

@@ -1,6 +1,6 @@
 import pytest
 
-from yolox_attn.data.doctor.load import load_split
+from yolox_attn.data.doctor.run import load_split
 
 
 def load(folder, tmp_path, name):

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from yolox_attn.data.doctor.images import read_images
-from yolox_attn.data.doctor.overlap import same_files, same_pixels
+from yolox_attn.data.doctor.duplicates import same_files, same_pixels
+from yolox_attn.data.doctor.image_files import read_images
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from judged_comparison import judged_comparison
 
-from yolox_attn.report.figures.canvas import GREY, HUES, short, spread, styles
+from yolox_attn.report.figures.style import GREY, HUES, short, spread, styles
 
 PAGES = ("#ffffff", "#14171a")
 

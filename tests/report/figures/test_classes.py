@@ -5,7 +5,7 @@ from judged_comparison import judged_comparison
 
 from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.figures.classes import MOST, draw_classes
-from yolox_attn.stats.judgement import Exploratory
+from yolox_attn.stats.verdict import Exploratory
 
 Words = Callable[[Comparison, str], list[str]]
 

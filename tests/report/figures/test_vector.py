@@ -6,7 +6,7 @@ import pytest
 from judged_comparison import judged_comparison
 
 from yolox_attn.report.figures import draw
-from yolox_attn.report.figures.canvas import INK
+from yolox_attn.report.figures.style import INK
 
 NAME = '<b>&x\x00 id="y" $z$ #010203'
 

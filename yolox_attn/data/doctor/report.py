@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from yolox_attn.data.names import printable, shortlist
+from yolox_attn.console import called_as, printable, shortlist
 from yolox_attn.errors import InputError
 
 Level = Literal["error", "warning", "repaired"]
@@ -106,7 +106,7 @@ class Report:
         rest = f"; and {more} more kind{'s' * (more > 1)} of error" if more else ""
         raise InputError(
             f"the data cannot be trained on: {self.errors[0].line}{rest}; "
-            "tools/doctor.py tells all, --skip-doctor trains nonetheless"
+            f"{called_as('doctor')} lists all, --skip-doctor trains nonetheless"
         )
 
     def as_dict(self) -> dict[str, Any]:

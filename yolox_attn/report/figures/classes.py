@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from yolox_attn.report.comparison import Comparison
-from yolox_attn.report.figures.canvas import (
+from yolox_attn.report.figures.style import (
     CHARACTER,
     INK,
     SMALL,
@@ -18,7 +18,7 @@ from yolox_attn.report.figures.canvas import (
     signed_ticks,
     styles,
 )
-from yolox_attn.stats.judgement import Exploratory
+from yolox_attn.stats.verdict import Exploratory
 
 MOST = 20  # classes; beyond that only the largest differences
 STEP = 7.0  # points, of one variant's line

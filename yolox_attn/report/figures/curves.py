@@ -4,14 +4,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from yolox_attn.report.comparison import Comparison, Variant
-from yolox_attn.report.figures.canvas import (
-    INK,
-    legend,
-    legend_height,
-    points,
-    sheet,
-    styles,
-)
+from yolox_attn.report.figures.style import INK, legend, legend_height, points, sheet, styles
 
 Row = tuple[int, float, float, float]  # epoch, then least, mean and greatest AP over the seeds
 

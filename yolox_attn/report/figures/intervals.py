@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from yolox_attn.report.comparison import Comparison, Variant
-from yolox_attn.report.figures.canvas import (
+from yolox_attn.report.figures.style import (
     BLUE,
     CHARACTER,
     GREY,
@@ -20,9 +20,8 @@ from yolox_attn.report.figures.canvas import (
     signed_ticks,
     spread,
 )
-from yolox_attn.stats.judgement import Judgement, Terms
-from yolox_attn.stats.verdict import Word
-from yolox_attn.stats.wording import points as signed
+from yolox_attn.report.format import points as signed
+from yolox_attn.stats.verdict import Judgement, Terms, Word
 
 ROW = 39.0  # points: a line of text above its interval
 GAP = 26.0  # points, above the controls

@@ -4,15 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from yolox_attn.report.comparison import Comparison, Variant
-from yolox_attn.report.figures.canvas import (
-    INK,
-    Style,
-    legend,
-    legend_height,
-    points,
-    sheet,
-    styles,
-)
+from yolox_attn.report.figures.style import INK, Style, legend, legend_height, points, sheet, styles
 
 
 def draw_latency(comparison: Comparison) -> Figure | None:

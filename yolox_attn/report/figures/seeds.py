@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from yolox_attn.report.comparison import Comparison, Variant
-from yolox_attn.report.figures.canvas import (
+from yolox_attn.report.figures.style import (
     BLUE,
     INK,
     ORANGE,
@@ -17,7 +17,7 @@ from yolox_attn.report.figures.canvas import (
     short,
     spread,
 )
-from yolox_attn.stats.wording import points as signed
+from yolox_attn.report.format import points as signed
 
 TITLE = 18.0  # points, of a variant's line of text
 FEW = 10  # seeds that each get a number beside their line
@@ -50,7 +50,7 @@ def _pairs(variant: Variant, baseline: Variant) -> list[Pair]:
     if variant.difference is None:
         return []
     ours, theirs = (
-        {run.seed: run.figures["AP"] for run in each.runs} for each in (variant, baseline)
+        {run.seed: run.metrics["AP"] for run in each.runs} for each in (variant, baseline)
     )
     found = []
     for seed in variant.difference.seeds:

@@ -1,0 +1,114 @@
+"""Studies on drawn detections: two detectors, as good as each other or not, judged as real ones.
+
+`simulation` draws AP values; here boxes are drawn, and everything behind them is what judges a real
+study: truth, matching, AP of the resamples, verdict. Nothing is known of the noise in advance, and
+AP is no mean over images, so this holds what the formulas are built on against the thing itself.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from drawn_boxes import draw_detections, draw_truth
+from scipy import stats
+from simulation import Tally
+
+from yolox_attn.coco.annotations import truth_from
+from yolox_attn.errors import InputError
+from yolox_attn.stats.bootstrap import image_weights
+from yolox_attn.stats.judge import judge
+from yolox_attn.stats.measured import Measured, Side, TestSet, images_of_classes, measure
+from yolox_attn.stats.verdict import Judgement, Terms, Word
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a study on drawn detections is like.
+
+    How sure a run is of an object decides whether it is found, how closely, and its score. It is a
+    sum; the parts are standard deviations on a scale on which easy and hard objects differ by 1.
+
+    Args:
+        images, seeds: size of the study; replicates: resamples of its images.
+        effect: added for the variant; 0 for two detectors as good as each other.
+        difficulty: of an image, the same for every run.
+        method_image: what a detector makes of an image, whatever the seed.
+        luck: of a run, on all images.
+        run_image: of a run on an image, and on an object.
+    """
+
+    images: int = 100
+    seeds: int = 3
+    replicates: int = 500
+    effect: float = 0.0
+    difficulty: float = 1.0
+    method_image: float = 0.3
+    luck: float = 0.1
+    run_image: float = 0.2
+
+    def __post_init__(self) -> None:
+        parts = (self.difficulty, self.method_image, self.luck, self.run_image)
+        if self.images < 10 or self.seeds < 1 or min(parts) < 0:
+            raise InputError(f"nothing can be drawn from {self}")
+
+
+DRAWINGS = {
+    "seeds dominate": Drawing(method_image=0.1, luck=0.4),
+    "balanced": Drawing(method_image=0.5, luck=0.2),
+    "images dominate": Drawing(method_image=1.0, luck=0.0, run_image=0.1),
+}
+
+
+def judge_drawn_studies(
+    drawing: Drawing,
+    studies: int,
+    rng: np.random.Generator,
+    progress: Callable[[int], None] | None = None,
+) -> list[Judgement]:
+    """Draw and judge `studies` studies, each with images and seeds of its own.
+
+    Args:
+        drawing: their size, noise and effect.
+        studies: how many.
+        rng: draws everything.
+        progress: called with the number done since the last call.
+    """
+    found = []
+    for _ in range(studies):
+        found.append(judge_drawn_study(drawing, rng))
+        if progress is not None:
+            progress(1)
+    return found
+
+
+def tally_of(judged: Sequence[Judgement]) -> Tally:
+    """Count what each procedure said of the same studies."""
+    images_only = sum(each.checkpoints[0] > 0 or each.checkpoints[1] < 0 for each in judged)
+    several = [each.differences for each in judged if len(each.differences) > 1]
+    paired_t = sum(float(stats.ttest_1samp(each, 0.0).pvalue) < 0.05 for each in several)
+    counts = Counter(Word(each.word) for each in judged)
+    return Tally(len(judged), {word: counts[word] for word in Word}, images_only, paired_t)
+
+
+def judge_drawn_study(drawing: Drawing, rng: np.random.Generator) -> Judgement:
+    """Draw a truth and the detections of every run, and judge the variant."""
+    truth = truth_from(draw_truth(drawing.images, rng))
+    weights = image_weights(rng, drawing.images, drawing.replicates)
+    place = np.array([each["image_id"] for each in truth.objects])
+    ease = rng.normal(0.0, drawing.difficulty, drawing.images)[place]
+    ease += rng.normal(0.0, 1.0, len(place))
+    sides = []
+    for name, effect in (("baseline", 0.0), ("variant", drawing.effect)):
+        taste = rng.normal(effect, drawing.method_image, drawing.images)
+        runs: dict[int, Measured] = {}
+        for seed in range(drawing.seeds):
+            skill = taste + rng.normal(0.0, drawing.luck)
+            skill += rng.normal(0.0, drawing.run_image, drawing.images)
+            sure = ease + skill[place] + rng.normal(0.0, drawing.run_image, len(place))
+            runs[seed] = measure(truth, draw_detections(truth, sure, rng), weights)
+        sides.append(Side(name, runs))
+    test = TestSet(drawing.images, truth.class_names, images_of_classes(truth).tolist())
+    found = judge(sides[0], sides[1:], test, Terms(replicates=drawing.replicates))["variant"]
+    assert found is not None  # both sides have every seed
+    return found

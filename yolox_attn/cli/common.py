@@ -1,0 +1,199 @@
+"""What train and eval share of their command lines: which experiment, on which data and device."""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from yolox_attn import device as devices
+from yolox_attn.core.launch import launch, launched
+from yolox_attn.errors import InputError
+from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
+
+
+def add_experiment_options(parser: argparse.ArgumentParser) -> None:
+    """Add the host's flags for an experiment, plus --data, --device, --bf16, --seed."""
+    add = parser.add_argument
+    add("-f", "--exp_file", metavar="FILE", help="experiment file, as exps/yolox_s_cam.py")
+    add("-n", "--name", metavar="NAME", help="experiment by name, as yolox-m-cam")
+    add("-expn", "--experiment-name", metavar="NAME", help="run folder; default: the Exp's name")
+    add("-b", "--batch-size", type=int, default=8, metavar="N", help="images a pass, default 8")
+    add("-c", "--ckpt", metavar="FILE", help="checkpoint")
+    add("--data", metavar="DIR", help="COCO-layout folder; classes and file names are read from it")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    add("--fp16", action="store_true", help="mixed precision in float16 (CUDA only)")
+    add("--bf16", action="store_true", help="mixed precision in bfloat16 (CPU or CUDA)")
+    add("--seed", type=int, metavar="K", help="seed of the run; its folder becomes NAME/seedK")
+    add_process_options(parser)
+    add("opts", nargs=argparse.REMAINDER, metavar="key value", help="override settings of the Exp")
+
+
+def build_exp(args: argparse.Namespace) -> AttentionExp:
+    """Return the experiment the arguments ask for; fills in `args.experiment_name`.
+
+    Overrides win over --data, --data over the Exp file.
+
+    Raises:
+        InputError: an argument cannot be honoured.
+    """
+    if args.fp16 and args.bf16:
+        raise InputError("--fp16 and --bf16 together: choose one")
+    exp = load_exp(args.exp_file, args.name)
+    if args.data is not None:
+        use_data(exp, args.data)
+    apply_overrides(exp, args.opts)
+    if args.seed is not None:
+        if "seed" in args.opts[0::2] and exp.seed != args.seed:
+            raise InputError(f"--seed {args.seed} and seed {exp.seed}: choose one")
+        exp.seed = args.seed
+    if exp.seed is not None and exp.seed < 0:
+        raise InputError(f"--seed {exp.seed}: at least 0")
+    exp.check()
+    if args.experiment_name is None:
+        name = exp.exp_name
+        args.experiment_name = name if args.seed is None else f"{name}/seed{args.seed}"
+    return exp
+
+
+def run_folder(exp: AttentionExp, args: argparse.Namespace) -> Path:
+    """Return where the run's files are."""
+    return Path(str(exp.output_dir), str(args.experiment_name))
+
+
+def refuse_flags(args: argparse.Namespace, refused: Mapping[str, str]) -> None:
+    """Refuse stock flags that are not supported, by name and with what to use instead.
+
+    Raises:
+        InputError: an attribute of `args` in `refused` (attribute -> message) is set.
+    """
+    for attribute, message in refused.items():
+        value: Any = getattr(args, attribute, None)
+        if value not in (None, False):
+            raise InputError(message)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """How many processes a machine runs, and where the machines meet."""
+
+    here: int  # on this machine; the same number on each
+    machines: int = 1
+    machine_rank: int = 0
+    address: str | None = None  # "HOST:PORT" of machine 0; None finds a free port
+
+    @property
+    def total(self) -> int:
+        """Of all machines."""
+        return self.here * self.machines
+
+
+def add_process_options(parser: argparse.ArgumentParser) -> None:
+    """Add -d and the host's flags of several machines."""
+    add = parser.add_argument
+    add("-d", "--devices", type=int, metavar="N", help="processes on this machine, default 1")
+    add("--num_machines", type=int, default=1, metavar="M", help="machines, each with -d N")
+    add("--machine_rank", type=int, default=0, metavar="R", help="which of them this is, from 0")
+    add("--dist-url", metavar="tcp://HOST:PORT", help="where machine 0 listens")
+    add("--dist-backend", choices=("nccl", "gloo"), help="default: nccl on CUDA, gloo elsewhere")
+
+
+def process_options(args: argparse.Namespace) -> Processes:
+    """Return what the flags ask for; within torchrun, or in a rank of ours, what is there.
+
+    Raises:
+        InputError: flags that contradict each other or the machine, or a batch size that does not
+            divide among the processes.
+    """
+    if launched():
+        how = _surrounding(args)
+    else:
+        how = _asked(args)
+        devices.check_processes(args.device, how.here)
+    if args.dist_backend == "nccl":
+        device = devices.pick_device(args.device)
+        if devices.collective_backend(device) != "nccl":
+            raise InputError(f"--dist-backend nccl: needs CUDA, this is {device.type}; drop it")
+    _check_batch(args.batch_size, how.total)
+    return how
+
+
+def run_in_processes(name: str, args: argparse.Namespace, argv: list[str] | None) -> int | None:
+    """Run the command `name` in the processes asked for, and return its exit code.
+
+    None says that this process is to do the work: it is the only one, or one rank of the run.
+
+    Args:
+        name: of the command.
+        args: its parsed flags.
+        argv: its words, as its `main` got them; None means those of this program.
+
+    Raises:
+        InputError: as `process_options` does.
+        TrainingError: a rank died.
+    """
+    how = process_options(args)
+    if launched() or how.total == 1:
+        return None
+    return launch(
+        name,
+        sys.argv[1:] if argv is None else argv,
+        how.here,
+        machines=how.machines,
+        machine_rank=how.machine_rank,
+        address=how.address,
+    )
+
+
+def _asked(args: argparse.Namespace) -> Processes:
+    here = 1 if args.devices is None else args.devices
+    if here < 1:
+        raise InputError(f"-d {here}: at least 1 process")
+    if args.num_machines < 1:
+        raise InputError(f"--num_machines {args.num_machines}: at least 1")
+    if not 0 <= args.machine_rank < args.num_machines:
+        raise InputError(
+            f"--machine_rank {args.machine_rank}: from 0 to {args.num_machines - 1} "
+            f"with --num_machines {args.num_machines}"
+        )
+    address = _address(args.dist_url)
+    if args.num_machines > 1 and address is None:
+        raise InputError(
+            f"--num_machines {args.num_machines}: needs --dist-url tcp://HOST:PORT, "
+            "an address of machine 0 that all machines reach"
+        )
+    return Processes(here, args.num_machines, args.machine_rank, address)
+
+
+def _address(url: str | None) -> str | None:
+    if url in (None, "auto"):
+        return None
+    found = re.fullmatch(r"tcp://([^\s/:]+):(\d{1,5})/?", str(url))
+    if found is None or not 0 < int(found[2]) < 1 << 16:
+        raise InputError(f"--dist-url {url}: must read tcp://HOST:PORT, as tcp://10.0.0.1:29500")
+    return f"{found[1]}:{found[2]}"
+
+
+def _surrounding(args: argparse.Namespace) -> Processes:
+    total = int(os.environ["WORLD_SIZE"])
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", total))
+    if args.devices not in (None, here):
+        raise InputError(
+            f"-d {args.devices}: torchrun started {here} processes on this machine; drop -d"
+        )
+    return Processes(here, machines=max(1, total // here))
+
+
+def _check_batch(batch_size: int, processes: int) -> None:
+    if batch_size >= 1 and batch_size % processes == 0:
+        return
+    if batch_size < 1:
+        raise InputError(f"-b {batch_size}: at least 1")
+    below = batch_size - batch_size % processes
+    would = [f"-b {each}" for each in (below, below + processes) if each]
+    raise InputError(
+        f"-b {batch_size}: does not divide among {processes} processes; {' or '.join(would)} does"
+    )

@@ -1,0 +1,1 @@
+"""COCO files and COCO's AP, without torch and YOLOX: annotations, results, metrics and matches."""

@@ -1,0 +1,219 @@
+"""What a COCO annotation file must be for YOLOX and pycocotools, and all that one is not."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from yolox_attn.console import shortlist
+
+KEYS = ("images", "annotations", "categories")
+LARGEST = 1e9  # pixels; what is beyond is no measure of an image, nor are inf and nan
+Entry = dict[str, Any]
+Content = dict[str, list[Entry]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault.
+
+    Attributes:
+        what: is wrong.
+        key: whose entries are wrong; None where it is the file as a whole.
+        cases: place of each wrong entry in the list, and what is said of it.
+    """
+
+    what: str
+    key: str | None = None
+    cases: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """What is said of the wrong entries, each thing once."""
+        return tuple(dict.fromkeys(text for _, text in self.cases))
+
+    @property
+    def text(self) -> str:
+        """The words to be put behind the name of the file."""
+        if self.key is None:
+            return f" {self.what}"
+        return f": {self.what}: {len(self.cases)} ({shortlist(self.examples)})"
+
+
+def find_faults(content: object, *, images_needed: bool = True) -> list[Fault]:
+    """Return all kinds of fault, the first to be fixed first.
+
+    They are: missing keys, no images or categories, ids that repeat or are no integers, images
+    without size, file names that leave the image folder, categories without a name of their own,
+    annotations of unknown images or categories, boxes that are not four finite numbers, areas that
+    are no number, iscrowd other than 0 or 1. Of a file that lacks a list the rest is not looked at.
+
+    Args:
+        content: of the file.
+        images_needed: False for a file that only evaluates: ids may be texts, and images without
+            size or file, and categories without a name of their own, are no fault.
+    """
+    if not isinstance(content, dict):
+        return [Fault(f"holds a json {type(content).__name__}, not a COCO object")]
+    if faults := list(_faults_of_lists(content)):
+        return faults
+    kinds = {key: _type_of_ids(content[key], texts=not images_needed) for key in KEYS[::2]}
+    found: list[Fault] = []
+    for key in KEYS:
+        if key in kinds or images_needed:  # an annotation that only evaluates needs no id
+            found += _faults_of_ids(content[key], key, kinds.get(key, int))
+    if images_needed:
+        found += _faults_of_images(content["images"])
+        found += _faults_of_categories(content["categories"])
+    for key, name in (("images", "image"), ("categories", "category")):
+        found.append(_unlisted(content, key, name, kinds[key]))
+    found += _faults_of_values(content["annotations"])
+    return [fault for fault in found if fault.cases]
+
+
+def without(content: Content, faults: Iterable[Fault]) -> Content:
+    """Return a copy of the lists without the entries that the faults name."""
+    wrong: dict[str, set[int]] = {key: set() for key in KEYS}
+    for fault in faults:
+        if fault.key is not None:
+            wrong[fault.key].update(place for place, _ in fault.cases)
+    return {
+        key: [entry for place, entry in enumerate(content[key]) if place not in wrong[key]]
+        for key in KEYS
+    }
+
+
+def sound_part(content: object) -> Content | None:
+    """Return what is left of a content without its wrong entries; None if that is nothing."""
+    if not isinstance(content, dict):
+        return None
+    while faults := find_faults(content):
+        if any(fault.key is None for fault in faults):
+            return None
+        content = without(content, faults)
+    return {key: content[key] for key in KEYS}
+
+
+def _faults_of_lists(content: Entry) -> Iterator[Fault]:
+    for key in KEYS:
+        entries = content.get(key)
+        if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+            yield Fault(f"has no list of objects {key!r}; COCO files need {KEYS}")
+        elif not entries and key != "annotations":
+            yield Fault(f"lists no {key}")
+
+
+def _faults_of_ids(entries: list[Entry], key: str, kind: type) -> Iterator[Fault]:
+    ids = [entry.get("id") for entry in entries]
+    named = "integer" if kind is int else "text"
+    wrong = ((n, repr(index)) for n, index in enumerate(ids) if type(index) is not kind)
+    yield Fault(f"{key} whose id is no {named}", key, tuple(wrong))
+    yield _repeated(f"{key} that share their id", key, ids, kind)
+
+
+def _repeated(what: str, key: str, values: list[Any], kind: type) -> Fault:
+    """Return the entries of values that occur more than once."""
+    counts = Counter(value for value in values if type(value) is kind)
+    cases = ((n, str(v)) for n, v in enumerate(values) if type(v) is kind and counts[v] > 1)
+    return Fault(what, key, tuple(cases))
+
+
+def _faults_of_images(images: list[Entry]) -> Iterator[Fault]:
+    key = "images"
+    sound = [(n, e) for n, e in enumerate(images) if type(e.get("id")) is int]
+    unsized = ((n, shown_name(e)) for n, e in sound if not _is_sized(e))
+    yield Fault("images without a positive width and height", key, tuple(unsized))
+    kinds = ((n, repr(e["file_name"])) for n, e in sound if not _is_text(e.get("file_name", "")))
+    yield Fault("images whose file_name is no text", key, tuple(kinds))
+    names = [(n, image_name(e)) for n, e in sound if _is_text(e.get("file_name", ""))]
+    leaving = tuple(case for case in names if not stays_inside(case[1]))
+    yield Fault("file names that leave the image folder (absolute, or with ..)", key, leaving)
+    null = tuple(case for case in names if "\0" in case[1])
+    yield Fault("file names with a NUL character", key, null)
+
+
+def _faults_of_categories(categories: list[Entry]) -> Iterator[Fault]:
+    names = [entry.get("name") for entry in categories]
+    nameless = ((n, str(e.get("id"))) for n, e in enumerate(categories) if not _is_text(names[n]))
+    yield Fault("categories without a name", "categories", tuple(nameless))
+    yield _repeated("categories that share their name", "categories", names, str)
+
+
+def _unlisted(content: Content, key: str, name: str, kind: type) -> Fault:
+    """Return the annotations of images or categories that are not listed."""
+    ids = {entry["id"] for entry in content[key] if type(entry.get("id")) is kind}
+    if len(ids) < len({repr(entry.get("id")) for entry in content[key]}):
+        return Fault("")  # ids of another type, which is a fault of its own, cannot be looked for
+    cases = (
+        (n, f"annotation {entry.get('id')}: {name} {entry.get(f'{name}_id')!r}")
+        for n, entry in enumerate(content["annotations"])
+        if type(entry.get(f"{name}_id")) is not kind or entry[f"{name}_id"] not in ids
+    )
+    return Fault(f"annotations of no listed {name}", "annotations", tuple(cases))
+
+
+def _type_of_ids(entries: list[Entry], *, texts: bool) -> type:
+    """Return what the ids must be: integers; texts where they may be, and all of them are."""
+    return str if texts and all(type(entry.get("id")) is str for entry in entries) else int
+
+
+def _faults_of_values(annotations: list[Entry]) -> Iterator[Fault]:
+    kinds = (
+        ("bbox", "annotations without a bbox of four finite numbers", _is_box),
+        ("area", "annotations whose area is no number", _is_area),
+        ("iscrowd", "annotations whose iscrowd is neither 0 nor 1", _is_flag),
+    )
+    for key, what, is_right in kinds:
+        cases = (
+            (n, f"annotation {entry.get('id')}: {entry.get(key)!r}")
+            for n, entry in enumerate(annotations)
+            if not is_right(entry.get(key))
+        )
+        yield Fault(what, "annotations", tuple(cases))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_area(area: object) -> bool:
+    return area is None or isinstance(area, int | float)  # missing, 0 or nan: computed anew
+
+
+def _is_flag(flag: object) -> bool:
+    return flag is None or (isinstance(flag, int | float) and flag in (0, 1))
+
+
+def _is_sized(image: Entry) -> bool:
+    sides = (image.get("width"), image.get("height"))
+    return all(isinstance(side, int | float) and 0 < side < LARGEST for side in sides)
+
+
+def _is_box(box: object) -> bool:
+    return (
+        isinstance(box, list)
+        and len(box) == 4
+        and all(isinstance(side, int | float) and -LARGEST < side < LARGEST for side in box)
+    )
+
+
+def image_name(image: dict[str, Any]) -> str:
+    """Return an image entry's file name; YOLOX derives a missing one from the id, as COCO does."""
+    return str(image.get("file_name") or f"{image['id']:012}.jpg")
+
+
+def shown_name(image: dict[str, Any]) -> str:
+    """Return the name for a message: one that is nowhere in the json is said to be made."""
+    return image_name(image) + ("" if image.get("file_name") else " (a name made from the id)")
+
+
+def stays_inside(name: str) -> bool:
+    """Return whether a file name of a json stays in its folder: relative, and without "..".
+
+    Links on the disk are followed: who owns the disk made them, not who wrote the json.
+    """
+    for path in (PurePosixPath(name), PureWindowsPath(name)):
+        if path.anchor or ".." in path.parts:
+            return False
+    return True

@@ -1,0 +1,247 @@
+"""COCOeval, asked once for each purpose: the 12 metrics, AP per class, and who matches whom."""
+
+import contextlib
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from yolox_attn.coco.annotations import Truth, class_names
+from yolox_attn.coco.results import Detections, renumbered
+
+try:
+    from ultrafast_pycocotools.coco import COCO as FastCOCO
+    from ultrafast_pycocotools.cocoeval import COCOeval as FastCOCOeval
+except ImportError:  # the extra [fast]
+    FastCOCO = FastCOCOeval = None
+
+METRICS = (  # in the order of COCOeval.stats; COCO's areas are below 32^2 and above 96^2 pixels
+    *("AP", "AP50", "AP75", "APs", "APm", "APl"),
+    *("AR1", "AR10", "AR100", "ARs", "ARm", "ARl"),
+)
+AREAS = ("all", "small", "medium", "large")  # in the order of COCOeval's area ranges
+THRESHOLDS = tuple(float(t) for t in np.linspace(0.5, 0.95, 10))  # of IoU
+MOST_DETECTIONS = 100  # of one image and class
+Metrics = dict[str, float | None]  # fractions; None where the set has no such object
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What COCOeval says; fractions, None where the set has no object to find."""
+
+    metrics: Metrics
+    class_ap: Metrics  # AP of IoU 0.50 to 0.95, by class name
+    text: str  # COCOeval's own summary
+    evaluation: Any  # the COCOeval itself, for YOLOX's tables
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """pycocotools' two classes, or a package's that does as they do."""
+
+    name: str
+    index: Callable[[], Any]  # an empty COCO
+    evaluation: Callable[[Any, Any], Any]  # truth, detections -> a COCOeval that keeps evalImgs
+
+
+def reference_matcher() -> Matcher:
+    """Return pycocotools', which every other matcher is compared with."""
+    return Matcher("pycocotools", COCO, lambda truth, found: COCOeval(truth, found, "bbox"))
+
+
+def best_matcher() -> Matcher:
+    """Return the fastest that is installed."""
+    if FastCOCOeval is None:
+        return reference_matcher()
+    return Matcher(
+        "ultrafast-pycocotools",
+        lambda: FastCOCO(verbose=False),
+        lambda truth, found: FastCOCOeval(truth, found, "bbox", store_eval_imgs=True),
+    )
+
+
+def evaluate(truth: COCO, detections: Detections) -> Evaluation:
+    """Compare detections (none at all will do) with the truth by pycocotools; neither changes."""
+    data = truth.dataset
+    found = [{**d, "area": d["bbox"][2] * d["bbox"][3], "iscrowd": 0} for d in detections]
+    with contextlib.redirect_stdout(io.StringIO()):
+        sides = (
+            _index(COCO(), data["images"], data["categories"], each)
+            for each in (data.get("annotations", []), found)
+        )
+        evaluation = COCOeval(*sides, "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+    summary = io.StringIO()
+    with contextlib.redirect_stdout(summary):
+        evaluation.summarize()
+    precision = evaluation.eval["precision"]  # (IoU, recall, class, area, most detections)
+    names = class_names([truth.cats[key] for key in sorted(truth.cats)])
+    return Evaluation(
+        metrics={
+            name: float(value) if value > -1 else None
+            for name, value in zip(METRICS, evaluation.stats, strict=True)
+        },
+        class_ap={name: _mean(precision[:, :, k, 0, -1]) for k, name in enumerate(names)},
+        text=summary.getvalue(),
+        evaluation=evaluation,
+    )
+
+
+def _mean(precision: NDArray[np.float64]) -> float | None:
+    defined = precision[precision > -1]
+    return float(defined.mean()) if defined.size else None
+
+
+def _index(
+    empty: Any,
+    images: Sequence[dict[str, Any]],
+    categories: Sequence[dict[str, Any]],
+    annotations: Iterable[dict[str, Any]],
+) -> Any:
+    """Fill an empty COCO with copies of the annotations, under new ids from 1.
+
+    COCOeval writes into them, and takes an id of 0 for "no match".
+    """
+    empty.dataset = {
+        "images": images,
+        "categories": categories,
+        "annotations": [{**each, "id": n} for n, each in enumerate(annotations, start=1)],
+    }
+    empty.createIndex()
+    return empty
+
+
+@dataclass(frozen=True)
+class Matches:
+    """A run's detections, class after class, each class in the evaluator's order.
+
+    That is by falling score; equal scores in the order of the images, and within one image in that
+    of the results. Shapes: D detections, C pairs of image and class, A = 4 areas, T = 10 IoUs.
+
+    Attributes:
+        images: number of images of the truth, those without objects included.
+        class_names: K names; a class is its place here.
+        starts: (K + 1,); class k has the detections starts[k] to starts[k + 1].
+        image, score: (D,).
+        true, false: (A, T, D); what is neither counts as not detected (crowds, areas).
+        object_starts: (K + 1,), likewise for the two below.
+        object_image: (C,) images that show something of the class.
+        object_count: (A, C) objects to find there.
+        unknown_categories: detections of categories that the truth does not list, left out.
+    """
+
+    images: int
+    class_names: tuple[str, ...]
+    starts: Ints
+    image: Ints
+    score: NDArray[np.float64]
+    true: Flags
+    false: Flags
+    object_starts: Ints
+    object_image: Ints
+    object_count: Ints
+    unknown_categories: int = 0
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+def match(
+    truth: Truth,
+    detections: Detections,
+    origin: str = "the detections",
+    matcher: Matcher | None = None,
+) -> Matches:
+    """Let COCOeval match the detections, with 100 an image and class, at all IoUs and areas.
+
+    Args:
+        truth: the images and their objects.
+        detections: COCO results.
+        origin: begins the message of a refusal.
+        matcher: `best_matcher` if None.
+
+    Raises:
+        InputError: a detection without a finite score or box, or of an unlisted image. The
+            message begins with `origin`.
+    """
+    evaluation, unknown = run_matcher(truth, detections, origin, matcher)
+    return matches_of(evaluation, truth, unknown)
+
+
+def run_matcher(
+    truth: Truth,
+    detections: Detections,
+    origin: str = "the detections",
+    matcher: Matcher | None = None,
+) -> tuple[Any, int]:
+    """Return a COCOeval that has matched, its ids places of `truth`.
+
+    With it how many detections are of an unknown category.
+    """
+    found = list(renumbered(truth, detections, origin))
+    matcher = matcher or best_matcher()
+    images = [{"id": place} for place in range(len(truth.images))]
+    categories = [{"id": place} for place in range(len(truth.class_ids))]
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = matcher.evaluation(
+            *(_index(matcher.index(), images, categories, each) for each in (truth.objects, found))
+        )
+        evaluation.params.iouThrs = np.array(THRESHOLDS)
+        evaluation.params.maxDets = [MOST_DETECTIONS]
+        evaluation.evaluate()
+    return evaluation, len(detections) - len(found)
+
+
+def matches_of(evaluation: Any, truth: Truth, unknown_categories: int = 0) -> Matches:
+    """Flatten what a COCOeval of `run_matcher` has found."""
+    images, classes = len(truth.images), len(truth.class_names)
+    found = np.array(evaluation.evalImgs, dtype=object).reshape(classes, len(AREAS), images)
+    parts = [_class_part([[e for e in row if e is not None] for row in rows]) for rows in found]
+    image, score, true, false, object_image, object_count = zip(*parts, strict=True)
+    return Matches(
+        images=images,
+        class_names=truth.class_names,
+        starts=_starts(image),
+        image=np.concatenate(image),
+        score=np.concatenate(score),
+        true=np.concatenate(true, axis=2),
+        false=np.concatenate(false, axis=2),
+        object_starts=_starts(object_image),
+        object_image=np.concatenate(object_image),
+        object_count=np.concatenate(object_count, axis=1),
+        unknown_categories=unknown_categories,
+    )
+
+
+def _class_part(found: list[list[dict[str, Any]]]) -> tuple[NDArray[Any], ...]:
+    """One class's arrays, from COCOeval's records of each area and image."""
+    records = found[0]
+    counts = [len(record["dtScores"]) for record in records]
+    score = np.array([s for record in records for s in record["dtScores"]], dtype=np.float64)
+    seen = np.array([record["image_id"] for record in records], dtype=np.int64)
+    order = np.argsort(-score, kind="stable")
+    matched = np.zeros((len(AREAS), len(THRESHOLDS), len(score)), dtype=bool)
+    ignored = matched.copy()
+    for area, row in enumerate(found if records else []):
+        matched[area] = np.concatenate([record["dtMatches"] for record in row], axis=1) > 0
+        ignored[area] = np.concatenate([record["dtIgnore"] for record in row], axis=1)
+    matched, ignored = matched[:, :, order], ignored[:, :, order]
+    objects = [[int(np.sum(record["gtIgnore"] == 0)) for record in row] for row in found]
+    object_count = np.array(objects, dtype=np.int64).reshape(len(AREAS), len(records))
+    return (
+        *(np.repeat(seen, counts)[order], score[order]),
+        *(matched & ~ignored, ~matched & ~ignored),
+        *(seen, object_count),
+    )
+
+
+def _starts(parts: Iterable[NDArray[Any]]) -> Ints:
+    return np.cumsum([0, *(len(part) for part in parts)], dtype=np.int64)

@@ -1,0 +1,77 @@
+"""What a training run was asked for besides its experiment: the command line, as plain values."""
+
+from argparse import Namespace
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """The options of one training run.
+
+    Args:
+        experiment_name: of the run, and of its folder below the experiment's output_dir.
+        batch_size: images of one pass over all processes; `accumulate` passes make one step.
+        precision: "fp32", "bf16" or "fp16".
+        checkpoint: weights to start from, or with `resume` the run to go on from.
+        resume_anyway: go on although the experiment has changed.
+        start_epoch: with `resume`: the first epoch, from 1.
+        overwrite: start anew in a folder that holds a run.
+        save_steps, save_minutes: how often to save besides each epoch's end.
+        exp_file, exp_name: what -f or -n said; overrides: the `key value` words.
+        stock_tool: the run was started by YOLOX's own train tool.
+    """
+
+    experiment_name: str
+    batch_size: int
+    accumulate: int = 1
+    device: str = "auto"
+    precision: str = "fp32"
+    deterministic: bool = False
+    checkpoint: Path | None = None
+    resume: bool = False
+    resume_anyway: bool = False
+    start_epoch: int | None = None
+    overwrite: bool = False
+    cache: bool = False
+    occupy: bool = False
+    skip_doctor: bool = False
+    save_steps: int | None = None
+    save_minutes: float | None = None
+    logger: str = "tensorboard"
+    exp_file: str | None = None
+    exp_name: str | None = None
+    overrides: tuple[str, ...] = ()
+    wandb: dict[str, str] = field(default_factory=dict)
+    stock_tool: bool = False
+
+
+def train_options(args: Namespace) -> TrainOptions:
+    """Return what a parsed command line says: ours, or that of YOLOX's own train tool."""
+    words = tuple(str(word) for word in args.opts or [])
+    pairs = zip(words[0::2], words[1::2], strict=True)
+    ours = {  # flags that YOLOX's own tool does not have
+        name: getattr(args, name)
+        for name in (
+            *("accumulate", "device", "deterministic", "resume_anyway", "overwrite"),
+            *("skip_doctor", "save_steps", "save_minutes"),
+        )
+        if hasattr(args, name)
+    }
+    return TrainOptions(
+        experiment_name=args.experiment_name,
+        batch_size=args.batch_size,
+        precision="fp16" if args.fp16 else "bf16" if getattr(args, "bf16", False) else "fp32",
+        checkpoint=None if args.ckpt is None else Path(args.ckpt),
+        resume=args.resume,
+        start_epoch=args.start_epoch,
+        cache=bool(args.cache),
+        occupy=args.occupy,
+        logger=args.logger,
+        exp_file=args.exp_file,
+        exp_name=args.name,
+        overrides=words,
+        wandb={k.removeprefix("wandb-"): value for k, value in pairs if k.startswith("wandb-")},
+        stock_tool=not hasattr(args, "overwrite"),
+        **ours,
+    )

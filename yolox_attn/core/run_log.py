@@ -1,0 +1,145 @@
+"""What a run writes while it runs: run.json, metrics, tensorboard or wandb, detections."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from loguru import logger
+from torch.utils.tensorboard import SummaryWriter
+from yolox.utils import WandbLogger
+
+from yolox_attn import device as devices
+from yolox_attn.coco.results import Detections, write_detections
+from yolox_attn.core.describe import now
+from yolox_attn.errors import InputError, Interrupted
+from yolox_attn.runs import (
+    DETECTIONS_NAME,
+    RunRecord,
+    append_metrics,
+    hold,
+    keep_metrics,
+    remove_leftovers,
+    write_record,
+)
+
+
+class RunLog:
+    """The run folder's files, but for the checkpoints; of several processes only rank 0 writes.
+
+    Args:
+        folder: the run's folder; made when the run is opened.
+        rank: of this process.
+        device: whose peak memory is recorded.
+    """
+
+    def __init__(self, folder: Path, rank: int, device: torch.device) -> None:
+        self.folder = folder
+        self.writes = rank == 0
+        self.device = device
+        self.record: RunRecord | None = None
+        self._before = 0.0  # seconds of the parts of this run that ended earlier
+        self.board: SummaryWriter | None = None
+        self.wandb: WandbLogger | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Hold the folder and log into it meanwhile; the record then says how the run ended.
+
+        It is entered when everything was checked, as it makes the folder.
+
+        Raises:
+            InputError: the folder cannot be made, or another process is training there.
+        """
+        self._started = time.perf_counter()
+        if not self.writes:
+            yield
+            return
+        self._make_folder()
+        with hold(self.folder):
+            remove_leftovers(self.folder)
+            sink = logger.add(self.folder / "train_log.txt")
+            try:
+                yield
+            except BaseException as error:
+                self._end_badly(error)
+                raise
+            else:
+                self.update(state="finished", ended=now())
+                self._close_boards()
+            finally:
+                logger.remove(sink)
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cannot make the run's folder {self.folder}: {error.strerror}; set output_dir"
+            ) from error
+
+    def _end_badly(self, error: BaseException) -> None:
+        """Say in the record why the run ended; if that fails too, the first reason stands."""
+        stopped = isinstance(error, Interrupted | KeyboardInterrupt)
+        reason = f"{type(error).__name__}: {error}"
+        try:
+            self.update(state="interrupted" if stopped else "failed", error=reason, ended=now())
+            self._close_boards()
+        except OSError as second:
+            logger.error(f"the record in {self.folder} does not say how it ended: {second}")
+
+    def start(self, record: RunRecord, kind: str, wandb: dict[str, str]) -> None:
+        """Write the record's first form and open the board of `kind`: "tensorboard" or "wandb".
+
+        Of an earlier run's metrics those are kept that lie before the record's epoch.
+        """
+        self.record = record
+        self._before = record.seconds
+        if not self.writes:
+            return
+        keep_metrics(self.folder, record.epoch)
+        if not record.resumed:
+            (self.folder / DETECTIONS_NAME).unlink(missing_ok=True)
+        if kind == "wandb":
+            self.wandb = WandbLogger(config=record.config, **wandb)
+        else:
+            first = record.epoch + 1 if record.resumed else None
+            self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=first)
+        self.update()
+
+    def epoch(self, row: dict[str, Any], **changes: Any) -> None:
+        """Write one epoch's numbers, and what changed in the record."""
+        if not self.writes:
+            return
+        append_metrics(self.folder, row)
+        numbers = {k: v for k, v in row.items() if k != "epoch" and v is not None}
+        for key, value in numbers.items():
+            if self.board is not None:
+                self.board.add_scalar(f"epoch/{key}", value, row["epoch"])
+        if self.wandb is not None:
+            self.wandb.log_metrics(numbers | {"epoch": row["epoch"]})
+        self.update(epoch=row["epoch"], **changes)
+
+    def detections(self, found: Detections) -> None:
+        """Keep the last evaluation's detections as COCO results."""
+        if self.writes:
+            write_detections(self.folder, found)
+
+    def update(self, **changes: Any) -> None:
+        """Change fields of the record and write it."""
+        if self.record is None or not self.writes:
+            return
+        for key, value in changes.items():
+            setattr(self.record, key, value)
+        spent = time.perf_counter() - self._started
+        self.record.seconds = round(self._before + spent, 3)
+        self.record.peak_memory = devices.peak_memory(self.device)
+        write_record(self.folder, self.record)
+
+    def _close_boards(self) -> None:
+        if self.board is not None:
+            self.board.close()
+        if self.wandb is not None:
+            self.wandb.finish()

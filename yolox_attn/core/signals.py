@@ -1,0 +1,96 @@
+"""SIGTERM and Ctrl-C as a request, granted where nothing is lost."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from yolox_attn.errors import Interrupted
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+OF_CHILDREN = (signal.SIGCHLD,) if hasattr(signal, "SIGCHLD") else ()  # not on Windows
+Handler = Callable[[int, FrameType | None], None] | signal.Handlers
+# A launcher passes on the signal that a process group has already got: that is still the first.
+SAME_REQUEST = 3.0  # seconds
+
+
+def signal_name(number: int) -> str:
+    """Return "SIGTERM" of 15; of a real-time signal, which has no name of its own, its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+@contextmanager
+def handled(handler: Handler, numbers: Iterable[int] = SIGNALS) -> Iterator[None]:
+    """Let `handler` get these signals meanwhile, but those that a shell has set to be ignored.
+
+    Ctrl-C of a job in the background stays ignored so. Only the main thread can listen; in any
+    other the signals keep their meaning.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heard}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+class StopRequest:
+    """Whether this process was asked to stop, and by which signal.
+
+    Args:
+        quiet: do not tell that a request was received.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.signal: str | None = None
+        self._received = 0.0
+        self._at_once = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Turn the two signals into requests meanwhile; a later Ctrl-C does not wait any more.
+
+        A signal to the whole process group ends the loading workers too. torch would raise from
+        SIGCHLD then, in the middle of a step; here the next batch that is asked for tells it.
+        """
+        with handled(self._receive), handled(signal.SIG_DFL, OF_CHILDREN):
+            yield
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Mark work that can be broken off anywhere, as an evaluation: a request ends it.
+
+        Raises:
+            Interrupted: asked to stop before or meanwhile.
+        """
+        self._at_once = True
+        try:
+            if self.signal:
+                raise Interrupted(self.signal)
+            yield
+        finally:
+            self._at_once = False
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        now, again = time.monotonic(), self.signal is not None
+        if again and number == signal.SIGINT and now - self._received > SAME_REQUEST:
+            raise KeyboardInterrupt
+        self.signal = signal_name(number)
+        if not again:
+            self._received = now
+            if not self.quiet:  # neither logging nor print may be entered from a handler
+                os.write(2, f"{self.signal}: saving at the end of this step ...\n".encode())
+        if self._at_once:
+            self._at_once = False
+            raise Interrupted(self.signal)

@@ -1,0 +1,148 @@
+"""What image files themselves tell: can they be read whole, and are they what the json says.
+
+Not found are JPEGs damaged in the middle, or cut and given an end mark: the decoder fills in what
+it lacks and only prints a warning, which no decoder at hand returns. Other formats are as whole as
+their decoder says.
+"""
+
+import os
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from yolox_attn.data.coco_dataset import CocoDetection
+from yolox_attn.data.doctor.report import Finding, Level, finding
+
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+SCAN = re.compile(rb"\xff\xda\x00[\x06-\x0e]")  # the start of image data, and its length
+ORIENTATION = 0x0112  # the EXIF tag; 1 is upright, 5 to 8 swap width and height
+SAMPLE = 64  # images of a split that the quick form decodes
+FAULTS: dict[str, tuple[Level, str]] = {
+    "unreadable": ("error", "images that cannot be read"),
+    "truncated": ("error", "images that are cut off"),
+    "wrong_size": ("error", "images of another size than the json says: boxes would be misplaced"),
+    "rotated": ("warning", "images with an EXIF rotation or mirroring: see that the boxes fit"),
+    "deep": ("warning", "images of more than 8 bits: divided by 256 when read, 12 bits go black"),
+    "unusual": ("warning", "images of no whole 8 or 16 bits: see how they look when read as 8"),
+}
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What was found in one image file: codes of `FAULTS`, and a digest of its pixels."""
+
+    faults: tuple[tuple[str, str], ...]  # (code, detail)
+    digest: str | None
+
+
+def examine_file(file: Path, size: tuple[int, int]) -> FileState:
+    """Read and decode one file, which should be `size` = (height, width) large."""
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        return FileState((("unreadable", str(error.strerror)),), None)
+    if not is_whole(raw):
+        return FileState((("truncated", "its end is missing"),), None)
+    pixels = _decode(raw, cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        return FileState((("unreadable", "empty" if not raw else "no image"),), None)
+    if pixels.dtype != np.uint8 and _decode(raw, cv2.IMREAD_COLOR) is None:
+        told = f"its {pixels.dtype} values cannot be read as 8-bit colours"
+        return FileState((("unreadable", told),), None)
+    faults = []
+    stored, turn = pixels.shape[:2], orientation(raw)
+    shown = stored[::-1] if turn >= 5 else stored
+    if size not in (stored, shown):
+        told = f"{stored[1]}x{stored[0]}, the json says {size[1]:g}x{size[0]:g}"
+        faults.append(("wrong_size", told))
+    elif turn != 1:
+        faults.append(("rotated", f"orientation {turn}"))
+    if pixels.dtype != np.uint8:
+        code = "deep" if pixels.dtype == np.uint16 else "unusual"
+        faults.append((code, f"{pixels.dtype}, up to {pixels.max():g}"))
+    digest = blake2b(pixels.tobytes(), digest_size=16, key=str(pixels.shape).encode())
+    return FileState(tuple(faults), digest.hexdigest())
+
+
+def is_whole(raw: bytes) -> bool:
+    """Return whether a JPEG or PNG has its end; of other formats the decoder must tell."""
+    if raw.startswith(PNG):
+        return b"IEND" in raw[-4096:]
+    if not raw.startswith(JPEG):
+        return True
+    # Behind the start of the scan no entropy-coded byte can look like an end; a thumbnail before
+    # it has an end of its own.
+    scans = [found.start() for found in SCAN.finditer(raw)]
+    return bool(scans) and raw.find(b"\xff\xd9", scans[-1]) >= 0
+
+
+def orientation(raw: bytes) -> int:
+    """Return a JPEG's EXIF orientation, 1 to 8; 1 where none is said."""
+    start = raw.find(b"Exif\0\0", 0, 1 << 16)
+    if not raw.startswith(JPEG) or start < 0:
+        return 1
+    exif = Image.Exif()
+    try:
+        exif.load(raw[start : start + (1 << 16)])
+        value = exif.get(ORIENTATION, 1)
+    except (SyntaxError, ValueError, LookupError, OSError, struct.error):  # a cut header
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _decode(raw: bytes, flags: int) -> np.ndarray | None:
+    """Return the pixels: IMREAD_UNCHANGED as stored, IMREAD_COLOR as training reads them."""
+    if not raw:
+        return None
+    try:
+        pixels: np.ndarray | None = cv2.imdecode(np.frombuffer(raw, dtype=np.uint8), flags)
+    except cv2.error:  # more pixels than OpenCV's limit, for one
+        return None
+    return pixels
+
+
+def image_file(dataset: CocoDetection, index: int) -> Path:
+    """Return the path of an image of the dataset."""
+    return Path(str(dataset.data_dir), str(dataset.name), dataset.annotations[index][3])
+
+
+def read_images(
+    dataset: CocoDetection, split: str, *, full: bool, progress: bool
+) -> dict[int, FileState]:
+    """Decode images: index -> what was found. All with `full`, else some, evenly spread."""
+    count = len(dataset)
+    chosen = np.arange(count) if full else np.unique(np.linspace(0, count - 1, SAMPLE).astype(int))
+    indices = [int(index) for index in chosen]
+
+    def examine(index: int) -> FileState:
+        return examine_file(image_file(dataset, index), dataset.annotations[index][1])
+
+    bar = partial(tqdm, desc=split, unit="image", disable=None if progress else True)
+    with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
+        states = list(bar(pool.imap(examine, indices), total=len(indices)))
+    return dict(zip(indices, states, strict=True))
+
+
+def examine_images(
+    dataset: CocoDetection, split: str, states: dict[int, FileState], *, full: bool
+) -> Iterator[Finding]:
+    """Yield what was found in the files, by kind of fault."""
+    suffix = "" if full else f" (of {len(states)} looked at)"
+    for code, (level, message) in FAULTS.items():
+        cases = (
+            f"{dataset.annotations[index][3]}: {detail}"
+            for index, state in states.items()
+            for fault, detail in state.faults
+            if fault == code
+        )
+        yield finding(level, code, split, message + suffix, cases)

@@ -1,0 +1,197 @@
+"""Training samples as a function of seed and number: resumable, whatever the number of workers.
+
+Batches are numbered from 0 over the whole run. Batch b of all ranks together holds the samples
+with the counters b * batch_size ... (b + 1) * batch_size - 1; counter c shows image c % size of
+the order of pass c // size over the data, augmented from the stream (seed, "sample", c).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset, IterableDataset, Sampler
+from yolox.data import DataLoader, InfiniteSampler, YoloBatchSampler
+
+from yolox_attn.seed import derive, seed_worker, stream
+
+Address = tuple[bool, int, int]  # with mosaic or not, index of the image, counter of the sample
+
+
+class ExactBatches(Sampler[list[Address]]):
+    """Endless batches of one rank, each a function of seed and number.
+
+    Args:
+        size: images of the data set.
+        batch_size: images of a batch over all ranks.
+        mosaic: False: no batch comes with mosaic.
+
+    Attributes:
+        start: number of the first batch that an iteration yields.
+        mosaic: turned off by the host's `close_mosaic`, from the next batch asked for.
+        mosaic_batches: batches from this number on come without mosaic; None: all follow `mosaic`.
+            With a number, workers that fetch ahead of the step switch at the right batch.
+
+    Raises:
+        ValueError: no image, or a batch that the ranks cannot share equally.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a distributed sampler takes
+        self,
+        size: int,
+        batch_size: int,
+        *,
+        seed: int,
+        rank: int = 0,
+        ranks: int = 1,
+        mosaic: bool = True,
+    ) -> None:
+        if size < 1:
+            raise ValueError("no image to sample from")
+        if batch_size < 1 or batch_size % ranks:
+            raise ValueError(f"{ranks} ranks cannot share a batch of {batch_size} images equally")
+        self.size, self.batch_size, self.seed = size, batch_size, seed
+        self.rank, self.ranks = rank, ranks
+        self.mosaic = self._ever_mosaic = mosaic
+        self.start = 0
+        self.mosaic_batches: int | None = None
+        self._order: tuple[int, list[int]] = (-1, [])
+
+    def batch(self, number: int) -> list[Address]:
+        """Return this rank's part of batch `number`: (mosaic, index, counter) of each sample."""
+        mosaic = self.mosaic
+        if self.mosaic_batches is not None:
+            mosaic = self._ever_mosaic and number < self.mosaic_batches
+        first = number * self.batch_size
+        counters = range(first + self.rank, first + self.batch_size, self.ranks)
+        return [(mosaic, self._index(counter), counter) for counter in counters]
+
+    def _index(self, counter: int) -> int:
+        turn, place = divmod(counter, self.size)
+        if self._order[0] != turn:
+            generator = torch.Generator().manual_seed(derive(self.seed, "order", turn))
+            self._order = (turn, torch.randperm(self.size, generator=generator).tolist())
+        return self._order[1][place]
+
+    def __iter__(self) -> Iterator[list[Address]]:
+        number = self.start
+        while True:
+            yield self.batch(number)
+            number += 1
+
+    def __len__(self) -> int:
+        """Return the batches of one pass over the data, the last one filled up from the next."""
+        return -(-self.size // self.batch_size)
+
+
+class SeededSamples(Dataset[tuple[Any, ...]]):
+    """A data set of the host's, asked by (mosaic, index, counter).
+
+    An item is computed within the stream of its counter and gets one element more, the last: how
+    many labels the transform's max_labels cut (0 where the transform does not say).
+    """
+
+    def __init__(self, dataset: Any, *, seed: int) -> None:
+        self.dataset, self.seed = dataset, seed
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, address: Address) -> tuple[Any, ...]:
+        mosaic, index, counter = address
+        with stream(self.seed, "sample", counter):
+            item = self.dataset[mosaic, index]
+        return (*item, getattr(getattr(self.dataset, "preproc", None), "cut", 0))
+
+
+def exact_loader(  # noqa: PLR0913 - the sampler's arguments and the loader's
+    dataset: Any,
+    batch_size: int,
+    *,
+    seed: int,
+    workers: int,
+    rank: int = 0,
+    ranks: int = 1,
+    mosaic: bool = True,
+    collate_fn: Callable[[list[Any]], Any] | None = None,
+) -> DataLoader:
+    """Return the host's loader over exact batches of `dataset`.
+
+    Args:
+        dataset: takes the host's (mosaic, index) pairs.
+        batch_size: images of a batch over all ranks.
+        seed: the run's.
+        workers: loading processes; the batches do not depend on their number.
+        rank: whose part of each batch to load.
+        ranks: how many share a batch.
+        mosaic: False: no batch comes with mosaic.
+        collate_fn: makes a batch of items; None: torch's own.
+
+    Raises:
+        ValueError: no image, or a batch that the ranks cannot share equally.
+    """
+    batches = ExactBatches(
+        len(dataset), batch_size, seed=seed, rank=rank, ranks=ranks, mosaic=mosaic
+    )
+    return DataLoader(
+        SeededSamples(dataset, seed=seed),
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=collate_fn,
+        worker_init_fn=seed_worker,
+        # Its own: the loader draws at every start, which would move torch's global stream.
+        generator=torch.Generator().manual_seed(derive(seed, "workers")),
+    )
+
+
+def make_exact(  # noqa: PLR0913 - the sampler's arguments
+    loader: Any, batch_size: int, *, seed: int, rank: int = 0, ranks: int = 1, mosaic: bool = True
+) -> DataLoader | None:
+    """Return a loader built in the host's way with its batches made exact.
+
+    Data set, workers and collate function stay. A loader that is exact already is returned as it
+    is. None where the order is the user's own (another sampler, no shuffling, an iterable set):
+    to replace it would train on something else.
+    """
+    batches: Any = getattr(loader, "batch_sampler", None)
+    if isinstance(batches, ExactBatches):
+        return loader
+    if type(batches) is not YoloBatchSampler or type(batches.sampler) is not InfiniteSampler:
+        return None
+    dataset, sampler = loader.dataset, batches.sampler
+    whole = sampler._shuffle and sampler._size == len(dataset)
+    if not whole or isinstance(dataset, IterableDataset):
+        return None
+    return exact_loader(
+        dataset,
+        batch_size,
+        seed=seed,
+        workers=loader.num_workers,
+        rank=rank,
+        ranks=ranks,
+        mosaic=mosaic,
+        collate_fn=loader.collate_fn,
+    )
+
+
+class Share(Sampler[int]):
+    """Rank r of W gets images r, r + W, r + 2 W ...: every image once, none repeated to pad.
+
+    Shares may differ by one image, and a rank beyond the number of images gets none: nothing in
+    an evaluation waits for another rank before its end.
+
+    Args:
+        size: images of the set.
+        rank: of this process.
+        ranks: how many there are.
+    """
+
+    def __init__(self, size: int, rank: int, ranks: int) -> None:
+        if not 0 <= rank < ranks:
+            raise ValueError(f"rank {rank} of {ranks}")
+        self.indices = range(rank, size, ranks)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.indices)
+
+    def __len__(self) -> int:
+        return len(self.indices)

@@ -1,0 +1,320 @@
+"""Runs judged: detections measured on the truth, then verdicts, noise, and what is missing."""
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from yolox_attn.coco.annotations import read_truth
+from yolox_attn.coco.results import EVALUATION_NAME
+from yolox_attn.errors import InputError
+from yolox_attn.report.build import JUDGED_CHECKPOINT
+from yolox_attn.report.comparison import (
+    Comparison,
+    Dropped,
+    SeedNoise,
+    Variant,
+    difference,
+    without,
+)
+from yolox_attn.report.load_runs import Run
+from yolox_attn.report.sentences import settling_sentence, verdict_sentence
+from yolox_attn.runs import RECORD_NAME, file_hash
+from yolox_attn.stats.judge import fraction, judge
+from yolox_attn.stats.measured import (
+    Measured,
+    Resamples,
+    Side,
+    TestSet,
+    draw_resamples,
+    measure_file,
+    require_defined,
+)
+from yolox_attn.stats.noise import baseline_noise, sd_interval
+from yolox_attn.stats.power import detectable_effect, seeds_needed
+from yolox_attn.stats.verdict import PRIMARY, Judgement, Terms
+from yolox_attn.stats.weighted_ap import best_engine
+
+ANNOTATIONS = "annotations"
+ROUNDING = 1e-6  # of an AP as a fraction: more is another file
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a comparison is to be judged.
+
+    Args:
+        terms: smallest effect worth having, alpha, resamples.
+        truth: the annotations that judge; None: those that the runs name.
+        groups: key of the truth's image entries, or a path that ends in .csv, of images that
+            belong together.
+        planned: variants that were to be compared: they count in Holm's family without a run too.
+    """
+
+    terms: Terms = field(default_factory=Terms)
+    truth: Path | None = None
+    groups: str | None = None
+    planned: tuple[str, ...] = ()
+
+
+def judge_runs(
+    comparison: Comparison,
+    runs: Sequence[Run],
+    request: Request,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Return `comparison` with a verdict on each variant; without, and a note, where none can be.
+
+    A run whose detections are missing or are not those behind its AP leaves the verdict together
+    with its pair, and is named. Of a baseline alone only the noise of its seeds is told.
+
+    Args:
+        comparison: by `compare` of these runs.
+        runs: those of the comparison.
+        request: how to judge.
+        progress: called with a line before each run.
+
+    Raises:
+        InputError: the truth is not the file that judged the runs, or cannot be read or grouped.
+    """
+    if not any(run.detections.is_file() for run in runs):
+        return comparison.noted("No verdict: no run has kept its detections (detections.json).")
+    path = find_truth(runs, request.truth)
+    if path is None:
+        place = named_truth(runs[0]) or "the file with the test images' annotations"
+        return comparison.noted(f"No verdict: {place} is not there; --truth FILE gives it.")
+    drawn = draw_resamples(read_truth(path), request.terms, request.groups)
+    comparison = replace(
+        comparison,
+        val_images=len(drawn.truth.images),
+        data={**comparison.data, "truth": str(path), "truth_sha256": file_hash(path)},
+    )
+    measured, dropped = measure_runs(_paired(comparison, runs), drawn, progress or _silent)
+    comparison = without(comparison, dropped).noted(*unknown_categories(measured))
+    if len(comparison.variants) > 1:
+        terms, planned = request.terms, request.planned
+        return with_verdicts(comparison, measured, drawn, terms, planned)
+    noise = seed_noise(measured.get(comparison.baseline, {}), drawn.test_set, request.terms)
+    return replace(comparison, terms=request.terms, groups=drawn.groups, seed_noise=noise)
+
+
+def with_verdicts(
+    comparison: Comparison,
+    measured: Mapping[str, Mapping[int, Measured]],
+    drawn: Resamples,
+    terms: Terms,
+    planned: Sequence[str] = (),
+) -> Comparison:
+    """Judge every variant by the runs that were measured.
+
+    Where nothing can be judged the comparison comes back with a note that says why.
+
+    Args:
+        comparison: its variants without judgements, the baseline first.
+        measured: variant -> seed -> the run's AP on the images and on the resamples.
+        drawn: those resamples.
+        terms: of the study.
+        planned: variants that count in Holm's family whether they have a run or not.
+    """
+    here = [each.name for each in comparison.variants]
+    absent = [name for name in planned if name not in here]
+    sides = [
+        Side(each.name, measured.get(each.name, {}), each.role == "control")
+        for each in comparison.variants
+    ]
+    try:
+        others = [*sides[1:], *(Side(name, {}) for name in absent)]
+        judged = judge(sides[0], others, drawn.test_set, terms)
+    except InputError as error:
+        return comparison.noted(f"No verdict: {error}.")
+    if not any(judged.values()):
+        return comparison.noted("No verdict: no variant has a run left to pair with the baseline.")
+    baseline = comparison.variants[0]
+    variants = [
+        _judged(each, baseline, judged.get(each.name), terms) for each in comparison.variants
+    ]
+    unpaired = [name for name, judgement in judged.items() if judgement is None]
+    return replace(
+        comparison.noted(*(_unpaired(name, comparison.baseline) for name in unpaired)),
+        variants=tuple(variants),
+        terms=terms,
+        family=tuple(side.name for side in others if not side.control),
+        groups=drawn.groups,
+        seed_noise=seed_noise(sides[0].runs, drawn.test_set, terms),
+    )
+
+
+def seed_noise(runs: Mapping[int, Measured], test: TestSet, terms: Terms) -> SeedNoise | None:
+    """Return the baseline's noise and what a study of as many seeds on these images could see.
+
+    Args:
+        runs: the baseline's, by seed; None comes back for fewer than two.
+        test: the images that they were measured on.
+        terms: of the study; one variant is planned for, without Holm's adjustment.
+
+    Raises:
+        InputError: the AP of a run is undefined, on the images or on a resample.
+    """
+    if len(runs) < 2:
+        return None
+    require_defined(Side("the baseline", runs), list(runs), PRIMARY)
+    points = [run.metrics[PRIMARY] for run in runs.values()]
+    replicates = np.stack([run.resampled[PRIMARY] for run in runs.values()], axis=1)
+    noise = baseline_noise(points, replicates, test.images)
+    sd = statistics.stdev(points)
+    lower, upper = sd_interval(sd, len(points))
+    detectable = detectable_effect(noise, seeds=len(points), images=test.images, alpha=terms.alpha)
+    return SeedNoise(
+        runs=len(points),
+        sd=fraction(sd),
+        interval=(fraction(lower), fraction(upper)),
+        seeds=len(points),
+        images=test.images,
+        detectable=fraction(detectable),
+        needed=seeds_needed(terms.sesoi, noise, images=test.images, alpha=terms.alpha),
+    )
+
+
+def measure_runs(
+    runs: Sequence[Run], drawn: Resamples, progress: Progress
+) -> tuple[dict[str, dict[int, Measured]], list[Dropped]]:
+    """Return variant -> seed -> AP on the images and on every resample, and who has none."""
+    measured: dict[str, dict[int, Measured]] = defaultdict(dict)
+    dropped = []
+    engine = best_engine().name
+    for number, run in enumerate(runs, start=1):
+        progress(f"judging {number} of {len(runs)}: {run.title} ({engine})")
+        try:
+            measured[run.name][_seed(run)] = _measured(run, drawn)
+        except InputError as error:
+            dropped.append(Dropped(run.name, run.record.seed, str(error)))
+    return dict(measured), dropped
+
+
+def _paired(comparison: Comparison, runs: Sequence[Run]) -> list[Run]:
+    """Return the runs that are measured, in the comparison's order.
+
+    All of the baseline, which show its noise; of the others those that have a partner there.
+    """
+    seeds: Mapping[str, set[int]] = {
+        each.name: {run.seed for run in each.runs if run.seed is not None}
+        for each in comparison.variants
+    }
+    base = comparison.baseline
+    order = list(seeds)
+    chosen = [run for run in runs if run.record.seed in seeds[base]]
+    return sorted(chosen, key=lambda run: (order.index(run.name), run.record.seed))
+
+
+def _measured(run: Run, drawn: Resamples) -> Measured:
+    """Take the AP of the run's detections.
+
+    Raises:
+        InputError: they are missing, or not those of the checkpoint that its metrics are of.
+    """
+    _refuse_another_checkpoint(run)
+    if not run.detections.is_file():
+        raise InputError(f"{run.detections} is missing")
+    found = measure_file(run.detections, drawn)
+    ap, recorded = found.metrics[PRIMARY] / 100, run.metrics.get(PRIMARY)
+    if recorded is None or not math.isclose(ap, recorded, rel_tol=0, abs_tol=ROUNDING):
+        source = RECORD_NAME if run.evaluation is None else EVALUATION_NAME
+        says = "none" if recorded is None else f"{recorded:.6f}"
+        raise InputError(
+            f"{run.detections} gives AP {ap:.6f}, {source} says {says}: not of this "
+            "checkpoint, or not judged by this truth"
+        )
+    return found
+
+
+def _refuse_another_checkpoint(run: Run) -> None:
+    """Refuse an evaluation from before the run went on."""
+    checkpoint = run.folder / JUDGED_CHECKPOINT
+    if run.evaluation is None or not checkpoint.is_file():
+        return
+    if file_hash(checkpoint) != run.evaluated["checkpoint"]["sha256"]:
+        raise InputError(f"{run.evaluation} is not an evaluation of {checkpoint} as it is now")
+
+
+def _seed(run: Run) -> int:
+    seed = run.record.seed
+    if seed is None:  # cannot be paired, and is never measured
+        raise InputError(f"{run.folder}: the run has no seed")
+    return seed
+
+
+def find_truth(runs: Sequence[Run], wanted: Path | None) -> Path | None:
+    """Return the truth file: `wanted`, else the one that the first run names; None if it is gone.
+
+    Raises:
+        InputError: `wanted` is no file, or the file is not the one that judged the runs.
+    """
+    path = wanted or named_truth(runs[0])
+    if path is None or not path.is_file():
+        if wanted is not None:
+            raise InputError(f"--truth {wanted}: no such file")
+        return None
+    known = _known_hash(runs[0])
+    if known is not None and (found := file_hash(path)) != known:
+        raise InputError(
+            f"{path} is not the truth that judged the runs: its sha256 is {found[:12]}, theirs "
+            f"{known[:12]}; name that file by --truth, or leave the verdict out by --no-verdict"
+        )
+    return path
+
+
+def named_truth(run: Run) -> Path | None:
+    """Return where the run, or its other evaluation, says that its truth is."""
+    evaluated, data = run.evaluated, run.record.data
+    folder = evaluated.get("data_dir") if evaluated else data.get("dir")
+    name = evaluated.get("annotations") if evaluated else data.get("val_ann")
+    return Path(folder) / ANNOTATIONS / name if folder and name else None
+
+
+def _known_hash(run: Run) -> str | None:
+    """Return the truth's sha256 where the run kept it: of the split that it validated on."""
+    if run.evaluated and run.evaluated["split"] != "val":
+        return None
+    known = run.record.data.get("val_sha256")
+    return None if known is None else str(known)
+
+
+def unknown_categories(measured: Mapping[str, Mapping[int, Measured]]) -> list[str]:
+    """Say which detections were left out for a class that the truth does not list."""
+    counts = {
+        name: sum(run.unknown_categories for run in runs.values())
+        for name, runs in measured.items()
+    }
+    return [
+        f"{name}: {count} detections of classes that the truth does not list are left out."
+        for name, count in counts.items()
+        if count
+    ]
+
+
+def _judged(
+    variant: Variant, baseline: Variant, judgement: Judgement | None, terms: Terms
+) -> Variant:
+    """Add the judgement and its words; the difference shown is over the same seeds."""
+    if judgement is None:
+        return variant
+    return replace(
+        variant,
+        judgement=judgement,
+        sentence=verdict_sentence(variant.name, judgement, terms),
+        settling=settling_sentence(judgement),
+        difference=difference(variant.runs, baseline.runs, judgement.seeds),
+    )
+
+
+def _unpaired(name: str, baseline: str) -> str:
+    return f"{name}: no verdict, none of its runs has a partner among those of {baseline}."
+
+
+def _silent(_: str) -> None:
+    return

@@ -1,0 +1,71 @@
+"""How long each variant's model takes for an image, measured here and now on one device."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from yolox_attn.cost import latency, parameters
+from yolox_attn.device import describe
+from yolox_attn.errors import InputError
+from yolox_attn.exp import apply_overrides, load_exp
+from yolox_attn.report.comparison import Comparison
+from yolox_attn.report.load_runs import Run, by_variant
+from yolox_attn.runs import RunRecord
+
+
+def measure_latency(
+    comparison: Comparison, runs: Sequence[Run], *, device: torch.device, repeats: int
+) -> Comparison:
+    """Return `comparison` with the latency of every model that can be built again.
+
+    A model that cannot gets a note that says why; models that learnt nothing take as long as
+    trained ones, so no checkpoint is read.
+
+    Raises:
+        InputError: the comparison is of detections alone: there is no model to time.
+    """
+    if comparison.test_size is None:
+        raise InputError("detections from elsewhere come without a model: no latency to measure")
+    models: dict[str, nn.Module] = {}
+    notes = list(comparison.notes)
+    records = {name: members[0].record for name, members in by_variant(runs).items()}
+    for variant in comparison.variants:
+        try:
+            models[variant.name] = rebuild(records[variant.name])
+        except InputError as error:
+            notes.append(f"{variant.name}: latency not measured: {error}.")
+        except Exception as error:  # noqa: BLE001 - an Exp or block of the user's: its reason is told
+            why = f"{type(error).__name__}: {error}"
+            notes.append(f"{variant.name}: latency not measured, its model cannot be built: {why}.")
+    found = latency(models, comparison.test_size, device=device, repeats=repeats)
+    height, width = comparison.test_size
+    if found:
+        notes.append(
+            f"Latency: median of {repeats} passes in turns (10th to 90th percentile), one image of "
+            f"{height}x{width} in fp32, on {describe(device)}, {torch.get_num_threads()} threads; "
+            "without box suppression."
+        )
+    variants = [replace(each, latency=found.get(each.name)) for each in comparison.variants]
+    return replace(comparison, variants=tuple(variants), notes=tuple(notes))
+
+
+def rebuild(record: RunRecord) -> nn.Module:
+    """Return the run's model with fresh values, in the run's memory format.
+
+    Raises:
+        InputError: the Exp file is gone, fails, or builds another model than the run had.
+    """
+    exp = load_exp(record.exp_file, record.exp_name_arg)
+    apply_overrides(exp, record.overrides)
+    exp.num_classes = record.config["num_classes"]
+    model: nn.Module = exp.get_model()
+    if (now := parameters(model)) != record.parameters:
+        raise InputError(
+            f"{record.exp_file or record.exp_name_arg} now builds {now:,} parameters, "
+            f"the run had {record.parameters:,}"
+        )
+    if record.memory_format == "channels_last":
+        model = model.to(memory_format=torch.channels_last)
+    return model

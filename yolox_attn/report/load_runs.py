@@ -1,0 +1,199 @@
+"""The runs that are to be compared: their folders, their records, and other evaluations of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from yolox_attn.coco.evaluate import Metrics
+from yolox_attn.coco.results import EVALUATION_NAME
+from yolox_attn.errors import InputError
+from yolox_attn.runs import DETECTIONS_NAME, RECORD_NAME, RunRecord, read_json, read_record
+
+NEEDED = ("metrics", "checkpoint", "split", "annotations", "test_size")  # of an evaluation
+OLD_EVALUATION = "figures.json"  # what evaluation.json was called, with other words in it
+# State of a run that did not end -> what the user can do about it.
+UNFINISHED = {
+    "running": "let it end, or leave it out",
+    "interrupted": "go on with --resume, or leave it out",
+    "killed": "its process is gone: go on with --resume, or leave it out",
+}
+STOPPED = ("interrupted", "killed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and what its run.json says.
+
+    Args:
+        evaluation: folder of another evaluation of the run's latest checkpoint, as the eval
+            command writes it; its metrics and detections then count instead of the run's own.
+    """
+
+    folder: Path
+    record: RunRecord
+    evaluation: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The variant that this is a run of."""
+        return self.record.name
+
+    @property
+    def title(self) -> str:
+        """The run in a sentence: variant and seed."""
+        seed = self.record.seed
+        return f"{self.name} (no seed)" if seed is None else f"{self.name} seed {seed}"
+
+    @property
+    def metrics(self) -> Metrics:
+        """The COCO metrics that count, fractions.
+
+        Raises:
+            InputError: the evaluation cannot be read.
+        """
+        return self.record.metrics if self.evaluation is None else self.evaluated["metrics"]
+
+    @property
+    def detections(self) -> Path:
+        """Where the detections behind the metrics should be."""
+        return (self.evaluation or self.folder) / DETECTIONS_NAME
+
+    @property
+    def test_size(self) -> tuple[int, int]:
+        """Height and width of the images that the metrics are of."""
+        source = self.record.config if self.evaluation is None else self.evaluated
+        height, width = source["test_size"]
+        return height, width
+
+    @cached_property
+    def evaluated(self) -> dict[str, Any]:
+        """What the evaluation.json of the other evaluation says; empty where there is none.
+
+        Raises:
+            InputError: it cannot be read or is no such file.
+        """
+        return {} if self.evaluation is None else read_evaluation(self.evaluation)
+
+
+def find_runs(paths: Iterable[Path]) -> list[Run]:
+    """Return the runs at `paths`: each a run folder, or a folder whose subfolders are runs.
+
+    Raises:
+        InputError: no run there, a record that cannot be read, a run that has not ended well or
+            has no AP, or one variant and seed twice.
+    """
+    runs = [Run(folder, read_record(folder)) for path in paths for folder in _folders(path)]
+    if faults := [fault for run in runs if (fault := _fault(run))]:
+        raise InputError("; ".join(faults))
+    _refuse_repeats(runs)
+    return runs
+
+
+def by_variant(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """Return the runs of each variant, in the order in which they come, seeds ascending.
+
+    Raises:
+        InputError: two different blocks go by one name.
+    """
+    variants: dict[str, list[Run]] = {}
+    for run in runs:
+        variants.setdefault(run.name, []).append(run)
+    for name, members in variants.items():
+        _refuse_two_blocks(name, members)
+        members.sort(key=lambda run: (run.record.seed is None, run.record.seed or 0))
+    return variants
+
+
+def attention_in_words(record: RunRecord) -> str:
+    """Return what stands where: "none", "cam", "eca at dark3, acmix at dark5", "cam, identity"."""
+    blocks = {level: each["block"] for level, each in record.attention.items()}
+    placed = {level: block for level, block in blocks.items() if block != "none"}
+    if not placed:
+        return "none"
+    everywhere = len(placed) == 3 and len(set(placed.values())) == 1
+    text = ", ".join(f"{block} at {level}" for level, block in placed.items())
+    text = next(iter(placed.values())) if everywhere else text
+    return text if record.attention_init == "published" else f"{text}, {record.attention_init}"
+
+
+def _folders(path: Path) -> list[Path]:
+    if not path.is_dir() or (path / RECORD_NAME).is_file():
+        return [path]
+    folders = sorted(each.parent for each in path.glob(f"*/{RECORD_NAME}"))
+    if not folders:
+        raise InputError(f"{path}: neither it nor a folder in it has a {RECORD_NAME}")
+    return folders
+
+
+def _fault(run: Run) -> str | None:
+    """Say why the run cannot be compared, in words that name its folder."""
+    record = run.record
+    if record.state == "failed":
+        return f"{run.folder}: the run failed: {record.error or 'no error recorded'}"
+    if record.state != "finished":
+        way = UNFINISHED.get(record.state, "leave it out")
+        return (
+            f"{run.folder}: the run {'was' if record.state in STOPPED else 'is'} {record.state}, "
+            f"{record.epoch} epochs done; {way}"
+        )
+    if early := record.stopped_early:
+        return (
+            f"{run.folder}: its validation split ended the run after epoch {early.get('epoch')} "
+            "(patience), so it cannot judge it; train without patience, or leave it out"
+        )
+    if record.metrics.get("AP") is None:
+        return f"{run.folder}: the run has no evaluation, so there is no AP to compare"
+    return None
+
+
+def _refuse_repeats(runs: Sequence[Run]) -> None:
+    """Refuse one run in two places: the same variant and seed, or the same process and start."""
+    seen: dict[tuple[object, ...], Run] = {}
+    for run in runs:
+        record = run.record
+        keys: list[tuple[object, ...]] = [("started", record.started, record.pid)]
+        if record.seed is not None:
+            keys.append(("seed", run.name, record.seed))
+        for key in keys:
+            if other := seen.get(key):
+                raise InputError(
+                    f"{other.folder} and {run.folder} are both {run.title}; leave one out"
+                )
+            seen[key] = run
+
+
+def _refuse_two_blocks(name: str, runs: Sequence[Run]) -> None:
+    first = runs[0]
+    for run in runs[1:]:
+        ours, theirs = first.record, run.record
+        if (ours.attention, ours.attention_init) != (theirs.attention, theirs.attention_init):
+            raise InputError(
+                f"{first.folder} and {run.folder} are both called {name} but differ in attention: "
+                f"{_details(ours)} / {_details(theirs)}; name one of them anew with -expn"
+            )
+
+
+def _details(record: RunRecord) -> str:
+    options = {level: each.get("options") for level, each in record.attention.items()}
+    return f"{attention_in_words(record)} with options {options}"
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """Return what evaluation.json in `folder` says.
+
+    Raises:
+        InputError: it cannot be read, or is another file of that name.
+    """
+    path = folder / EVALUATION_NAME
+    if not path.exists() and (folder / OLD_EVALUATION).exists():
+        raise InputError(
+            f"{folder / OLD_EVALUATION} is of an earlier version: evaluate again (the eval "
+            f"command, or `study run`), which writes {EVALUATION_NAME}"
+        )
+    what = "what the eval command writes"
+    values = read_json(path, dict[str, Any], what)
+    if missing := [key for key in NEEDED if key not in values]:
+        raise InputError(f"{path}: not {what}: {', '.join(missing)} missing")
+    return values

@@ -1,0 +1,180 @@
+"""Are two runs the same experiment? Three questions, each with what it overlooks, one printer.
+
+| setting | may a run continue? | are two comparable? | is it as planned? |
+| --- | --- | --- | --- |
+| where files lie, logging, loading workers | overlooked | overlooked | overlooked |
+| eval_interval (it decides the best epoch) | compared | overlooked | overlooked |
+| channels_last, patience | compared | overlooked | overlooked |
+| attention | compared, as set | overlooked | compared, as built |
+| seed | compared | overlooked | one of the plan's |
+| batch_size, accumulate | each compared | their product compared | each compared |
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from yolox_attn.runs.record import RunRecord
+
+# Settings that change where things lie, how often they are logged, or how fast they come, not what
+# is learnt. Annotation files are compared by what is in them; the seed is a field of its own.
+COSMETIC = frozenset(
+    {
+        "data_dir",
+        "data_num_workers",
+        "eval_interval",
+        "exp_name",
+        "output_dir",
+        "print_interval",
+        "save_history_ckpt",
+        "seed",
+        "test_ann",
+        "test_name",
+        "train_ann",
+        "val_ann",
+    }
+)
+# The memory format changes the last bits and is said in a note; patience changes nothing unless it
+# ended the run, and such a run is refused by itself.
+HARMLESS = frozenset({"channels_last", "patience"})
+KINDS = {
+    "detector": {"depth", "width", "act", "depthwise"},
+    "data set": {
+        "num_classes", "train_images", "train_name", "train_sha256",
+        "val_images", "val_name", "val_sha256", "dir", "train annotations", "val annotations",
+    },
+    "evaluation": {
+        "test_size", "test_conf", "nmsthre", "split", "evaluated annotations", "evaluated size",
+        "confidence", "nms", "evaluation precision", "fused", "legacy", "checkpoint",
+    },
+}  # fmt: skip
+LONGEST = 80  # characters of a value in a message
+Pairs = Mapping[str, tuple[Any, Any]]  # what -> the values of the two
+
+
+def resume_protocol(
+    config: Mapping[str, Any], data: Mapping[str, Any], facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return, in JSON's types, everything that must be equal for a run to be continued.
+
+    Args:
+        config: as in `RunRecord.config`.
+        data: as in `RunRecord.data`.
+        facts: seed, batch_size, accumulate, processes, precision.
+    """
+    # How often a run is evaluated decides which epoch is its best, and when patience ends.
+    return {**settings(config, COSMETIC - {"eval_interval"}), **identify_data(data), **facts}
+
+
+def continues(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say what keeps the run of one `resume_protocol` from continuing as that of another."""
+    return "; ".join(listed(differences(saved, now), "{key} {first} -> {second}"))
+
+
+def comparable(
+    first: RunRecord,
+    second: RunRecord,
+    evaluations: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {}),
+) -> str:
+    """Say in what two runs differ besides attention and seed; empty where they can be compared.
+
+    Args:
+        first: a run.
+        second: another.
+        evaluations: what their evaluations were made with, if it is not the training's own.
+    """
+    ours, theirs = (
+        {**_training(record), **evaluation}
+        for record, evaluation in zip((first, second), evaluations, strict=True)
+    )
+    kinds: dict[str, dict[str, tuple[str, str]]] = {}
+    for key, values in differences(ours, theirs).items():
+        kind = next((kind for kind, keys in KINDS.items() if key in keys), "schedule")
+        kinds.setdefault(kind, {})[key] = values
+    return ", ".join(
+        f"another {kind} ({', '.join(listed(pairs, '{key} {first} / {second}'))})"
+        for kind, pairs in kinds.items()
+    )
+
+
+def as_planned(
+    config: Mapping[str, Any], planned: Mapping[str, Any], facts: Pairs | None = None
+) -> str:
+    """Say in what a run differs from its plan; empty for nothing.
+
+    Args:
+        config: the run's settings.
+        planned: those of the planned variant.
+        facts: name -> what the run has and what was planned, besides the settings.
+    """
+    ours, theirs = (comparable_settings(each) for each in (config, planned))
+    pairs = differences(ours, theirs)
+    pairs |= {key: (str(a), str(b)) for key, (a, b) in (facts or {}).items() if a != b}
+    return ", ".join(listed(pairs, "{key} {first} (planned {second})"))
+
+
+def settings(config: Mapping[str, Any], overlooked: Collection[str]) -> dict[str, Any]:
+    """Return the settings of an experiment without those that are `overlooked`."""
+    return {key: value for key, value in config.items() if key not in overlooked}
+
+
+def comparable_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that all runs of a comparison share."""
+    return {
+        key: value
+        for key, value in settings(config, COSMETIC | HARMLESS).items()
+        if not key.startswith("attention")
+    }
+
+
+def identify_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what identifies the data: their hashes, and where there are none, their place.
+
+    Args:
+        data: as in `RunRecord.data`.
+    """
+    keys = ("train_sha256", "val_sha256", "train_files", "val_files", "train_images", "val_images")
+    identity = {key: data.get(key) for key in keys}
+    if not (identity["train_sha256"] and identity["val_sha256"]):
+        identity |= {"dir": data.get("dir")}
+        identity |= {f"{split} annotations": data.get(f"{split}_ann") for split in ("train", "val")}
+    return identity
+
+
+def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return what differs between two descriptions, as text, sorted by name."""
+    return {
+        key: (_value(first, key), _value(second, key))
+        for key in sorted(first.keys() | second.keys())
+        if key not in first or key not in second or first[key] != second[key]
+    }
+
+
+def listed(pairs: Pairs, form: str) -> list[str]:
+    """Return the differences in words, each as `form` says: "{key} {first} / {second}"."""
+    return [
+        form.format(key=key, first=first, second=second) for key, (first, second) in pairs.items()
+    ]
+
+
+def _training(record: RunRecord) -> dict[str, Any]:
+    """Return everything of the training that must be equal in all runs of a comparison."""
+    return {
+        **comparable_settings(record.config),
+        **identify_data(record.data),
+        "batch_size": record.batch_size * record.accumulate,
+        "processes": record.processes,
+        "precision": record.precision,
+        "pretrained": (record.pretrained or {}).get("sha256"),
+        "epochs trained": record.epoch,
+    }
+
+
+def _value(values: Mapping[str, Any], key: str) -> str:
+    if key not in values:
+        return "absent"
+    value = values[key]
+    is_hash = key.endswith(("sha256", "_files")) or key in ("Exp file", "pretrained")
+    if is_hash and isinstance(value, str):
+        return value[:12]
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -1,0 +1,156 @@
+"""Drawing again: the test images as weights, and the crossed bootstrap of seeds and images.
+
+Crossed: Owen, "The Pigeonhole Bootstrap", Annals of Applied Statistics 1 (2007), 386-411; that it
+errs towards wide intervals: Owen and Eckles, 2012, arXiv 1106.2125.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from yolox_attn.coco.annotations import Truth
+from yolox_attn.errors import InputError
+from yolox_attn.stats.interval import Floats, require_share
+
+
+def image_weights(
+    rng: np.random.Generator,
+    images: int,
+    replicates: int,
+    groups: NDArray[np.integer[Any]] | None = None,
+) -> NDArray[np.int32]:
+    """Draw bootstrap resamples: (replicates, images) whole numbers.
+
+    Each row is as many draws with replacement as there are images (Efron, "Bootstrap methods:
+    another look at the jackknife", 1979). With `groups` whole groups are drawn, as many as there
+    are, and every image of a group stands as often as its group: for images that belong together,
+    such as the frames of a video.
+
+    Args:
+        rng: the source of all randomness; the same weights serve every model and seed.
+        images: number of images, at least 1.
+        replicates: number of resamples, at least 1.
+        groups: (images,) number of each image's group, from 0 without a gap.
+
+    Raises:
+        InputError: nothing to draw, groups of another length, or a single group.
+    """
+    if images < 1 or replicates < 1:
+        raise InputError(f"cannot draw {replicates} resamples of {images} images")
+    units = images
+    if groups is not None:
+        if groups.shape != (images,):
+            raise InputError(f"groups has the shape {groups.shape} for {images} images")
+        units = len(np.unique(groups))
+        if units < 2 or groups.min() != 0 or groups.max() != units - 1:
+            span = f"{groups.min()} to {groups.max()}"
+            raise InputError(f"{units} groups numbered {span}: needed are 2 or more, from 0 on")
+    weights = np.empty((replicates, images), dtype=np.int32)
+    for row in weights:
+        counts = np.bincount(rng.integers(units, size=units), minlength=units)
+        row[:] = counts if groups is None else counts[groups]
+    return weights
+
+
+def groups_from_key(truth: Truth, key: str) -> NDArray[np.int64]:
+    """Number the images' groups by what their entries in the truth json say under `key`.
+
+    Raises:
+        InputError: an image without the key, or a single group.
+    """
+    labels = [image.get(key) for image in truth.images]
+    if lost := [i["id"] for i, label in zip(truth.images, labels, strict=True) if _blank(label)]:
+        raise InputError(f"{len(lost)} images have no {key!r} in the truth, as image {lost[0]!r}")
+    return _numbered(labels, f"the key {key!r}")
+
+
+def groups_from_csv(truth: Truth, path: Path) -> NDArray[np.int64]:
+    """Number the images' groups by a csv with the columns `image` (file name or id) and `group`.
+
+    Rows of other images are no fault: one file may serve several splits.
+
+    Raises:
+        InputError: unreadable, columns missing, an image without a group, with two, or one group.
+    """
+    listed: dict[str, str] = {}
+    for image, group in _rows(path):
+        if listed.setdefault(image, group) != group:
+            raise InputError(
+                f"{path}: image {image!r} is in the groups {listed[image]!r}, {group!r}"
+            )
+    labels = [_listed(listed, image, path) for image in truth.images]
+    return _numbered(labels, str(path))
+
+
+def _rows(path: Path) -> list[tuple[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            if lost := {"image", "group"} - set(reader.fieldnames or ()):
+                raise InputError(f"{path} has no column {' or '.join(sorted(lost))}")
+            return [((row["image"] or "").strip(), (row["group"] or "").strip()) for row in reader]
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no csv that can be read: {error}") from error
+
+
+def _listed(listed: dict[str, str], image: dict[str, Any], path: Path) -> str:
+    names = [str(image[key]) for key in ("file_name", "id") if key in image]
+    found = {listed[name] for name in names if listed.get(name)}
+    if len(found) != 1:
+        says = "no group" if not found else "two groups, one by name and one by id,"
+        raise InputError(f"{path} has {says} for image {names[0]!r}")
+    return found.pop()
+
+
+def _blank(label: object) -> bool:
+    return label is None or label == ""
+
+
+def _numbered(labels: Sequence[object], origin: str) -> NDArray[np.int64]:
+    """Number the labels in the order of their first image: no order among labels is needed."""
+    places: dict[str, int] = {}
+    numbers = [places.setdefault(repr(label), len(places)) for label in labels]
+    if len(places) < 2:
+        raise InputError(f"{origin} puts all images into one group: there is nothing to draw from")
+    return np.array(numbers, dtype=np.int64)
+
+
+def crossed_replicates(replicates: ArrayLike, rng: np.random.Generator) -> Floats:
+    """Mean differences with the seeds drawn again too, S of S with replacement in each replicate.
+
+    Args:
+        replicates: (R, S) differences of each image resample and seed.
+        rng: draws the seeds.
+
+    Returns:
+        (R,), in the unit of `replicates`.
+
+    Raises:
+        InputError: not a table of at least one replicate and one seed, or a value not finite.
+    """
+    table = np.asarray(replicates, dtype=np.float64)
+    if table.ndim != 2 or not table.size or not np.isfinite(table).all():
+        raise InputError(f"replicates must be a finite table (R, S), got shape {table.shape}")
+    drawn = rng.integers(table.shape[1], size=table.shape)
+    means: Floats = np.take_along_axis(table, drawn, axis=1).mean(axis=1)
+    return means
+
+
+def crossed_interval(
+    replicates: ArrayLike, rng: np.random.Generator, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of the crossed bootstrap, in the unit of `replicates` (R, S).
+
+    With few seeds it is too narrow where seeds dominate: shown beside the two-component interval,
+    never instead of it.
+    """
+    require_share(confidence, "confidence")
+    tail = (1 - confidence) / 2
+    lower, upper = np.quantile(crossed_replicates(replicates, rng), [tail, 1 - tail])
+    return float(lower), float(upper)

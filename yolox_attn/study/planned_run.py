@@ -1,0 +1,273 @@
+"""The planned runs of a study: where each lies, how far it is, and how its processes ended."""
+
+import json
+import platform
+import re
+import signal
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from yolox_attn.coco.evaluate import Metrics
+from yolox_attn.coco.results import EVALUATION_NAME
+from yolox_attn.core.signals import signal_name
+from yolox_attn.errors import InputError, Interrupted
+from yolox_attn.runs import (
+    RECORD_NAME,
+    RunRecord,
+    file_hash,
+    held,
+    read_json,
+    read_json_lines,
+    read_record,
+    write_text,
+)
+from yolox_attn.runs.codec import convert
+from yolox_attn.study.plan import Plan, PlannedVariant
+
+ATTEMPTS_NAME = "attempts.jsonl"
+LONGEST = 300  # characters kept of an error
+TAIL = 64 * 1024  # bytes of a log that are searched for it
+CTRL_C = 130
+# Codes of a process that was stopped from outside: its run goes on where it was saved last.
+STOPPED = {
+    *(Interrupted.CODE, CTRL_C),
+    *(-signal.Signals[name].value for name in ("SIGHUP", "SIGINT", "SIGTERM", "SIGKILL")
+      if name in signal.Signals.__members__),
+}  # fmt: skip
+REPORTED = re.compile(r"^(error: .+|[\w.]*(?:Error|Exception): .+)$", re.MULTILINE)
+RUNS, LOGS = "runs", "logs"  # folders of a study
+ADDED_NAME = "added.json"
+# A run that failed stays so until it is retried, one that cannot be read until somebody fixes it:
+# it may be finished. These go on by themselves.
+RESUMABLE = ("interrupted", "killed")
+UNFINISHED = ("missing", "trained", *RESUMABLE)
+FAULTY = ("failed", "unreadable")
+NO_REASON = "no error recorded"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One process, ended.
+
+    Args:
+        work: "train" or "evaluate".
+        started, ended: with their zone, to the second.
+        code: its exit code; minus a signal's number if that ended it.
+        error: the last error that it reported, None if it did what it should.
+    """
+
+    variant: str
+    seed: int
+    work: str
+    started: str
+    ended: str
+    code: int
+    error: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """It ended by a fault of its own; one that was stopped can go on."""
+        return self.error is not None and self.code not in STOPPED
+
+
+@dataclass(frozen=True)
+class Added:
+    """A run made by hand: its folder, and the sha256 of its run.json when it was added."""
+
+    folder: str
+    record_sha256: str
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One planned run: a variant with a seed.
+
+    Args:
+        slot: its folder in the study.
+        folder: where the run really is: the slot, or the folder of a run that was added.
+        evaluation: where the test split's detections and metrics belong; None if val judges.
+        log: what its processes said.
+        added_sha256: of an added run's record when it was added.
+        last: how its last process ended, if one was ever started here.
+    """
+
+    variant: PlannedVariant
+    seed: int
+    slot: Path
+    folder: Path
+    evaluation: Path | None
+    log: Path
+    added_sha256: str | None = None
+    last: Attempt | None = None
+
+    @property
+    def key(self) -> str:
+        """What it is called in files of the study: "yolox_nano_cam/seed1"."""
+        return key_of(self.variant.name, self.seed)
+
+    @property
+    def title(self) -> str:
+        """What it is called in a sentence."""
+        return f"{self.variant.name} seed {self.seed}"
+
+
+def key_of(variant: str, seed: int) -> str:
+    """Return the name of a variant's run with a seed, which is its folder below `runs` too."""
+    return f"{variant}/seed{seed}"
+
+
+def planned_runs(plan: Plan, folder: Path) -> list[PlannedRun]:
+    """Return all runs of the study in the order in which they are made.
+
+    Seed by seed, the baseline first: a study that ends early holds whole pairs.
+
+    Raises:
+        InputError: the ledger, or the list of added runs, cannot be read.
+    """
+    folder = folder.resolve()
+    added = read_added(folder)
+    last = {(each.variant, each.seed): each for each in read_attempts(folder)}
+    return [
+        _job(plan, folder, variant, seed, added=added, last=last)
+        for seed in plan.seeds
+        for variant in plan.variants
+    ]
+
+
+def record_attempt(folder: Path, attempt: Attempt) -> None:
+    """Add a line to attempts.jsonl; only for who holds the study."""
+    path = folder / ATTEMPTS_NAME
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    write_text(path, before + json.dumps(asdict(attempt)) + "\n")
+
+
+def read_attempts(folder: Path) -> list[Attempt]:
+    """Return the attempts in their order; empty before the first.
+
+    Raises:
+        InputError: a line is no attempt.
+    """
+    return read_json_lines(folder / ATTEMPTS_NAME, Attempt, "an attempt")
+
+
+def error_of(code: int, log: Path, start: int) -> str | None:
+    """Say why a process ended with `code`: by a signal, or as the log tells from byte `start`."""
+    if code == 0:
+        return None
+    if code < 0:
+        return f"ended by {signal_name(-code)}"
+    with log.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(start, size - TAIL))
+        text = file.read().decode(errors="replace")
+    errors = REPORTED.findall(text) or [line for line in text.splitlines() if line.strip()]
+    error = errors[-1].strip() if errors else f"exit code {code}, and it said nothing"
+    return error[:LONGEST].removeprefix("error: ")
+
+
+def _job(plan: Plan, folder: Path, variant: PlannedVariant, seed: int, **known: Any) -> PlannedRun:
+    key = key_of(variant.name, seed)
+    slot = folder / RUNS / key
+    elsewhere = known["added"].get(key)
+    return PlannedRun(
+        variant=variant,
+        seed=seed,
+        slot=slot,
+        folder=Path(elsewhere.folder) if elsewhere else slot,
+        # Beside an added run nothing is written: its evaluation too belongs to the study.
+        evaluation=slot / "eval_test" if plan.split == "test" else None,
+        log=folder / LOGS / f"{variant.name}_seed{seed}.log",
+        added_sha256=elsewhere.record_sha256 if elsewhere else None,
+        last=known["last"].get((variant.name, seed)),
+    )
+
+
+def read_added(folder: Path) -> dict[str, Added]:
+    """Return key -> where it lies, of the runs that were added by hand.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    path = folder / ADDED_NAME
+    return read_json(path, dict[str, Added], "a list of added runs") if path.exists() else {}
+
+
+def record_of(job: PlannedRun) -> RunRecord | None:
+    """Return the run's record under its planned name; None if there is none.
+
+    Raises:
+        InputError: it cannot be read, or the run was added and is another by now.
+    """
+    path = job.folder / RECORD_NAME
+    try:
+        if job.added_sha256 is None and not (path.exists() or path.is_symlink()):
+            return None
+        record = read_record(job.folder)
+        if job.added_sha256 is not None and file_hash(path) != job.added_sha256:
+            raise InputError(f"{job.folder} was changed after it was added to the study")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    return replace(record, name=job.variant.name)
+
+
+def metrics_of(job: PlannedRun) -> Metrics:
+    """Return the metrics that judge a finished run: the record's, or the test split's.
+
+    Raises:
+        InputError: as `record_of`, or the evaluation cannot be read.
+    """
+    if job.evaluation is None:
+        record = record_of(job)
+        return record.metrics if record else {}
+    path, what = job.evaluation / EVALUATION_NAME, "an evaluation"
+    return convert(read_json(path, dict[str, Any], what).get("metrics"), Metrics, str(path), what)
+
+
+def state_of(job: PlannedRun) -> str:
+    """Tell how far a run is.
+
+    "missing", "running" (a process, of this study or another, holds it), "interrupted" and
+    "killed" (both go on with what was saved), "trained" (the test split is not evaluated yet),
+    "finished", or "failed": what its record says, or how its last process here ended.
+    "unreadable": there is a record, or an added run, which cannot be read or is another by now; it
+    may well be a finished run, so nothing is ever started in its place.
+    """
+    try:
+        record = record_of(job)
+    except InputError:
+        return "unreadable"
+    if record is None:
+        state = "running" if held(job.folder) else "missing"
+    elif record.state == "finished":
+        state = "finished" if _judged(job) else "trained"
+    else:
+        state = "killed" if _gone(job, record) else record.state
+    return "failed" if state in UNFINISHED and job.last and job.last.failed else state
+
+
+def reason_of(job: PlannedRun) -> str:
+    """Say why a run failed or cannot be read, in one line; "" for any other."""
+    if state_of(job) not in FAULTY:
+        return ""
+    try:
+        record = record_of(job)
+    except InputError as error:
+        return str(error)
+    if record is not None and record.state == "failed":
+        return record.error or NO_REASON
+    return (job.last.error if job.last else None) or NO_REASON
+
+
+def _gone(job: PlannedRun, record: RunRecord) -> bool:
+    """Tell that a "running" run is not, where the file system has no locks to see it by."""
+    here = record.host is not None and record.host == platform.node()
+    unlocked = record.state == "running" and held(job.folder) is None
+    return unlocked and here and not psutil.pid_exists(record.pid)
+
+
+def _judged(job: PlannedRun) -> bool:
+    # evaluation.json is written last.
+    return job.evaluation is None or (job.evaluation / EVALUATION_NAME).is_file()

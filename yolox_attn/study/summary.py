@@ -1,0 +1,110 @@
+"""A plan in words: what is run, what each variant is for, what it takes, what it could find."""
+
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from yolox_attn.console import count
+from yolox_attn.report.format import duration
+from yolox_attn.study.estimate import effect_lines, wall_time
+from yolox_attn.study.planner import PlannedStudy
+from yolox_attn.study.variants import BuiltVariant
+
+NOISE = (
+    "A study of the noise: the baseline alone, trained anew with every seed (A/A). Its report says",
+    "how far AP moves by the seed alone (s_seed), which effect so many seeds could find, and how",
+    "many seeds the smallest effect worth having needs. Until pairs of runs exist, their",
+    "differences are taken to scatter by sqrt(2) s_seed.",
+)
+
+
+def plan_lines(study: PlannedStudy, parallel: int) -> list[str]:
+    """Say what the plan is; `parallel` runs at a time are what this machine has room for."""
+    plan = study.plan
+    seeds = ", ".join(map(str, plan.seeds))
+    runs = len(plan.seeds) * len(plan.variants)
+    lines = [
+        f"{count(runs, 'run')}: {count(len(study.variants), 'variant')}, seeds {seeds}",
+        "",
+        *_table(study.variants),
+        "",
+        *_purposes(study.variants),
+        _judging(study),
+        *time_lines(study, parallel),
+        *effect_lines(study.paired_sd, len(plan.seeds), plan.family_size, plan.terms),
+    ]
+    return lines + [f"note: {remark}" for remark in study.remarks]
+
+
+def _table(variants: Sequence[BuiltVariant]) -> list[str]:
+    rows = [
+        (each.name, "block" if each.role == "variant" else each.role, _placed(each),
+         f"{each.parameters:,}", f"{each.own:,}")
+        for each in variants
+    ]  # fmt: skip
+    heads = ["name", "role", "attention", "parameters", "of attention"]
+    align = ["left", "left", "left", "right", "right"]
+    return tabulate(rows, heads, disable_numparse=True, colalign=align).splitlines()
+
+
+def _placed(variant: BuiltVariant) -> str:
+    """Return "cam on dark3, dark4, dark5", or "cam on dark3; se on dark5"."""
+    levels: dict[str, list[str]] = {}
+    for level, placed in variant.attention.items():
+        levels.setdefault(placed["block"], []).append(level)
+    return "; ".join(f"{block} on {', '.join(at)}" for block, at in levels.items()) or "none"
+
+
+def _purposes(variants: Sequence[BuiltVariant]) -> list[str]:
+    """Say what each control is for."""
+    lines = []
+    for each in variants:
+        if each.role == "control" and each.wanted is None:
+            lines.append(
+                f"{each.name}: a trained scale for each channel, which the next convolution could "
+                'take over. It must come out as "no worthwhile difference" or "cannot tell"; if it '
+                "does not, trust no other verdict of this study either."
+            )
+        elif each.wanted is not None:
+            scale = each.config["attention_init"] == "identity"
+            apart = ", the scale of its identity start left aside" if scale else ""
+            lines.append(
+                f"{each.name}: as many parameters without attention (it has {each.own:,}, the "
+                f"block {each.wanted:,}{apart}). A block that helps no more than it does, helps by "
+                "its size, not by its idea."
+            )
+    return lines
+
+
+def _judging(study: PlannedStudy) -> str:
+    plan = study.plan
+    by = "" if study.groups is None else f" in {study.groups} groups by {plan.groups}"
+    return (
+        f"judged: AP of the last EMA checkpoint on {plan.split} ({study.images} images{by}); "
+        f"smallest effect worth having {plan.terms.sesoi:g} AP, alpha {plan.terms.alpha:g}"
+    )
+
+
+def time_lines(study: PlannedStudy, parallel: int) -> list[str]:
+    """Say how long the runs will take, or why that is not known."""
+    lines = [
+        f"note: no estimate for {name}: {found}"
+        for name, found in study.probes.items()
+        if isinstance(found, str)
+    ]
+    known, plan = study.timed, study.plan
+    if not known:
+        return lines or ["time: not estimated (--no-probe)"]
+    seconds = [found.seconds for found in known.values() for _ in plan.seeds]
+    least, most = duration(min(seconds)), duration(max(seconds))
+    each = least if least == most else f"{least} to {most}"
+    memory = max(found.memory or 0 for found in known.values()) / 2**30
+    room = f", {memory:.1f} GiB of memory" if memory else ""
+    device = next(iter(known.values())).device
+    lost = ", ".join(name for name in study.probes if name not in known)
+    where = f"{device}, without {lost}" if lost else device
+    total = f"time: about {duration(sum(seconds))} on {where} (a run {each}{room})"
+    if parallel > 1:
+        faster = duration(wall_time(seconds, parallel))
+        total += f"; with --max-parallel {parallel} about {faster} at best"
+    return [total, *lines]
