@@ -88,6 +88,6 @@ def test_one_checkpoint_judged_by_one_and_by_two_processes(data: Path, tmp_path:
         done = subprocess.run([*start, *judge], capture_output=True, text=True, env=ENVIRONMENT)
         assert done.returncode == 0, done.stderr[-3000:]
         found[ranks] = (out / "detections.json").read_bytes()
-        assert json.loads((out / "figures.json").read_text())["figures"]["AP"] is not None
+        assert json.loads((out / "evaluation.json").read_text())["metrics"]["AP"] is not None
     assert len(found[1]) > 1000
     assert found[1] == found[2]

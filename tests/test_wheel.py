@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
 SOURCES = ["pyproject.toml", "setup.py", "README.md", "LICENSE", "yolox_attn", "tools", "exps"]
 
 

@@ -22,6 +22,8 @@ MODULES = {  # module -> the distribution that brings it
     "tabulate": "tabulate",
     "matplotlib": "matplotlib",
     "jinja2": "jinja2",
+    "msgspec": "msgspec",
+    "PIL": "pillow",
     "tqdm": "tqdm",
     "psutil": "psutil",
     "tensorboard": "tensorboard",

@@ -13,7 +13,7 @@ from pycocotools.cocoeval import COCOeval
 
 from yolox_attn.blocks import ATTENTIONS
 from yolox_attn.cli.eval import main
-from yolox_attn.evaluators import FIGURES
+from yolox_attn.evaluators import METRICS
 from yolox_attn.exp import load_exp
 
 EXP = """
@@ -83,7 +83,7 @@ def work(tmp_path_factory):
 
 @pytest.fixture
 def evaluate(work, data, tmp_path, monkeypatch):
-    """Return a function: arguments -> (exit code, report of figures.json, detections)."""
+    """Return a function: arguments -> (exit code, report of evaluation.json, detections)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
@@ -114,7 +114,7 @@ def test_the_written_figures_are_pycocotools_on_the_written_detections(evaluate,
         by_hand.accumulate()
         by_hand.summarize()
     expected = [None if s == -1 else s for s in by_hand.stats]
-    assert list(report["figures"].items()) == list(zip(FIGURES, expected, strict=True))
+    assert list(report["metrics"].items()) == list(zip(METRICS, expected, strict=True))
     assert set(report["class_ap"]) == {"blue", "red"}
     assert (report["confidence"], report["test_size"]) == (0.3, [64, 96])
     printed = capsys.readouterr().out
@@ -159,7 +159,7 @@ def test_the_runs_best_checkpoint_and_folder_by_default(work, data, tmp_path, wo
     assert main([*argv, *map(str, words), "output_dir", str(tmp_path)]) == 0
     assert sorted(p.name for p in run.iterdir()) == ["best_ckpt.pth", "detections.json", "eval_val"]
     assert (run / "detections.json").read_text() == "the trainer's"
-    report = json.loads((run / "eval_val/figures.json").read_text())
+    report = json.loads((run / "eval_val/evaluation.json").read_text())
     assert report["checkpoint"]["file"] == str(run / "best_ckpt.pth")
 
 
@@ -191,7 +191,7 @@ def test_size_batch_and_thresholds_act(evaluate):
     assert 0 < len(strict) < len(found)
     assert evaluate("--tsize", 128, "--conf", 0.3, "--legacy")[2] != found
     _, report, nothing = evaluate("--conf", 1)
-    assert (nothing, report["figures"]["AP"]) == ([], 0)
+    assert (nothing, report["metrics"]["AP"]) == ([], 0)
 
 
 def test_speed_needs_neither_data_nor_checkpoint(work, tmp_path, monkeypatch, capsys):
@@ -270,8 +270,8 @@ def test_a_users_own_evaluator_is_called_as_the_host_calls_it(work, data, tmp_pa
     argv += ["--output", str(tmp_path)]
     assert main(argv) == 0
     assert "judged by hand" in capsys.readouterr().out
-    report = json.loads((tmp_path / "figures.json").read_text())
-    assert report["figures"] == {"AP": 0.25, "AP50": 0.5}
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    assert report["metrics"] == {"AP": 0.25, "AP50": 0.5}
     assert main([*argv, "--bf16"]) == 2
     assert "this Exp's is Own" in capsys.readouterr().err
 
@@ -286,7 +286,7 @@ def test_the_published_nano_keeps_its_ap_with_every_identity_block(tmp_path):
         folder = tmp_path / block
         words = ["-n", f"yolox-nano-{block}", "--output", str(folder)]
         assert main([*words, *argv, "attention_init", "identity"]) == 0
-        figures = json.loads((folder / "figures.json").read_text())["figures"]
+        figures = json.loads((folder / "evaluation.json").read_text())["metrics"]
         assert (round(figures["AP"], 3), round(figures["AP50"], 3)) == (0.336, 0.494), block
         texts[block] = (folder / "detections.json").read_text()
         assert texts[block] == texts["none"], block

@@ -162,7 +162,7 @@ def test_the_first_evaluation_writes_a_best_checkpoint_even_at_ap_zero(
 def test_the_last_epoch_is_evaluated_whatever_the_interval(tiny: Callable, train: Callable) -> None:
     trainer = train(tiny(max_epoch=2, warmup_epochs=0, no_aug_epochs=0, eval_interval=100))
     assert ["AP" in row for row in read_metrics(trainer.folder)] == [False, True]
-    assert read_record(trainer.folder).figures
+    assert read_record(trainer.folder).metrics
 
 
 def test_a_stock_run_continues_but_not_exactly(

@@ -4,8 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from yolox_attn.data.fingerprint import fingerprint
 
-from yolox_attn.data.coco_folder import read_coco_folder
+from yolox_attn.coco.checks import image_name, shown_name
+from yolox_attn.console import printable, shortlist
+from yolox_attn.data.coco_folder import missing_images, read_coco_folder
 from yolox_attn.errors import InputError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -232,3 +235,40 @@ def test_missing_image_folder_says_where_it_looked(folder):
 def test_real_sets(name, counts):
     found = read_coco_folder(SHARED / name)
     assert (found.train_images, found.val_images, len(found.classes)) == counts
+
+
+def test_it_changes_with_a_name_a_size_or_the_order(tmp_path: Path) -> None:
+    for name, content in {"a": b"12", "b": b"1", "c": b"12"}.items():
+        (tmp_path / name).write_bytes(content)
+    seen = {fingerprint(tmp_path, names) for names in ("ab", "ba", "cb", "a", "abc")}
+    assert len(seen) == 5
+    before = fingerprint(tmp_path, "ab")
+    assert fingerprint(tmp_path, "ab") == before
+    (tmp_path / "b").write_bytes(b"123")
+    assert fingerprint(tmp_path, "ab") != before
+
+
+def test_a_name_made_from_the_id_is_said_to_be_made():
+    assert image_name({"id": 7}) == "000000000007.jpg"
+    assert shown_name({"id": 7}) == "000000000007.jpg (a name made from the id)"
+    assert shown_name({"id": 7, "file_name": "a.png"}) == "a.png"
+
+
+def test_missing_images_are_told_by_their_place(tmp_path):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "a.png").write_bytes(b"")
+    names = ["gone.png", "below/a.png", "nowhere/a.png", "lone\ud800.png"]
+    assert missing_images(tmp_path, [{"id": 1, "file_name": name} for name in names]) == [0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a b é 图.png", "a b é 图.png"),
+        ("a\nb\0\x1b[1m", "a\\nb\\x00\\x1b[1m"),
+        ("\u202egnp.a\ud800", "\\u202egnp.a\\ud800"),
+    ],
+)
+def test_what_cannot_be_seen_is_escaped(text, told):
+    assert printable(text) == told
+    assert shortlist([text]) == told

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from yolox.evaluators import COCOEvaluator as HostCOCOEvaluator
 
 from yolox_attn.errors import InputError
-from yolox_attn.evaluators import FIGURES, COCOEvaluator, adapt_evaluator
+from yolox_attn.evaluators import METRICS, COCOEvaluator, adapt_evaluator
 
 WHOLE = box(10, 10, 40, 50)  # 2000 pixels: "medium" to COCO
 PART = box(10, 10, 40, 36)  # inside WHOLE: IoU 0.72
@@ -23,7 +23,7 @@ def test_half_the_objects_found_exactly_is_51_of_101_recall_points():
     evaluator = evaluator_of(COCOEvaluator, coco)
     ap, ap50, summary = evaluator.evaluate(PlantedModel([[(0, 0.9, WHOLE)], []]))
     assert ap == ap50 == pytest.approx(51 / 101)
-    assert evaluator.figures["AR100"] == pytest.approx(0.5)
+    assert evaluator.metrics["AR100"] == pytest.approx(0.5)
     assert evaluator.class_ap == {"class1": pytest.approx(51 / 101)}
     assert "Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all" in summary
 
@@ -33,11 +33,11 @@ def test_an_overlap_of_072_counts_at_five_of_ten_thresholds():
     evaluator = evaluator_of(COCOEvaluator, coco)
     ap, ap50, _ = evaluator.evaluate(PlantedModel([[(0, 0.9, PART)]]))
     assert (ap, ap50) == (pytest.approx(0.5), pytest.approx(1.0))
-    assert tuple(evaluator.figures) == FIGURES
-    assert evaluator.figures["AP75"] == 0
-    assert evaluator.figures["APm"] == pytest.approx(0.5)
-    assert evaluator.figures["APs"] is None  # no small object to find
-    assert evaluator.figures["ARl"] is None
+    assert tuple(evaluator.metrics) == METRICS
+    assert evaluator.metrics["AP75"] == 0
+    assert evaluator.metrics["APm"] == pytest.approx(0.5)
+    assert evaluator.metrics["APs"] is None  # no small object to find
+    assert evaluator.metrics["ARl"] is None
 
 
 def test_a_surer_false_alarm_halves_precision_and_classes_are_kept_apart():
@@ -111,7 +111,7 @@ def test_boxes_are_in_pixels_of_the_original_image():
     assert evaluator.detections == [
         {"image_id": 1, "category_id": 1, "bbox": [20, 40, 60, 80], "score": 0.5}
     ]
-    assert evaluator.figures["AP"] == pytest.approx(1)
+    assert evaluator.metrics["AP"] == pytest.approx(1)
 
 
 def test_no_detection_is_zero_and_said():
@@ -119,7 +119,7 @@ def test_no_detection_is_zero_and_said():
     evaluator = evaluator_of(COCOEvaluator, coco, confidence=0.5)
     ap, ap50, summary = evaluator.evaluate(PlantedModel([[(0, 0.4, WHOLE)]]))
     assert (ap, ap50, evaluator.detections) == (0, 0, [])
-    assert (evaluator.figures["AP"], evaluator.figures["APs"]) == (0, None)
+    assert (evaluator.metrics["AP"], evaluator.metrics["APs"]) == (0, None)
     assert "no detections at confidence 0.5" in summary
 
 
@@ -237,4 +237,4 @@ def test_the_same_figures_on_a_gpu(half):
     on_gpu = evaluator_of(COCOEvaluator, coco, num_classes=3)
     on_cpu.evaluate(model)
     on_gpu.evaluate(model.to("cuda"), half=half)
-    assert on_gpu.figures == on_cpu.figures
+    assert on_gpu.metrics == on_cpu.metrics

@@ -55,7 +55,7 @@ def test_found_dogs_are_one_class_of_twenty(two_dogs):
     ap, ap50, summary = evaluator.evaluate(model)
     assert ap == ap50 == pytest.approx(1 / 20)
     assert (type(ap), type(ap50)) == (float, float)
-    assert evaluator.figures == {"AP": ap, "AP50": ap50}
+    assert evaluator.metrics == {"AP": ap, "AP50": ap50}
     assert "AP for dog = 1.0000" in summary
     assert evaluator.detections[1] == {
         "image_id": 1,
@@ -95,7 +95,7 @@ def test_a_set_that_judges_itself_may_have_its_own_classes(two_dogs):
     two_dogs.__class__ = OwnJudge
     evaluator = evaluator_of(VOCEvaluator, two_dogs, num_classes=3)
     assert evaluator.evaluate(PlantedModel([[], []], classes=3))[:2] == (3.0, 0.0)
-    assert evaluator.figures == {"AP": 3.0, "AP50": None}
+    assert evaluator.metrics == {"AP": 3.0, "AP50": None}
 
 
 def test_an_image_that_was_left_out_is_an_error(two_dogs):

@@ -196,5 +196,5 @@ def test_an_existing_voc_experiment_gains_attention_by_its_base_class(
     record = read_record(tmp_path / "out" / "yolox_voc_s")
     assert record.state == "finished"
     assert set(record.attention) == {"dark3", "dark4", "dark5"}
-    assert record.figures["AP"] is not None
+    assert record.metrics["AP"] is not None
     assert (record.data["train_images"], record.data["val_images"]) == (4, 4)

@@ -1,60 +1,166 @@
+import errno
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-from run_folders import make_record
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs import folder as folders
-from yolox_attn.runs import hold, old_files, refuse_or_clear, write_record
+from yolox_attn.runs import folder as lock
+from yolox_attn.runs import held, hold, kept_as, remove_leftovers, replacing, write_text
+from yolox_attn.runs.folder import is_mine
 
 
-@pytest.fixture
-def left(tmp_path: Path) -> Path:
-    """A folder that a run left."""
-    write_record(tmp_path, make_record("yolox_s", 0, 0.4))
-    names = ("latest_ckpt.pth", "best_ckpt.pth", "metrics.jsonl", "detections.json", "mine.txt")
-    for name in (*names, "train_log.txt"):
-        (tmp_path / name).write_text("")
-    (tmp_path / "tensorboard").mkdir()
-    (tmp_path / "tensorboard" / "events.out.tfevents.1").write_text("")
-    return tmp_path
+def test_the_old_file_stays_under_the_other_name(tmp_path: Path) -> None:
+    path, previous = tmp_path / "a", tmp_path / "b"
+    for text in ("one", "two", "three"):
+        with replacing(path, previous) as file:
+            file.write(text.encode())
+    assert (path.read_text(), previous.read_text()) == ("three", "two")
+    assert sorted(tmp_path.iterdir()) == [path, previous]
 
 
-def test_a_folder_with_a_checkpoint_is_refused_with_the_ways_on(left: Path) -> None:
-    before = sorted(left.rglob("*"))
-    with pytest.raises(InputError) as caught:
-        refuse_or_clear(left, overwrite=False)
-    assert str(caught.value) == (
-        f"{left} holds a run (latest_ckpt.pth, epoch 3): --resume goes on with it, "
-        "--overwrite starts anew, -expn NAME keeps both"
-    )
-    assert sorted(left.rglob("*")) == before
+def test_where_links_are_not_possible_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refused)
+    write_text(tmp_path / "a", "one")
+    kept_as(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "one"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_without_a_record_the_epoch_is_not_told(left: Path) -> None:
-    (left / "run.json").unlink()
-    (left / "latest_ckpt.pth").unlink()
-    with pytest.raises(InputError, match=r"holds a run \(best_ckpt\.pth\): --resume"):
-        refuse_or_clear(left, overwrite=False)
+def test_a_failing_block_changes_nothing(tmp_path: Path) -> None:
+    path, previous = tmp_path / "a", tmp_path / "b"
+    path.write_text("one")
+    with pytest.raises(ZeroDivisionError), replacing(path, previous) as file:
+        file.write(b"half")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "one"
 
 
-def test_overwriting_removes_the_run_and_nothing_else(left: Path) -> None:
-    assert len(old_files(left)) == 6
-    refuse_or_clear(left, overwrite=True)
-    kept = sorted(path.name for path in left.iterdir())
-    assert kept == ["mine.txt", "tensorboard", "train_log.txt"]
-    assert not list((left / "tensorboard").iterdir())
+def test_there_is_always_a_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at `path` before every change of a name: a kill there must leave something to read."""
+    path, previous = tmp_path / "a", tmp_path / "b"
+    write_text(path, "one")
+    write_text(previous, "zero")
+    seen = []
+    replace = Path.replace
+
+    def looking(self: Path, target: Path) -> Path:
+        seen.append((path.read_text(), previous.read_text()))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", looking)
+    with replacing(path, previous) as file:
+        file.write(b"two")
+    assert seen == [("one", "zero"), ("one", "one")]
+    assert (path.read_text(), previous.read_text()) == ("two", "one")
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_a_new_folder_is_free(tmp_path: Path, overwrite: bool) -> None:
-    refuse_or_clear(tmp_path / "new", overwrite=overwrite)
-    assert not (tmp_path / "new").exists()
+def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".latest_ckpt.pth.77.tmp").write_text("half")
+    (tmp_path / ".mine").write_text("whole")
+    remove_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".mine"]
 
 
-def test_a_running_run_is_not_overwritten(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with hold(left):
-        monkeypatch.setattr(folders, "is_mine", lambda _: False)  # as another process sees it
-        with pytest.raises(InputError, match="another process is training there"):
-            refuse_or_clear(left, overwrite=True)
-    assert (left / "latest_ckpt.pth").exists()
+HOLDER = """
+import sys, time
+from pathlib import Path
+from yolox_attn.runs import hold
+with hold(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(folder: Path) -> subprocess.Popen[str]:
+    """A process that holds `folder`."""
+    command = [sys.executable, "-c", HOLDER, str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path: Path) -> None:
+    process = holder(tmp_path)
+    assert held(tmp_path)
+    assert not is_mine(tmp_path)
+    with pytest.raises(InputError, match="another process is training there"), hold(tmp_path):
+        pass
+    with pytest.raises(InputError, match=r"is busy\.$"), hold(tmp_path, busy="is busy."):
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert held(tmp_path) is False
+    with hold(tmp_path):
+        assert held(tmp_path)
+        assert is_mine(tmp_path)
+    assert held(tmp_path) is False
+
+
+def test_without_a_lock_file_nobody_can_tell(tmp_path: Path) -> None:
+    assert held(tmp_path) is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_process_may_nest(tmp_path: Path) -> None:
+    with hold(tmp_path):
+        with hold(tmp_path):
+            pass
+        assert held(tmp_path)
+
+
+def test_a_loading_worker_does_not_inherit_the_lock(tmp_path: Path) -> None:
+    """Workers outlive a killed trainer by seconds; the run must be resumable at once."""
+    with hold(tmp_path):
+        worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        worker.start()
+    try:
+        with hold(tmp_path):  # waits for the instant that a fork takes
+            assert worker.is_alive()
+    finally:
+        worker.kill()
+        worker.join()
+
+
+def test_where_there_are_no_locks_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock.fcntl, "flock", unsupported)  # as some network file systems
+    with hold(tmp_path):
+        assert held(tmp_path) is None
+    monkeypatch.setattr(lock, "fcntl", None)  # as on Windows
+    with hold(tmp_path):
+        assert held(tmp_path) is None
+
+
+def test_readers_that_look_do_not_keep_a_run_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader has the lock for an instant: whoever wants it waits that long."""
+    with hold(tmp_path):
+        pass
+    flock, failures = lock.fcntl.flock, [BlockingIOError(), BlockingIOError()]
+
+    def busy(number: int, how: int) -> None:
+        if failures:
+            raise failures.pop()
+        flock(number, how)
+
+    monkeypatch.setattr(lock.fcntl, "flock", busy)
+    with hold(tmp_path):
+        assert not failures

@@ -36,7 +36,7 @@ def record() -> RunRecord:
         trainable_parameters=9_000_000,
         gflops=26.8,
         started="2026-01-01T00:00:00",
-        figures={"AP": 0.25, "APs": None},
+        metrics={"AP": 0.25, "APs": None},
     )
 
 
@@ -47,12 +47,12 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path, record: RunRecord) -> Non
 
 
 def test_the_file_is_strict_json_without_nan(tmp_path: Path, record: RunRecord) -> None:
-    record.figures["AP"] = math.nan
+    record.metrics["AP"] = math.nan
     record.config["sizes"] = (1.5, math.inf)
     write_record(tmp_path, record)
     text = (tmp_path / "run.json").read_text()
     values = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} in {text}"))
-    assert values["figures"]["AP"] is None
+    assert values["metrics"]["AP"] is None
     assert values["config"]["sizes"] == [1.5, None]
 
 

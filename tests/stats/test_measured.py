@@ -1,13 +1,17 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from judged_runs import IMAGES, VIDEOS, draw_truth
 from resampled_sets import judged, random_set, repeated
 
 from yolox_attn.coco.annotations import truth_from
 from yolox_attn.coco.evaluate import match
 from yolox_attn.errors import InputError
 from yolox_attn.stats.bootstrap import image_weights
-from yolox_attn.stats.measured import images_of_classes, measure, measure_matches
-from yolox_attn.stats.weighted_ap import FIGURES
+from yolox_attn.stats.measured import draw_resamples, images_of_classes, measure, measure_matches
+from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.weighted_ap import METRICS
 
 SEEDS = (5, 11, 12)  # of sets with several images and classes
 
@@ -22,14 +26,14 @@ def test_ap_points_as_pycocotools_gives_them_on_the_images_and_on_each_resample(
     weights = image_weights(np.random.default_rng(seed), len(content["images"]), 3)
     found = measure(truth_from(content), detections, weights)
     as_they_are = judged(content, detections)
-    assert list(found.figures) == list(found.resampled) == list(FIGURES)
-    for name in FIGURES:
-        np.testing.assert_allclose(found.figures[name], points(as_they_are[name][0]), atol=1e-10)
+    assert list(found.metrics) == list(found.resampled) == list(METRICS)
+    for name in METRICS:
+        np.testing.assert_allclose(found.metrics[name], points(as_they_are[name][0]), atol=1e-10)
         assert found.resampled[name].shape == (3,)
     np.testing.assert_allclose(found.by_class, points(as_they_are["AP"][1:]), atol=1e-10)
     for row, own in enumerate(weights):
         expected = judged(*repeated(content, detections, own))
-        for name in FIGURES:
+        for name in METRICS:
             value = points(expected[name][0])
             np.testing.assert_allclose(found.resampled[name][row], value, atol=1e-10)
         classes = points(expected["AP"][1:])
@@ -43,7 +47,7 @@ def test_matches_measured_alone_are_the_same_and_progress_counts_every_resample(
     whole = measure(truth, detections, weights)
     matches = match(truth, detections)
     again = measure_matches(matches, weights, lambda *step: steps.append(step))
-    for name in FIGURES:
+    for name in METRICS:
         assert np.array_equal(whole.resampled[name], again.resampled[name], equal_nan=True)
     assert steps[-1] == (41, 41)  # the images as they are and 40 resamples of them
 
@@ -52,8 +56,8 @@ def test_strangers_are_counted_and_a_refusal_says_whose():
     content, detections = random_set(5)
     truth, weights = truth_from(content), np.ones((2, len(content["images"])), int)
     strange = {**detections[0], "category_id": 999}
-    assert measure(truth, detections, weights).strangers == 0
-    assert measure(truth, [*detections, strange, strange], weights).strangers == 2
+    assert measure(truth, detections, weights).unknown_categories == 0
+    assert measure(truth, [*detections, strange, strange], weights).unknown_categories == 2
     with pytest.raises(InputError, match=r"^run seed3: detection 1: the truth has no image -4"):
         measure(truth, [{**strange, "image_id": -4}], weights, origin="run seed3")
 
@@ -71,3 +75,33 @@ def test_an_image_counts_once_for_a_class_and_a_crowd_alone_does_not():
     assert images_of_classes(truth_from(content)).tolist() == [0, 0, 2]  # of classes 10, 20, 30
     none = {**content, "annotations": []}
     assert images_of_classes(truth_from(none)).tolist() == [0, 0, 0]
+
+
+TERMS = Terms(replicates=120, seed=4)
+
+
+def test_one_seed_one_draw() -> None:
+    drawn = draw_resamples(truth_from(draw_truth()), TERMS)
+    expected = image_weights(np.random.default_rng(4), IMAGES, 120)
+    assert np.array_equal(drawn.weights, expected)
+    assert (drawn.units, drawn.groups, drawn.test_set.images) == (IMAGES, None, IMAGES)
+
+
+def test_images_of_a_group_are_drawn_together(tmp_path: Path) -> None:
+    content = draw_truth()
+    by_key = draw_resamples(truth_from(content), TERMS, "video")
+    of_first = [k for k, image in enumerate(content["images"]) if image["video"] == 1]
+    assert (by_key.weights[:, of_first] == by_key.weights[:, of_first[:1]]).all()
+    assert (by_key.units, by_key.groups) == (VIDEOS, f"{VIDEOS} groups by video")
+    assert by_key.test_set.images == VIDEOS  # the freedom of the interval is that of the groups
+    listed = tmp_path / "g.csv"
+    rows = [f"{image['id']},{image['video']}" for image in content["images"]]
+    listed.write_text("\n".join(["image,group", *rows]))
+    by_csv = draw_resamples(truth_from(content), TERMS, str(listed))
+    assert np.array_equal(by_csv.weights, by_key.weights)
+    assert by_csv.groups == f"{VIDEOS} groups by g.csv"
+
+
+def test_groups_that_are_not_there() -> None:
+    with pytest.raises(InputError, match=r"cannot read gone\.csv"):
+        draw_resamples(truth_from(draw_truth()), TERMS, "gone.csv")

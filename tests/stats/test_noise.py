@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-
 from simulation import Setting, draw_studies
+
 from yolox_attn.errors import InputError
 from yolox_attn.stats.bootstrap import image_replicates
 from yolox_attn.stats.noise import (

@@ -5,7 +5,16 @@ import pytest
 
 from yolox_attn.errors import InputError
 from yolox_attn.stats.interval import p_value, two_component
-from yolox_attn.stats.verdict import Amount, Evidence, Verdict, Word, decide, evidence
+from yolox_attn.stats.verdict import (
+    Amount,
+    Evidence,
+    Terms,
+    Verdict,
+    Word,
+    decide,
+    evidence,
+    fraction,
+)
 
 
 def found(
@@ -86,3 +95,21 @@ def test_a_difference_without_noise_is_open():
 def test_what_cannot_be_judged_is_refused(wrong):
     with pytest.raises(InputError):
         wrong()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"sesoi": 0.0}, "0"),
+        ({"alpha": 0.5}, "alpha"),
+        ({"alpha": 0.0}, "alpha"),
+        ({"replicates": 99}, "99 resamples are too few, give at least 100"),
+    ],
+)
+def test_terms_that_make_no_sense_are_refused(wrong, says):
+    with pytest.raises(InputError, match=says):
+        Terms(**wrong)
+
+
+def test_a_fraction_is_a_hundredth_of_a_point():
+    assert fraction(50.0) == 0.5

@@ -8,7 +8,7 @@ from planned import make_plan
 from yolox_attn.errors import InputError
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.plan import read_plan, write_plan
-from yolox_attn.study.planned_run import ADDED_NAME, LEDGER_NAME, RUNS
+from yolox_attn.study.planned_run import ADDED_NAME, ATTEMPTS_NAME, RUNS
 
 
 def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_study_keeps_its_plan(tmp_path: Path) -> None:
         write_plan(tmp_path, make_plan(seeds=(5,)))
 
 
-@pytest.mark.parametrize("left", [RUNS, LEDGER_NAME, ADDED_NAME])
+@pytest.mark.parametrize("left", [RUNS, ATTEMPTS_NAME, ADDED_NAME])
 def test_runs_of_another_plan_are_not_taken_over(tmp_path: Path, left: str) -> None:
     (tmp_path / left).mkdir()
     with pytest.raises(InputError, match=f"{left}: .* holds runs of another plan; choose another"):

@@ -17,7 +17,7 @@ def test_a_line_joins_the_two_runs_of_each_seed() -> None:
     joined = [list(line.get_xdata()) for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
     baseline, *others = judged.variants
     wanted = [
-        [100 * run.figures["AP"] for run in pair]
+        [100 * run.metrics["AP"] for run in pair]
         for each in others
         for pair in zip(baseline.runs, each.runs, strict=True)
     ]

@@ -1,0 +1,131 @@
+"""A judged Comparison as a study of drawn AP values gives it, for the tests of what shows one."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from yolox_attn.cost import Latency
+from yolox_attn.report.comparison import (
+    Built,
+    Comparison,
+    Difference,
+    Dropped,
+    PlanSummary,
+    RunResult,
+    SeedNoise,
+    Variant,
+)
+from yolox_attn.stats.judge import judge
+from yolox_attn.stats.measured import Measured, Side, TestSet
+from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.weighted_ap import METRICS
+
+CLASSES = ("platelets", "red cell", "white cell")
+CLASS_IMAGES = (120, 300, 12)  # the last one is too rare for an interval
+EFFECTS = {  # name -> block, true effect in AP points, scatter of its seeds, role
+    "yolox_nano": ("none", 0.0, 0.25, "baseline"),
+    "yolox_nano_cam": ("cam", 1.6, 0.1, "variant"),
+    "yolox_nano_se": ("se", 0.02, 0.05, "variant"),
+    "yolox_nano_eca": ("eca", 0.3, 0.9, "variant"),
+    "yolox_nano_cbam": ("cbam", -2.0, 0.1, "variant"),
+    "yolox_nano_placebo": ("placebo", -0.05, 0.3, "control"),
+}
+
+
+def measured(ap: float, noise: np.ndarray, rng: np.random.Generator) -> Measured:
+    """A run of AP `ap` points whose resamples move by `noise` (R,) plus a little of its own."""
+    own = noise + rng.normal(0, 0.1, noise.size)
+    shifts = dict(zip(METRICS, (0, 30, 5, -20, -3, 10), strict=True))
+    by_class = np.array([ap - 8, ap + 4, ap + 4])
+    return Measured(
+        metrics={name: ap + shift for name, shift in shifts.items()},
+        resampled={name: ap + shift + own for name, shift in shifts.items()},
+        by_class=by_class,
+        class_resampled=by_class + rng.normal(0, 0.3, (noise.size, 3)) + noise[:, None],
+    )
+
+
+def judged_comparison(seeds: int = 5, *, images: int = 300) -> Comparison:
+    """One variant of each verdict, and a placebo; the same every time."""
+    rng = np.random.default_rng(3)
+    noise, luck = rng.normal(0, 1.0, 400), rng.normal(0, 0.4, seeds)
+    runs = {
+        name: {
+            seed: measured(40 + effect + luck[seed] + rng.normal(0, scatter), noise, rng)
+            for seed in range(seeds)
+        }
+        for name, (_, effect, scatter, _) in EFFECTS.items()
+    }
+    sides = {name: Side(name, runs[name], EFFECTS[name][3] == "control") for name in EFFECTS}
+    baseline, *others = sides.values()
+    terms = Terms(replicates=400)
+    judgements = judge(baseline, others, TestSet(images, CLASSES, CLASS_IMAGES), terms)
+    variants = []
+    for place, name in enumerate(EFFECTS):
+        variant = _variant(name, runs[name], runs["yolox_nano"], place)
+        variants.append(replace(variant, judgement=judgements.get(name)))
+    return Comparison(
+        baseline="yolox_nano",
+        variants=tuple(variants),
+        test_size=(320, 320),
+        val_images=images,
+        notes=("The runs differ in number of threads: 1 (yolox_nano), 2 (yolox_nano_cam).",),
+        terms=terms,
+        family=tuple(each.name for each in variants if each.role == "variant"),
+        plan=PlanSummary(
+            "studies/cells/plan.json",
+            "3f" * 32,
+            "2026-01-02T03:04:05+00:00",
+            "val",
+            (0, 1, 2, 3, 4),
+        ),
+        dropped=(
+            Dropped("yolox_nano_eca", 7, "failed: epoch 3, iteration 9: gradients not finite"),
+        ),
+        seed_noise=SeedNoise(5, 0.0045, (0.0027, 0.013), 5, images, 0.0107, 14),
+        data={"dir": "data/cells", "val_ann": "val.json", "val_sha256": "ab" * 32, "classes": 3},
+        software={"python": "3.11.2", "torch": "2.15.0", "yolox": "0.3.0"},
+        hardware={"device": "cpu", "cpu": "a chip", "threads": "1"},
+        commands=("python tools/study.py plan ...", "python tools/study.py run studies/cells"),
+    )
+
+
+def _variant(
+    name: str, runs: dict[int, Measured], base: dict[int, Measured], place: int
+) -> Variant:
+    block, _, _, role = EFFECTS[name]
+    table = {key: np.array([runs[s].metrics[key] for s in runs]) / 100 for key in METRICS}
+    differences = {
+        key: float(np.mean([runs[s].metrics[key] - base[s].metrics[key] for s in runs])) / 100
+        for key in METRICS
+    }
+    levels = ("dark3", "dark4", "dark5") if block != "none" else ()
+    return Variant(
+        name=name,
+        attention=block,
+        runs=tuple(
+            RunResult(
+                f"studies/cells/runs/{name}/seed{seed}",
+                seed,
+                {key: float(table[key][seed]) for key in METRICS},
+                curve=tuple((e, float(table["AP"][seed]) * (1 - 0.5**e)) for e in range(1, 9)),
+                seconds=600.0 + 20 * place + seed,
+                peak_memory=1_500_000_000 + place * 10_000_000,
+            )
+            for seed in runs
+        ),
+        mean={key: float(values.mean()) for key, values in table.items()},
+        sd={
+            key: float(values.std(ddof=1)) if len(values) > 1 else None
+            for key, values in table.items()
+        },
+        difference=None if role == "baseline" else Difference(differences, tuple(runs)),
+        parameters=900_000 + 6_000 * place,
+        gflops=0.54 + 0.01 * place,
+        gflops_training=0.54 + 0.01 * place,
+        latency=Latency(20.0 + place, 19.0 + place, 23.0 + place),
+        role=role,
+        built=tuple(Built(level, block, {}, 2_000 * place) for level in levels),
+        trainable=900_000 + 6_000 * place,
+        optimised=900_000 + 6_000 * place,
+    )

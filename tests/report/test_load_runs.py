@@ -1,0 +1,170 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from yolox_attn.errors import InputError
+from yolox_attn.report import find_runs
+from yolox_attn.report.load_runs import by_variant, describe_attention, read_evaluation
+from yolox_attn.runs import hold
+
+WriteRun = Callable[..., Path]
+
+
+def test_a_run_folder_and_a_folder_of_runs(write_run: WriteRun, tmp_path: Path) -> None:
+    one = write_run("yolox_s")
+    for seed in (1, 0):
+        write_run("yolox_s_cam", seed)
+    (tmp_path / "yolox_s_cam" / "notes").mkdir()
+    runs = find_runs([one, tmp_path / "yolox_s_cam"])
+    assert [run.title for run in runs] == [
+        "yolox_s seed 0",
+        "yolox_s_cam seed 0",
+        "yolox_s_cam seed 1",
+    ]
+    assert runs[0].folder == one
+
+
+def test_places_without_runs_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: no such folder"):
+        find_runs([tmp_path / "nowhere"])
+    with pytest.raises(InputError, match=r"neither it nor a folder in it has a run\.json"):
+        find_runs([tmp_path])
+
+
+def test_every_run_that_cannot_be_used_is_named(write_run: WriteRun) -> None:
+    folders = [
+        write_run("yolox_s"),
+        write_run("yolox_s_se", state="running", epoch=2),
+        write_run("yolox_s_eca", state="failed", error="OSError: disk full"),
+        write_run("yolox_s_cam", ap=None),
+    ]
+    with pytest.raises(InputError) as caught:
+        find_runs(folders)
+    text = str(caught.value)
+    assert f"{folders[1]}: the run is running, 2 epochs done" in text
+    assert f"{folders[2]}: the run failed: OSError: disk full" in text
+    assert f"{folders[3]}: the run has no evaluation" in text
+    assert str(folders[0]) not in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ("running", "the run is running, 2 epochs done; let it end"),
+        ("interrupted", "the run was interrupted, 2 epochs done; go on with --resume"),
+        ("killed", "the run was killed, 2 epochs done; its process is gone: go on with --resume"),
+    ],
+)
+def test_what_to_do_about_a_run_that_did_not_end(
+    write_run: WriteRun, state: str, says: str
+) -> None:
+    folder = write_run("yolox_s", state="running" if state == "killed" else state, epoch=2)
+    if state == "killed":
+        with hold(folder):
+            pass
+    with pytest.raises(InputError) as caught:
+        find_runs([folder])
+    assert f"{folder}: {says}" in str(caught.value)
+
+
+def test_a_run_that_its_own_judge_ended_is_refused(write_run: WriteRun) -> None:
+    folder = write_run("yolox_s", stopped_early={"epoch": 2, "patience": 1, "best_epoch": 1})
+    with pytest.raises(InputError, match="its validation split ended the run after epoch 2"):
+        find_runs([folder])
+
+
+def test_one_variant_and_seed_twice(write_run: WriteRun, tmp_path: Path) -> None:
+    first = write_run("yolox_s", 1)
+    second = first.rename(tmp_path / "elsewhere")
+    first = write_run("yolox_s", 1, pid=99)
+    with pytest.raises(InputError, match="are both yolox_s seed 1") as caught:
+        find_runs([first, second])
+    assert str(first) in str(caught.value)
+    assert str(second) in str(caught.value)
+
+
+def test_runs_without_seed_may_repeat_but_not_the_same_run(write_run: WriteRun) -> None:
+    first = write_run("yolox_s", None)
+    copy = first.rename(first.with_name("copy"))
+    other = write_run("yolox_s", None, pid=99)
+    assert len(find_runs([copy, other])) == 2
+    with pytest.raises(InputError, match=r"are both yolox_s \(no seed\)"):
+        find_runs([copy, copy])
+
+
+def test_seeds_are_grouped_in_order(write_run: WriteRun) -> None:
+    folders = [write_run(*each) for each in (("yolox_s", 10), ("yolox_s_cam", 0), ("yolox_s", 9))]
+    groups = by_variant(find_runs(folders))
+    assert list(groups) == ["yolox_s", "yolox_s_cam"]
+    assert [run.record.seed for run in groups["yolox_s"]] == [9, 10]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attention": {"dark3": {"block": "cam", "options": {"reduction": 8}, "parameters": {}}}},
+        {"attention_init": "identity"},
+    ],
+)
+def test_two_blocks_of_one_name(write_run: WriteRun, changes: dict[str, object]) -> None:
+    runs = find_runs([write_run("yolox_s_cam", 0), write_run("yolox_s_cam", 1, **changes)])
+    with pytest.raises(InputError, match="both called yolox_s_cam but differ in attention") as e:
+        by_variant(runs)
+    assert all(str(run.folder) in str(e.value) for run in runs)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "init", "text"),
+    [
+        ({}, "published", "none"),
+        ({}, "identity", "none"),
+        ({"dark3": "none", "dark4": "none", "dark5": "none"}, "published", "none"),
+        ({"dark3": "se", "dark4": "se", "dark5": "se"}, "published", "se"),
+        ({"dark3": "se", "dark4": "se", "dark5": "se"}, "identity", "se, identity"),
+        ({"dark5": "se"}, "published", "se at dark5"),
+        ({"dark3": "eca", "dark5": "my:Own"}, "published", "eca at dark3, my:Own at dark5"),
+    ],
+)
+def test_attention_in_words(
+    write_run: WriteRun, blocks: dict[str, str], init: str, text: str
+) -> None:
+    attention = {level: {"block": block} for level, block in blocks.items()}
+    folder = write_run("yolox_s", attention=attention, attention_init=init)
+    assert describe_attention(find_runs([folder])[0].record) == text
+
+
+def test_the_runs_own_figures_count_unless_it_was_evaluated_anew(
+    write_run: WriteRun, tmp_path: Path
+) -> None:
+    (run,) = find_runs([write_run("yolox_s", 0, 0.4)])
+    assert (run.metrics["AP"], run.test_size, run.evaluated) == (0.4, (320, 320), {})
+    assert run.detections == run.folder / "detections.json"
+    told = {"checkpoint": {}, "split": "test", "annotations": "t.json", "test_size": [64, 96]}
+    (tmp_path / "evaluation.json").write_text(json.dumps({**told, "metrics": {"AP": 0.3}}))
+    other = replace(run, evaluation=tmp_path)
+    assert (other.metrics, other.test_size) == ({"AP": 0.3}, (64, 96))
+    assert other.detections == tmp_path / "detections.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", "not what the eval command writes: no JSON object"),
+        ('{"metrics": {}, "split": "val", "test_size": [1, 1]}', "checkpoint, annotations missing"),
+    ],
+)
+def test_another_figures_json_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "evaluation.json").write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        read_evaluation(tmp_path)
+    assert str(tmp_path / "evaluation.json") in str(caught.value)
+
+
+def test_a_folder_without_an_evaluation(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read as JSON"):
+        read_evaluation(tmp_path)

@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+from resampled_sets import random_set
+
+from yolox_attn.coco.annotations import truth_from
+from yolox_attn.coco.evaluate import Matches, match
+from yolox_attn.stats import ap_numpy as curves
+from yolox_attn.stats.ap_numba import fill_ap, levels_passed
+from yolox_attn.stats.ap_numpy import (
+    LEVELS,
+    Layout,
+    class_ap,
+    counting_order,
+    make_layout,
+    tied_groups,
+)
+from yolox_attn.stats.bootstrap import image_weights
+
+
+def matches_of(score, image, true, *, ignored=(), images=3) -> Matches:
+    """One class; every IoU and area alike."""
+    flags = np.broadcast_to(np.array(true, dtype=bool), (4, 10, len(true)))
+    void = np.isin(np.arange(len(true)), ignored)
+    return Matches(
+        images=images,
+        class_names=("a",),
+        starts=np.array([0, len(true)]),
+        image=np.array(image),
+        score=np.array(score),
+        true=flags & ~void,
+        false=~flags & ~void,
+        object_starts=np.array([0, 1]),
+        object_image=np.array([0]),
+        object_count=np.ones((4, 1), dtype=np.int64),
+    )
+
+
+@pytest.mark.parametrize(
+    ("score", "image", "true", "groups"),
+    [
+        ([0.9, 0.5, 0.5, 0.1], [0, 1, 1, 1], [1, 1, 0, 1], [(1, 3)]),
+        ([0.9, 0.5, 0.5, 0.1], [0, 1, 1, 1], [1, 0, 0, 1], []),  # all false
+        ([0.9, 0.5, 0.5, 0.1], [0, 1, 2, 1], [1, 1, 0, 1], []),  # two images
+        ([0.9, 0.5, 0.4, 0.1], [0, 1, 1, 1], [1, 1, 0, 1], []),  # no tie
+        ([], [], [], []),
+    ],
+)
+def test_only_mixed_ties_within_an_image_are_taken_copy_by_copy(score, image, true, groups):
+    assert list(tied_groups(matches_of(score, image, true))) == groups
+
+
+def test_a_tie_with_something_ignored_is_none():
+    assert not list(tied_groups(matches_of([0.5, 0.5], [1, 1], [1, 0], ignored=(1,))))
+
+
+def test_a_tie_over_the_border_of_two_classes_is_none():
+    matches = matches_of([0.5, 0.5], [1, 1], [1, 0])
+    two = Matches(**{**vars(matches), "class_names": ("a", "b"), "starts": np.array([0, 1, 2])})
+    assert not list(tied_groups(two))
+
+
+def test_copies_stand_one_after_the_other():
+    matches = matches_of([0.9, 0.5, 0.5, 0.1], [0, 1, 1, 2], [1, 1, 0, 1])
+    order = counting_order(matches, np.array([5, 2, 1]))
+    assert order.source.tolist() == [0, 1, 2, 1, 2, 3]
+    assert order.rows.tolist() == [0, 3, 3, 4, 4, 2]
+    assert order.starts.tolist() == [0, 6]
+    columns = order.columns(np.array([[1, 1, 1], [0, 2, 1], [3, 0, 0]]), np.int64)
+    assert columns.tolist() == [[1, 1, 1, 1, 0], [0, 2, 1, 1, 1], [3, 0, 0, 0, 0]]
+
+
+def test_what_cannot_change_the_ap_is_left_out():
+    matches = matches_of([0.9, 0.8, 0.7, 0.6], [0, 1, 2, 0], [0, 0, 1, 0], ignored=(1,))
+    track = make_layout(matches, counting_order(matches, np.ones(3, int)), label=0, area=0)
+    assert track.rows.tolist() == [0, 2]
+    assert track.true_place.tolist() == [1] * 10
+    assert not len(track.void_place)
+
+
+def test_places_of_every_iou():
+    matches = match_of_random()
+    order = counting_order(matches, np.ones(matches.images, int))
+    for label in range(len(matches.class_names)):
+        track = make_layout(matches, order, label=label, area=0)
+        chosen = slice(matches.starts[label], matches.starts[label + 1])
+        assert np.array_equal(np.diff(track.true_starts), matches.true[0, :, chosen].sum(axis=1))
+
+
+def match_of_random() -> Matches:
+    truth, detections = random_set(5)
+    return match(truth_from(truth), detections)
+
+
+def track_of(true, objects) -> Layout:
+    """Each detection and object in an image of its own; one IoU, nothing ignored."""
+    none = np.zeros(0, dtype=np.int64)
+    return Layout(
+        rows=np.arange(len(true)),
+        true_starts=np.array([0, sum(true)]),
+        true_place=np.flatnonzero(true),
+        void_starts=np.array([0, 0]),
+        void_place=none,
+        void_before=np.zeros(sum(true), dtype=np.int64),
+        object_rows=np.arange(objects),
+        object_count=np.ones(objects, dtype=np.int64),
+    )
+
+
+def compiled_by_hand(track, weights):
+    """The loops as python runs them."""
+    result = np.empty((len(track.true_starts) - 1, len(weights)))
+    fill_ap(track, weights.astype(np.int64), LEVELS, result)
+    return result
+
+
+@pytest.fixture(params=[class_ap, compiled_by_hand])
+def ap_of(request):
+    return lambda track, weights: request.param(track, np.array(weights, dtype=np.float64))
+
+
+@pytest.mark.parametrize(
+    ("true", "objects", "ap"),
+    [
+        ([1], 1, 1),
+        ([0, 1], 1, 1 / 2),
+        ([1, 0, 1], 2, (51 + 50 * 2 / 3) / 101),
+        ([1], 2, 51 / 101),
+        ([1, 0, 0, 1, 1], 3, (34 + 67 * 3 / 5) / 101),  # the envelope lifts 2/4 to 3/5
+        ([0, 0], 2, 0),
+        ([], 2, 0),
+    ],
+)
+def test_by_hand(true, objects, ap, ap_of):
+    columns = max(len(true), objects)
+    assert ap_of(track_of(true, objects), [[1] * columns])[0, 0] == pytest.approx(ap)
+
+
+def test_weights_by_hand(ap_of):
+    """Two false before three of four true: recall 0.75, precision 3 of 5."""
+    track = track_of([0, 1], 3)
+    found = ap_of(track, [[2, 3, 0], [0, 0, 0], [4, 0, 1], [0, 2, 0]])
+    assert found[0, 0] == pytest.approx(3 / 5 * 61 / 101)  # 3 of 5 objects: level 0.6 is reached
+    assert np.isnan(found[0, 1])
+    assert found[0, 2] == 0
+    assert found[0, 3] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("objects", [1, 3, 7, 100, 137])
+def test_levels_are_passed_at_the_bit_where_the_evaluator_passes_them(objects):
+    found = np.arange(objects + 1) / objects
+    expected = (LEVELS[None] <= found[:, None]).sum(axis=1)
+    assert np.array_equal(levels_passed(objects, LEVELS), expected)
+
+
+def test_57_of_100_objects_do_not_reach_recall_057():
+    """As a floating-point number that level is a bit above 57 / 100."""
+    assert levels_passed(100, LEVELS)[56:59].tolist() == [57, 57, 59]
+
+
+def real_tracks():
+    truth, detections = random_set(5)
+    matches = match(truth_from(truth), detections)
+    weights = image_weights(np.random.default_rng(0), matches.images, 30)
+    order = counting_order(matches, weights.max(axis=0))
+    columns = order.columns(weights, np.float64)
+    for label in range(len(matches.class_names)):
+        for area in range(4):
+            yield make_layout(matches, order, label=label, area=area), columns
+
+
+def test_loops_and_arrays_agree():
+    for track, columns in real_tracks():
+        expected = compiled_by_hand(track, columns)
+        np.testing.assert_allclose(class_ap(track, columns), expected, rtol=0, atol=1e-12)
+
+
+def test_a_class_too_large_for_memory_is_taken_in_parts(monkeypatch):
+    whole = [class_ap(*case) for case in real_tracks()]
+    monkeypatch.setattr(curves, "HELD", 40)
+    for case, expected in zip(real_tracks(), whole, strict=True):
+        assert np.array_equal(class_ap(*case), expected, equal_nan=True)

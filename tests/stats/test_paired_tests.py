@@ -1,0 +1,91 @@
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from yolox_attn.errors import InputError
+from yolox_attn.stats.paired_tests import (
+    MAX_SEEDS,
+    MIN_SEEDS,
+    clopper_pearson,
+    least_p,
+    sign_flip_p,
+    superiority,
+)
+
+
+def enumerated(differences) -> float:
+    """Every pattern of signs, one by one, in whole numbers."""
+    sums = [
+        abs(sum(s * d for s, d in zip(signs, differences, strict=True)))
+        for signs in itertools.product((-1, 1), repeat=len(differences))
+    ]
+    return sum(value >= abs(sum(differences)) for value in sums) / len(sums)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_it_counts_every_pattern_with_ties_and_zeros(seed):
+    rng = np.random.default_rng(seed)
+    whole = [int(value) for value in rng.integers(-4, 5, rng.integers(1, 12))]
+    assert sign_flip_p(whole) == enumerated(whole)
+    assert sign_flip_p(np.array(whole) / 10) == enumerated(whole)  # tenths tie only up to rounding
+
+
+def test_it_equals_scipys_exact_test():
+    values = np.random.default_rng(3).normal(0.5, 1, 9)
+    judge = stats.permutation_test(
+        (values,), np.sum, permutation_type="samples", n_resamples=np.inf
+    )
+    assert sign_flip_p(values) == pytest.approx(judge.pvalue)
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 5, 6, 20, MAX_SEEDS])
+def test_all_of_one_sign_give_the_least_p(seeds):
+    p = sign_flip_p(-np.arange(1.0, seeds + 1))
+    assert p == pytest.approx(least_p(seeds)) == pytest.approx(2 / 2**seeds)
+    assert (p < 0.05) == (seeds >= MIN_SEEDS)
+
+
+def test_no_difference_has_p_1():
+    assert sign_flip_p([0, 0, 0]) == 1
+    assert sign_flip_p([1, -1]) == 1
+
+
+@pytest.mark.parametrize("values", [[], [np.nan], [[1.0]], np.ones(MAX_SEEDS + 1)])
+def test_what_are_no_seeds_is_refused(values):
+    with pytest.raises(InputError):
+        sign_flip_p(values)
+
+
+@pytest.mark.parametrize(("seeds", "lower"), [(5, 0.48), (6, 0.54), (10, 0.69)])
+def test_all_wins_prove_little(seeds, lower):
+    found = superiority(np.ones(seeds))
+    assert found.probability == 1
+    assert found.interval == (pytest.approx(lower, abs=0.005), 1)
+
+
+@pytest.mark.parametrize("trials", [1, 2, 7, 200])
+def test_every_count_equals_its_judge(trials):
+    for successes in range(trials + 1):
+        judge = stats.binomtest(successes, trials).proportion_ci(0.9, method="exact")
+        assert clopper_pearson(successes, trials, 0.9) == pytest.approx((judge.low, judge.high))
+
+
+def test_ties_count_half_and_widen_the_interval_both_ways():
+    found = superiority([1, 2, 0, -1])
+    assert (found.probability, found.wins, found.ties, found.seeds) == (0.625, 2, 1, 4)
+    assert found.interval == (clopper_pearson(2, 4)[0], clopper_pearson(3, 4)[1])
+    assert superiority([0, 0]).interval == (0, 1)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(1, 0), (3, 2), (-1, 2)])
+def test_what_is_no_share_is_refused(successes, trials):
+    with pytest.raises(InputError):
+        clopper_pearson(successes, trials)
+
+
+@pytest.mark.parametrize("differences", [[], [np.nan], [[1.0]]])
+def test_what_are_no_seeds_is_refused_binomial(differences):
+    with pytest.raises(InputError):
+        superiority(differences)

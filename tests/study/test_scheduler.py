@@ -1,0 +1,363 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from fake_study import events, fake_command, make_study
+from planned import make_plan
+
+from yolox_attn import device as devices
+from yolox_attn.errors import InputError
+from yolox_attn.runs import held
+from yolox_attn.study.plan import Plan, Training, read_plan
+from yolox_attn.study.planned_run import Job, jobs, read_attempts, state_of
+from yolox_attn.study.scheduler import choose_slots, run_study
+
+TESTS = Path(__file__).parents[1]
+KEYS = [
+    f"{name}/seed{seed}" for seed in (0, 1) for name in ("yolox_demo", "placebo", "yolox_demo_cam")
+]
+
+
+# Another process that runs the study; all its runs wait to be told.
+RUNNER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from fake_study import fake_command
+from yolox_attn.study.execute import run_study
+folder = Path(sys.argv[1])
+how = dict.fromkeys(sys.argv[3:], "wait")
+sys.exit(run_study(folder, parallel=2, device="cpu", command=fake_command(folder, how)))
+"""
+
+
+# A process that holds a folder until its stdin ends.
+HOLDER = """
+import sys
+from pathlib import Path
+from yolox_attn.runs import hold
+with hold(Path(sys.argv[1])):
+    sys.stdin.read()
+"""
+
+
+def holder(folder: Path) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-c", HOLDER, str(folder)]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE)
+    wait_for(lambda: bool(held(folder)))
+    return process
+
+
+def states(folder: Path) -> list[str]:
+    return [state_of(job) for job in jobs(read_plan(folder), folder)]
+
+
+def run(folder: Path, *, parallel: int = 1, retry: bool = False, **how: str) -> int:
+    """`study run`; `how` by key, with _ for what a keyword cannot hold."""
+    told = {key: how[key.replace("/", "_")] for key in KEYS if key.replace("/", "_") in how}
+    command = fake_command(folder, told)
+    return run_study(folder, parallel=parallel, device="cpu", retry=retry, command=command)
+
+
+def wait_for(ready: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def signal_when(ready: Callable[[], bool], numbers: Sequence[signal.Signals]) -> threading.Thread:
+    """Send this process signals, a tenth of a second between two, as soon as `ready`."""
+
+    def send() -> None:
+        wait_for(ready)
+        for number in numbers:
+            os.kill(os.getpid(), number)
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return thread
+
+
+def test_all_runs_in_the_order_of_the_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_study(tmp_path)
+    assert run(tmp_path) == 0
+    assert states(tmp_path) == ["finished"] * 6
+    order = [line.split()[1:3] for line in events(tmp_path) if line.startswith("start")]
+    assert [f"{name}/seed{seed}" for name, seed in order] == KEYS
+    assert all("threads 1" in line for line in events(tmp_path) if line.startswith("start"))
+    told = capsys.readouterr().err.splitlines()
+    assert "[1/6] yolox_demo seed 0 finished: AP 40.0, 60 seconds; 5 to go, about 5 " in told[1]
+    assert "6 of 6 runs finished; next: python tools/study.py report" in told[-1]
+    assert [each.code for each in read_attempts(tmp_path)] == [0] * 6
+
+
+def test_a_second_call_runs_nothing_again(tmp_path: Path) -> None:
+    make_study(tmp_path)
+    run(tmp_path)
+    before = events(tmp_path)
+    assert run(tmp_path) == 0
+    assert events(tmp_path) == before
+
+
+def test_as_many_at_a_time_as_asked_for(tmp_path: Path) -> None:
+    make_study(tmp_path)
+    for key in KEYS[:3]:
+        (tmp_path / "runs" / key).mkdir(parents=True)
+
+    def release() -> None:
+        wait_for(lambda: len(events(tmp_path)) == 2)
+        time.sleep(0.3)
+        assert len(events(tmp_path)) == 2
+        for key in KEYS[:3]:
+            (tmp_path / "runs" / key / "go").touch()
+
+    thread = threading.Thread(target=release)
+    thread.start()
+    waiting = {key.replace("/", "_"): "wait" for key in KEYS[:3]}
+    assert run(tmp_path, parallel=2, **waiting) == 0
+    thread.join()
+    assert [line.split()[0] for line in events(tmp_path)[:2]] == ["start", "start"]
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("fail", "TrainingError: the loss is not finite"),
+        ("refuse", "no such thing"),
+        ("abort", "ended by SIGABRT"),
+    ],
+)
+def test_a_failed_run_is_recorded_and_the_others_run(
+    tmp_path: Path, how: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_study(tmp_path)
+    assert run(tmp_path, placebo_seed0=how) == 1
+    assert states(tmp_path) == ["finished", "failed", *["finished"] * 4]
+    log = tmp_path / "logs/placebo_seed0.log"
+    told = capsys.readouterr().err
+    assert f"failed: placebo seed 0: {reason}; log: {log}" in told
+    assert "--retry" in told.splitlines()[-1]
+    failed = [each for each in read_attempts(tmp_path) if each.failed]
+    assert [(each.variant, each.seed) for each in failed] == [("placebo", 0)]
+    before = events(tmp_path)
+    assert run(tmp_path) == 1  # not again
+    assert events(tmp_path) == before
+    assert run(tmp_path, retry=True) == 0
+    assert states(tmp_path) == ["finished"] * 6
+    assert len(events(tmp_path)) == len(before) + 2
+    assert log.read_text().count("fake_run.py") == 2  # each attempt below its command
+
+
+@pytest.mark.parametrize("retry", [False, True])
+def test_a_run_that_cannot_be_read_is_never_taken_up(
+    tmp_path: Path, retry: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = make_study(tmp_path)
+    assert run(tmp_path) == 0
+    own, added, *_ = jobs(plan, tmp_path)
+    newer = own.folder / "run.json"
+    newer.write_text('{"schema": 99}')
+    entry = {"folder": str(added.folder), "record_sha256": "of another record"}
+    (tmp_path / "added.json").write_text(json.dumps({added.key: entry}))
+    before = events(tmp_path), (added.folder / "run.json").read_bytes()
+    capsys.readouterr()
+    assert run(tmp_path, retry=retry) == 1
+    assert (events(tmp_path), (added.folder / "run.json").read_bytes()) == before
+    assert newer.read_text() == '{"schema": 99}'
+    told = capsys.readouterr().err
+    assert "unreadable: yolox_demo seed 0: " in told
+    assert "--retry" not in told
+
+
+@pytest.fixture
+def in_foreground() -> Iterator[None]:
+    """Ctrl-C as a terminal gives it: whoever runs the tests in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("in_foreground")
+@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT] * 3])
+def test_a_signal_lets_the_runs_save(
+    tmp_path: Path, numbers: list[signal.Signals], capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_study(tmp_path)
+    folders = [tmp_path / "runs" / key for key in KEYS[:2]]
+    thread = signal_when(
+        lambda: all((folder / "latest_ckpt.pth").exists() for folder in folders), numbers
+    )
+    assert run(tmp_path, parallel=2, yolox_demo_seed0="wait", placebo_seed0="wait") == 75
+    thread.join()
+    assert states(tmp_path) == ["interrupted"] * 2 + ["missing"] * 4
+    assert sorted(each.code for each in read_attempts(tmp_path)) == [75, 75]
+    told = capfd.readouterr().err
+    assert f"stopped ({numbers[0].name}): 0 of 6 runs finished, 2 interrupted, 4 missing" in told
+    assert told.splitlines()[-1].endswith(f"next: python tools/study.py run {tmp_path}")
+    assert run(tmp_path) == 0
+    assert states(tmp_path) == ["finished"] * 6
+
+
+def test_a_run_that_was_stopped_alone_is_no_failure(tmp_path: Path) -> None:
+    make_study(tmp_path)
+    (folder := tmp_path / "runs" / KEYS[0]).mkdir(parents=True)
+
+    def stop() -> None:
+        wait_for(lambda: (folder / "latest_ckpt.pth").exists())
+        child = psutil.Process().children()[0]
+        child.kill()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    assert run(tmp_path, yolox_demo_seed0="wait") == 75
+    thread.join()
+    assert states(tmp_path) == ["killed"] + ["finished"] * 5
+
+
+def test_a_run_of_another_process_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = make_study(tmp_path)
+    first = jobs(plan, tmp_path)[0]
+    words = fake_command(tmp_path, {first.key: "wait"})(plan, first, "cpu")
+    other = subprocess.Popen(words, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    wait_for(lambda: (first.folder / "latest_ckpt.pth").exists())
+    assert run(tmp_path) == 75
+    assert states(tmp_path) == ["running"] + ["finished"] * 5
+    assert (
+        "yolox_demo seed 0: another process is training it; left alone" in capsys.readouterr().err
+    )
+    (first.folder / "go").touch()
+    assert other.wait(timeout=20) == 0
+    assert run(tmp_path) == 0
+    assert len([line for line in events(tmp_path) if line.startswith("start")]) == 6
+
+
+def test_a_run_that_another_process_takes_first_is_no_failure(tmp_path: Path) -> None:
+    """Both saw an empty folder and started; one of them is refused."""
+    plan = make_study(tmp_path, seeds=(0,))
+    first = jobs(plan, tmp_path)[0]
+    first.folder.mkdir(parents=True)
+    make = fake_command(tmp_path)
+
+    def command(plan: Plan, job: Job, device: str) -> list[str]:
+        words = make(plan, job, device)
+        if job.key == first.key:  # the other one comes in between
+            others.append(holder(first.folder))
+        return words
+
+    others: list[subprocess.Popen[bytes]] = []
+    assert run_study(tmp_path, parallel=1, device="cpu", command=command) == 75
+    assert states(tmp_path) == ["running", "finished", "finished"]
+    assert [each.variant for each in read_attempts(tmp_path)] == ["placebo", "yolox_demo_cam"]
+    others[0].communicate(b"")
+    assert run(tmp_path) == 0
+
+
+@pytest.mark.slow
+def test_what_a_killed_study_left_running_is_left_alone(tmp_path: Path) -> None:
+    make_study(tmp_path)
+    words = [sys.executable, "-c", RUNNER, str(tmp_path), str(TESTS), *KEYS[:2]]
+    runner = subprocess.Popen(words)
+    folders = [tmp_path / "runs" / key for key in KEYS[:2]]
+    wait_for(lambda: all((folder / "latest_ckpt.pth").exists() for folder in folders), 60)
+    with pytest.raises(InputError, match="another `study run` or `study add` is at work there"):
+        run(tmp_path)
+    runner.kill()
+    runner.wait()
+    assert run(tmp_path) == 75
+    assert states(tmp_path) == ["running"] * 2 + ["finished"] * 4
+    for folder in folders:
+        (folder / "go").touch()
+    wait_for(lambda: states(tmp_path) == ["finished"] * 6)
+    assert run(tmp_path) == 0
+    assert len([line for line in events(tmp_path) if line.startswith("start")]) == 6
+
+
+def test_a_study_is_run_once_at_a_time(tmp_path: Path) -> None:
+    make_study(tmp_path)
+    other = holder(tmp_path)
+    with pytest.raises(InputError, match="another `study run` or `study add` is at work there"):
+        run(tmp_path)
+    other.communicate(b"")
+    assert not events(tmp_path)
+
+
+def test_a_changed_file_of_the_plan_is_refused(tmp_path: Path) -> None:
+    make_study(tmp_path)
+    (tmp_path / "truth.json").write_text("{ }")
+    with pytest.raises(InputError, match=r"truth\.json was changed after the study was planned"):
+        run(tmp_path)
+    assert not events(tmp_path)
+
+
+def test_a_file_that_changes_meanwhile_stops_the_study(tmp_path: Path) -> None:
+    make_study(tmp_path)
+    folder = tmp_path / "runs" / KEYS[0]
+
+    def change() -> None:
+        wait_for(lambda: (folder / "latest_ckpt.pth").exists())
+        (tmp_path / "truth.json").write_text("{ }")
+        (tmp_path / "runs" / KEYS[1] / "go").touch()
+        try:
+            wait_for(lambda: not held(folder))
+        finally:
+            (folder / "go").touch()  # so that a failure does not wait for ever
+
+    (tmp_path / "runs" / KEYS[1]).mkdir(parents=True)
+    thread = threading.Thread(target=change)
+    thread.start()
+    with pytest.raises(InputError, match=r"truth\.json was changed"):
+        run(tmp_path, parallel=2, yolox_demo_seed0="wait", placebo_seed0="wait")
+    thread.join()
+    assert states(tmp_path)[:2] == ["interrupted", "finished"]
+
+
+@pytest.fixture(autouse=True)
+def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("yolox_attn.study.scheduler.usable_cores", lambda: 8)
+
+
+@pytest.mark.parametrize(("threads", "runs"), [(1, 8), (3, 2), (16, 1)])
+def test_on_a_cpu_every_run_has_its_cores(threads: int, runs: int) -> None:
+    plan = make_plan(training=Training(data=None, threads=threads))
+    assert choose_slots(plan, device="cpu") == ["cpu"] * runs
+
+
+@pytest.mark.parametrize(("share", "runs"), [(0.4, 2), (0.9, 1), (3.0, 1), (0.001, 8)])
+def test_on_a_cpu_every_run_has_its_memory(
+    share: float, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = psutil.virtual_memory()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    plan = make_plan(expected={"memory": int(share * memory.available)})
+    assert choose_slots(plan, device="cpu") == ["cpu"] * runs
+
+
+def test_what_is_asked_for_is_done() -> None:
+    assert choose_slots(make_plan(), 3, "cpu") == ["cpu"] * 3
+    with pytest.raises(InputError, match="--max-parallel 0: at least 1"):
+        choose_slots(make_plan(), 0, "cpu")
+
+
+def test_of_several_gpus_each_gets_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert devices.devices_for_runs("auto") == ("cuda:0", "cuda:1")
+    assert choose_slots(make_plan()) == ["cuda:0", "cuda:1"]
+    assert choose_slots(make_plan(), 3, "cuda") == ["cuda:0", "cuda:1", "cuda:0"]
+    assert choose_slots(make_plan(), device="cuda:1") == ["cuda:1"]
+    assert choose_slots(make_plan(), device="cpu") == ["cpu"] * 8
