@@ -15,13 +15,15 @@ from yolox_attn.report.comparison import (
     SeedNoise,
     Variant,
 )
+from yolox_attn.report.sentences import settling_sentence, verdict_sentence
 from yolox_attn.stats.judge import judge
 from yolox_attn.stats.measured import Measured, Side, TestSet
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.verdict import Judgement, Terms
 from yolox_attn.stats.weighted_ap import METRICS
 
 CLASSES = ("platelets", "red cell", "white cell")
 CLASS_IMAGES = (120, 300, 12)  # the last one is too rare for an interval
+TERMS = Terms(replicates=400)
 EFFECTS = {  # name -> block, true effect in AP points, scatter of its seeds, role
     "yolox_nano": ("none", 0.0, 0.25, "baseline"),
     "yolox_nano_cam": ("cam", 1.6, 0.1, "variant"),
@@ -48,29 +50,29 @@ def measured(ap: float, noise: np.ndarray, rng: np.random.Generator) -> Measured
 def judged_comparison(seeds: int = 5, *, images: int = 300) -> Comparison:
     """One variant of each verdict, and a placebo; the same every time."""
     rng = np.random.default_rng(3)
-    noise, luck = rng.normal(0, 1.0, 400), rng.normal(0, 0.4, seeds)
+    noise, of_seed = rng.normal(0, 1.0, 400), rng.normal(0, 0.4, seeds)
     runs = {
         name: {
-            seed: measured(40 + effect + luck[seed] + rng.normal(0, scatter), noise, rng)
+            seed: measured(40 + effect + of_seed[seed] + rng.normal(0, scatter), noise, rng)
             for seed in range(seeds)
         }
         for name, (_, effect, scatter, _) in EFFECTS.items()
     }
     sides = {name: Side(name, runs[name], EFFECTS[name][3] == "control") for name in EFFECTS}
     baseline, *others = sides.values()
-    terms = Terms(replicates=400)
-    judgements = judge(baseline, others, TestSet(images, CLASSES, CLASS_IMAGES), terms)
+    judgements = judge(baseline, others, TestSet(images, CLASSES, CLASS_IMAGES), TERMS)
     variants = []
     for place, name in enumerate(EFFECTS):
         variant = _variant(name, runs[name], runs["yolox_nano"], place)
-        variants.append(replace(variant, judgement=judgements.get(name)))
+        judgement = judgements.get(name)
+        variants.append(with_judgement(variant, judgement) if judgement else variant)
     return Comparison(
         baseline="yolox_nano",
         variants=tuple(variants),
         test_size=(320, 320),
         val_images=images,
         notes=("The runs differ in number of threads: 1 (yolox_nano), 2 (yolox_nano_cam).",),
-        terms=terms,
+        terms=TERMS,
         family=tuple(each.name for each in variants if each.role == "variant"),
         plan=PlanSummary(
             "studies/cells/plan.json",
@@ -87,6 +89,16 @@ def judged_comparison(seeds: int = 5, *, images: int = 300) -> Comparison:
         software={"python": "3.11.2", "torch": "2.15.0", "yolox": "0.3.0"},
         hardware={"device": "cpu", "cpu": "a chip", "threads": "1"},
         commands=("python tools/study.py plan ...", "python tools/study.py run studies/cells"),
+    )
+
+
+def with_judgement(variant: Variant, judgement: Judgement, terms: Terms = TERMS) -> Variant:
+    """The variant with that judgement and its words."""
+    return replace(
+        variant,
+        judgement=judgement,
+        sentence=verdict_sentence(variant.name, judgement, terms),
+        settling=settling_sentence(judgement),
     )
 
 

@@ -41,7 +41,7 @@ def draw_truth(seed: int = 0, images: int = IMAGES) -> dict[str, Any]:
 
 
 def draw_detections(truth: dict[str, Any], blur: float, seed: int) -> list[dict[str, Any]]:
-    """Draw boxes beside the true ones, worse with more `blur`, and some that find nothing."""
+    """Draw boxes next to the true ones, worse with more `blur`, and some that find nothing."""
     rng = np.random.default_rng(seed)
     found = []
     for entry in truth["annotations"]:
@@ -64,7 +64,7 @@ def write_json(path: Path, content: object) -> Path:
 
 
 def metrics_of(truth: dict[str, Any], detections: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """COCO's figures by pycocotools alone, fractions."""
+    """COCO's metrics by pycocotools alone, fractions."""
     found = judged(copy.deepcopy(truth), copy.deepcopy(list(detections)))
     overall = {name: float(values[0]) for name, values in found.items()}
     return {name: None if np.isnan(value) else value for name, value in overall.items()}
@@ -99,12 +99,12 @@ def study(write_run: Callable[..., Path], tmp_path: Path) -> DrawnStudy:
     truth = write_json(tmp_path / "data" / "annotations" / "v.json", content)
 
     def write(name: str, seed: int, blur: float, **changes: Any) -> Path:
-        detections, figures = _found(blur, seed)
-        changes = {"data": drawn.data, "metrics": figures, **changes}
-        folder = write_run(name, seed, figures["AP"], **changes)
+        detections, metrics = _found(blur, seed)
+        changes = {"data": drawn.data, "metrics": metrics, **changes}
+        folder = write_run(name, seed, metrics["AP"], **changes)
         write_json(folder / "detections.json", detections)
         append_metrics(folder, {"epoch": 1, "total_loss": 9.0})
-        append_metrics(folder, {"epoch": 3, "AP": figures["AP"]})
+        append_metrics(folder, {"epoch": 3, "AP": metrics["AP"]})
         return folder
 
     drawn = DrawnStudy(truth, content, write)

@@ -29,7 +29,7 @@ def make_record(name: str, seed: int | None, ap: float | None) -> RunRecord:
     """A finished run of `name`; the part after yolox_s_ is its block on every level."""
     block = name.removeprefix("yolox_s").lstrip("_")
     placed = {"block": block, "options": {}, "parameters": {}}
-    figures = {"AP50": 0.5, "AP75": 0.3, "APs": None, "APm": 0.2, "APl": 0.4, "AR100": 0.6}
+    metrics = {"AP50": 0.5, "AP75": 0.3, "APs": None, "APm": 0.2, "APl": 0.4, "AR100": 0.6}
     return RunRecord(
         name=name,
         seed=seed,
@@ -55,7 +55,7 @@ def make_record(name: str, seed: int | None, ap: float | None) -> RunRecord:
         gflops=26.8,
         started="2026-01-01T00:00:00+00:00",
         epoch=3,
-        metrics={} if ap is None else {"AP": ap, **figures},
+        metrics={} if ap is None else {"AP": ap, **metrics},
     )
 
 
@@ -63,12 +63,12 @@ def make_record(name: str, seed: int | None, ap: float | None) -> RunRecord:
 def write_run(tmp_path: Path) -> Callable[..., Path]:
     """A function that writes one run's record below tmp_path and returns its folder.
 
-    `config`, `data` and `figures` change single keys, other keywords fields of the record.
+    `config`, `data` and `metrics` change single keys, other keywords fields of the record.
     """
 
     def write(name: str, seed: int | None = 0, ap: float | None = 0.4, **changes: Any) -> Path:
         record = make_record(name, seed, ap)
-        for part in ("config", "data", "figures"):
+        for part in ("config", "data", "metrics"):
             changes[part] = {**getattr(record, part), **changes.get(part, {})}
         folder = tmp_path / name / f"seed{seed}"
         write_record(folder, dataclasses.replace(record, **changes))
