@@ -6,7 +6,14 @@ import pytest
 from resampled_sets import random_set
 
 from yolox_attn.coco.annotations import truth_from
-from yolox_attn.coco.evaluate import AREAS, THRESHOLDS, Matches, best_matcher, judge, match
+from yolox_attn.coco.evaluate import (
+    AREAS,
+    THRESHOLDS,
+    Matches,
+    best_matcher,
+    match,
+    reference_matcher,
+)
 
 WHOLE = [10, 10, 40, 50]  # 2000 pixels: medium
 PART = [10, 10, 40, 36]  # inside WHOLE: IoU 0.72
@@ -30,7 +37,7 @@ def found(image, kind, box, score):
 
 
 def test_flags_by_hand():
-    """An object with id 0 is found too, though to pycocotools 0 says that nothing was found."""
+    """An object with id 0 is found too, though to pycocotools 0 means no match."""
     detections = [found(2, 4, PART, 0.8), found(1, 3, WHOLE, 0.5), found(1, 4, [0, 0, 5, 5], 0.9)]
     matches = match(truth_of((2, 4, WHOLE, 0), (1, 3, WHOLE, 0), (1, 3, WHOLE, 1)), detections)
     assert matches.class_names == ("a", "b")
@@ -72,13 +79,13 @@ def test_nothing_given_is_changed():
     assert checked.objects == objects
 
 
-def test_classes_that_the_truth_does_not_list_are_counted_and_left_out():
+def test_unknown_categories_are_counted_and_left_out():
     matches = match(truth_of((1, 3, WHOLE, 0)), [found(1, 9, WHOLE, 0.9), found(1, 3, WHOLE, 0.5)])
     assert (len(matches), matches.unknown_categories) == (1, 1)
 
 
-def test_the_judge_is_pycocotools():
-    assert type(judge().index()).__module__ == "pycocotools.coco"
+def test_the_reference_is_pycocotools():
+    assert type(reference_matcher().index()).__module__ == "pycocotools.coco"
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -88,6 +95,6 @@ def test_the_fast_matcher_finds_the_same_to_the_last_bit(seed):
     truth, detections = random_set(seed)
     checked = truth_from(truth)
     fast = match(checked, detections, matcher=best_matcher())
-    slow = match(checked, detections, matcher=judge())
+    slow = match(checked, detections, matcher=reference_matcher())
     for each in fields(Matches):
         assert np.array_equal(getattr(fast, each.name), getattr(slow, each.name)), each.name

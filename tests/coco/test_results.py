@@ -1,7 +1,7 @@
 import pytest
 
 from yolox_attn.coco.annotations import truth_from
-from yolox_attn.coco.results import renumbered, read_detections
+from yolox_attn.coco.results import read_detections, renumbered
 from yolox_attn.errors import InputError
 
 TRUTH = truth_from({"images": [{"id": 2}, {"id": 1}], "categories": [{"id": 3}], "annotations": []})
@@ -14,7 +14,7 @@ def test_ids_become_places():
     assert entry == {**DETECTION, **changed}
 
 
-def test_unlisted_classes_are_left_out():
+def test_unknown_categories_are_left_out():
     assert not list(renumbered(TRUTH, [{**DETECTION, "category_id": 4}], "D.json"))
 
 
@@ -25,12 +25,18 @@ def test_unlisted_classes_are_left_out():
         ({"image_id": [1]}, "no image"),
         ({"score": None}, "score is None"),
         ({"score": float("nan")}, "score is nan"),
+        ({"score": 10**400}, "score is 1000"),
         ({"bbox": "1234"}, "four finite numbers"),
     ],
 )
 def test_detections_that_cannot_work_are_refused(change, says):
     with pytest.raises(InputError, match=f"^D.json: detection 1: .*{says}"):
         list(renumbered(TRUTH, [{**DETECTION, **change}], "D.json"))
+
+
+def test_a_box_may_be_as_large_as_a_young_network_predicts():
+    (entry,) = renumbered(TRUTH, [{**DETECTION, "bbox": [0, 0, 1e12, 2]}], "D.json")
+    assert entry["area"] == 2e12
 
 
 def test_a_results_file_is_a_list(tmp_path):
@@ -40,3 +46,5 @@ def test_a_results_file_is_a_list(tmp_path):
     path.write_text('{"annotations": []}')
     with pytest.raises(InputError, match="list of detections"):
         read_detections(path)
+    with pytest.raises(InputError, match=r"^cannot read results file .*none\.json: No such file"):
+        read_detections(tmp_path / "none.json")

@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yolox_attn.coco.checks import find_faults, image_name
-from yolox_attn.console import called_as
+from yolox_attn.coco.checks import find_faults, image_name, is_number
+from yolox_attn.console import called_as, count
 from yolox_attn.errors import InputError
 
 
@@ -105,8 +104,8 @@ def truth_from(content: object, origin: str = "the truth") -> Truth:
     return Truth(tuple(images), tuple(class_places), tuple(class_names(categories)), objects)
 
 
-def read_json(file: Path) -> tuple[Any, str]:
-    """Return the content of a json file, unchecked, and the hash of its bytes.
+def read_json(file: Path, kind: str = "annotation file") -> tuple[Any, str]:
+    """Return the content of a json file, unchecked, and the hash of its bytes; `kind` names it.
 
     Raises:
         InputError: unreadable, or no json.
@@ -115,7 +114,7 @@ def read_json(file: Path) -> tuple[Any, str]:
         raw = file.read_bytes()
         content = json.loads(raw.decode("utf-8"))
     except OSError as error:
-        raise InputError(f"cannot read annotation file {file}: {error.strerror}") from error
+        raise InputError(f"cannot read {kind} {file}: {error.strerror}") from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"{file} is no valid json: {place}: {error.msg}") from error
@@ -138,17 +137,16 @@ def check_annotations(
     """
     faults = find_faults(content, images_needed=images_needed)
     if faults or not isinstance(content, dict):
-        more = len(faults) - 1
-        rest = f"; and {more} more kind{'s' * (more > 1)} of error" if more else ""
-        see = f", see {called_as('doctor')}" if more else ""
-        raise InputError(f"{origin}{faults[0].text}{rest}{see}")
+        others = count(len(faults) - 1, "more kind")
+        see = f"; and {others} of error, see {called_as('doctor')}" if len(faults) > 1 else ""
+        raise InputError(f"{origin}{faults[0].text}{see}")
     return content
 
 
 def area_of(entry: dict[str, Any]) -> float:
     """Return an annotation's area; where that is no positive number, its box's."""
-    area = entry.get("area") or 0
-    return float(area if 0 < area < math.inf else entry["bbox"][2] * entry["bbox"][3])
+    area = entry.get("area")
+    return float(area if is_number(area) and area > 0 else entry["bbox"][2] * entry["bbox"][3])
 
 
 def class_names(categories: Sequence[dict[str, Any]]) -> list[str]:

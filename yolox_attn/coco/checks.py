@@ -1,5 +1,6 @@
 """What a COCO annotation file must be for YOLOX and pycocotools, and all that one is not."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -51,25 +52,25 @@ def find_faults(content: object, *, images_needed: bool = True) -> list[Fault]:
 
     Args:
         content: of the file.
-        images_needed: False for a file that only evaluates: ids may be texts, and images without
-            size or file, and categories without a name of their own, are no fault.
+        images_needed: False for a file that only evaluates. Ids may then be texts, annotations need
+            none, and no fault are images without size or file, categories without a name of their
+            own, areas that are no number, and boxes of any finite size.
     """
     if not isinstance(content, dict):
         return [Fault(f"holds a json {type(content).__name__}, not a COCO object")]
     if faults := list(_faults_of_lists(content)):
         return faults
-    kinds = {key: _type_of_ids(content[key], texts=not images_needed) for key in KEYS[::2]}
-    found: list[Fault] = []
+    id_types = {key: int if images_needed else _id_type(content[key]) for key in KEYS}
     for key in KEYS:
-        if key in kinds or images_needed:  # an annotation that only evaluates needs no id
-            found += _faults_of_ids(content[key], key, kinds.get(key, int))
+        if images_needed or key != "annotations":
+            faults += _faults_of_ids(content[key], key, id_types[key])
     if images_needed:
-        found += _faults_of_images(content["images"])
-        found += _faults_of_categories(content["categories"])
+        faults += _faults_of_images(content["images"])
+        faults += _faults_of_categories(content["categories"])
     for key, name in (("images", "image"), ("categories", "category")):
-        found.append(_unlisted(content, key, name, kinds[key]))
-    found += _faults_of_values(content["annotations"])
-    return [fault for fault in found if fault.cases]
+        faults.append(_unlisted(content, key, name, id_types[key]))
+    faults += _faults_of_values(content["annotations"], strict=images_needed)
+    return [fault for fault in faults if fault.cases]
 
 
 def without(content: Content, faults: Iterable[Fault]) -> Content:
@@ -95,6 +96,27 @@ def sound_part(content: object) -> Content | None:
     return {key: content[key] for key in KEYS}
 
 
+def image_name(image: dict[str, Any]) -> str:
+    """Return an image entry's file name; YOLOX derives a missing one from the id, as COCO does."""
+    return str(image.get("file_name") or f"{image['id']:012}.jpg")
+
+
+def shown_name(image: dict[str, Any]) -> str:
+    """Return the name for a message: one that is nowhere in the json is said to be made."""
+    return image_name(image) + ("" if image.get("file_name") else " (a name made from the id)")
+
+
+def is_number(value: object, limit: float = sys.float_info.max) -> bool:
+    """Return whether a json's value is a number between -limit and limit: not inf, nor nan."""
+    return isinstance(value, int | float) and abs(value) < limit
+
+
+def is_box(box: object, limit: float = sys.float_info.max) -> bool:
+    """Return whether a json's value is four such numbers."""
+    is_four = isinstance(box, list | tuple) and len(box) == 4
+    return is_four and all(is_number(side, limit) for side in box)
+
+
 def _faults_of_lists(content: Entry) -> Iterator[Fault]:
     for key in KEYS:
         entries = content.get(key)
@@ -104,11 +126,15 @@ def _faults_of_lists(content: Entry) -> Iterator[Fault]:
             yield Fault(f"lists no {key}")
 
 
+def _id_type(entries: list[Entry]) -> type:
+    """Return texts where all ids are, else integers."""
+    return str if all(type(entry.get("id")) is str for entry in entries) else int
+
+
 def _faults_of_ids(entries: list[Entry], key: str, kind: type) -> Iterator[Fault]:
     ids = [entry.get("id") for entry in entries]
-    named = "integer" if kind is int else "text"
     wrong = ((n, repr(index)) for n, index in enumerate(ids) if type(index) is not kind)
-    yield Fault(f"{key} whose id is no {named}", key, tuple(wrong))
+    yield Fault(f"{key} whose id is no integer", key, tuple(wrong))
     yield _repeated(f"{key} that share their id", key, ids, kind)
 
 
@@ -127,7 +153,7 @@ def _faults_of_images(images: list[Entry]) -> Iterator[Fault]:
     kinds = ((n, repr(e["file_name"])) for n, e in sound if not _is_text(e.get("file_name", "")))
     yield Fault("images whose file_name is no text", key, tuple(kinds))
     names = [(n, image_name(e)) for n, e in sound if _is_text(e.get("file_name", ""))]
-    leaving = tuple(case for case in names if not stays_inside(case[1]))
+    leaving = tuple(case for case in names if not _stays_inside(case[1]))
     yield Fault("file names that leave the image folder (absolute, or with ..)", key, leaving)
     null = tuple(case for case in names if "\0" in case[1])
     yield Fault("file names with a NUL character", key, null)
@@ -142,26 +168,24 @@ def _faults_of_categories(categories: list[Entry]) -> Iterator[Fault]:
 
 def _unlisted(content: Content, key: str, name: str, kind: type) -> Fault:
     """Return the annotations of images or categories that are not listed."""
-    ids = {entry["id"] for entry in content[key] if type(entry.get("id")) is kind}
-    if len(ids) < len({repr(entry.get("id")) for entry in content[key]}):
-        return Fault("")  # ids of another type, which is a fault of its own, cannot be looked for
+    ids = [entry.get("id") for entry in content[key]]
+    if any(type(index) is not kind for index in ids):
+        return Fault("")  # a fault of its own; what it causes here is not reported again
+    listed = set(ids)
     cases = (
         (n, f"annotation {entry.get('id')}: {name} {entry.get(f'{name}_id')!r}")
         for n, entry in enumerate(content["annotations"])
-        if type(entry.get(f"{name}_id")) is not kind or entry[f"{name}_id"] not in ids
+        if type(entry.get(f"{name}_id")) is not kind or entry[f"{name}_id"] not in listed
     )
     return Fault(f"annotations of no listed {name}", "annotations", tuple(cases))
 
 
-def _type_of_ids(entries: list[Entry], *, texts: bool) -> type:
-    """Return what the ids must be: integers; texts where they may be, and all of them are."""
-    return str if texts and all(type(entry.get("id")) is str for entry in entries) else int
-
-
-def _faults_of_values(annotations: list[Entry]) -> Iterator[Fault]:
+def _faults_of_values(annotations: list[Entry], *, strict: bool) -> Iterator[Fault]:
+    limit = LARGEST if strict else sys.float_info.max
+    no_box = "annotations without a bbox of four finite numbers"
     kinds = (
-        ("bbox", "annotations without a bbox of four finite numbers", _is_box),
-        ("area", "annotations whose area is no number", _is_area),
+        ("bbox", no_box, lambda box: is_box(box, limit)),
+        ("area", "annotations whose area is no number", lambda area: not strict or _is_area(area)),
         ("iscrowd", "annotations whose iscrowd is neither 0 nor 1", _is_flag),
     )
     for key, what, is_right in kinds:
@@ -187,28 +211,10 @@ def _is_flag(flag: object) -> bool:
 
 def _is_sized(image: Entry) -> bool:
     sides = (image.get("width"), image.get("height"))
-    return all(isinstance(side, int | float) and 0 < side < LARGEST for side in sides)
+    return all(is_number(side, LARGEST) and side > 0 for side in sides)
 
 
-def _is_box(box: object) -> bool:
-    return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(isinstance(side, int | float) and -LARGEST < side < LARGEST for side in box)
-    )
-
-
-def image_name(image: dict[str, Any]) -> str:
-    """Return an image entry's file name; YOLOX derives a missing one from the id, as COCO does."""
-    return str(image.get("file_name") or f"{image['id']:012}.jpg")
-
-
-def shown_name(image: dict[str, Any]) -> str:
-    """Return the name for a message: one that is nowhere in the json is said to be made."""
-    return image_name(image) + ("" if image.get("file_name") else " (a name made from the id)")
-
-
-def stays_inside(name: str) -> bool:
+def _stays_inside(name: str) -> bool:
     """Return whether a file name of a json stays in its folder: relative, and without "..".
 
     Links on the disk are followed: who owns the disk made them, not who wrote the json.

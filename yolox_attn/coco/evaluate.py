@@ -1,4 +1,4 @@
-"""COCOeval, asked once for each purpose: the 12 metrics, AP per class, and who matches whom."""
+"""COCOeval, called once for each purpose: the 12 metrics and AP per class, or who matches whom."""
 
 import contextlib
 import io
@@ -51,74 +51,6 @@ class Matcher:
     evaluation: Callable[[Any, Any], Any]  # truth, detections -> a COCOeval that keeps evalImgs
 
 
-def reference_matcher() -> Matcher:
-    """Return pycocotools', which every other matcher is compared with."""
-    return Matcher("pycocotools", COCO, lambda truth, found: COCOeval(truth, found, "bbox"))
-
-
-def best_matcher() -> Matcher:
-    """Return the fastest that is installed."""
-    if FastCOCOeval is None:
-        return reference_matcher()
-    return Matcher(
-        "ultrafast-pycocotools",
-        lambda: FastCOCO(verbose=False),
-        lambda truth, found: FastCOCOeval(truth, found, "bbox", store_eval_imgs=True),
-    )
-
-
-def evaluate(truth: COCO, detections: Detections) -> Evaluation:
-    """Compare detections (none at all will do) with the truth by pycocotools; neither changes."""
-    data = truth.dataset
-    found = [{**d, "area": d["bbox"][2] * d["bbox"][3], "iscrowd": 0} for d in detections]
-    with contextlib.redirect_stdout(io.StringIO()):
-        sides = (
-            _index(COCO(), data["images"], data["categories"], each)
-            for each in (data.get("annotations", []), found)
-        )
-        evaluation = COCOeval(*sides, "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-    summary = io.StringIO()
-    with contextlib.redirect_stdout(summary):
-        evaluation.summarize()
-    precision = evaluation.eval["precision"]  # (IoU, recall, class, area, most detections)
-    names = class_names([truth.cats[key] for key in sorted(truth.cats)])
-    return Evaluation(
-        metrics={
-            name: float(value) if value > -1 else None
-            for name, value in zip(METRICS, evaluation.stats, strict=True)
-        },
-        class_ap={name: _mean(precision[:, :, k, 0, -1]) for k, name in enumerate(names)},
-        text=summary.getvalue(),
-        evaluation=evaluation,
-    )
-
-
-def _mean(precision: NDArray[np.float64]) -> float | None:
-    defined = precision[precision > -1]
-    return float(defined.mean()) if defined.size else None
-
-
-def _index(
-    empty: Any,
-    images: Sequence[dict[str, Any]],
-    categories: Sequence[dict[str, Any]],
-    annotations: Iterable[dict[str, Any]],
-) -> Any:
-    """Fill an empty COCO with copies of the annotations, under new ids from 1.
-
-    COCOeval writes into them, and takes an id of 0 for "no match".
-    """
-    empty.dataset = {
-        "images": images,
-        "categories": categories,
-        "annotations": [{**each, "id": n} for n, each in enumerate(annotations, start=1)],
-    }
-    empty.createIndex()
-    return empty
-
-
 @dataclass(frozen=True)
 class Matches:
     """A run's detections, class after class, each class in the evaluator's order.
@@ -154,6 +86,50 @@ class Matches:
         return len(self.image)
 
 
+def reference_matcher() -> Matcher:
+    """Return pycocotools', which every other matcher is compared with."""
+    return Matcher("pycocotools", COCO, lambda truth, boxes: COCOeval(truth, boxes, "bbox"))
+
+
+def best_matcher() -> Matcher:
+    """Return the fastest that is installed."""
+    if FastCOCOeval is None:
+        return reference_matcher()
+    return Matcher(
+        "ultrafast-pycocotools",
+        lambda: FastCOCO(verbose=False),
+        lambda truth, boxes: FastCOCOeval(truth, boxes, "bbox", store_eval_imgs=True),
+    )
+
+
+def evaluate(truth: COCO, detections: Detections) -> Evaluation:
+    """Compare detections (none at all will do) with the truth by pycocotools; neither changes."""
+    data = truth.dataset
+    boxes = [{**d, "area": d["bbox"][2] * d["bbox"][3], "iscrowd": 0} for d in detections]
+    summary = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()):
+        sides = (
+            _index(COCO(), data["images"], data["categories"], entries)
+            for entries in (data.get("annotations", []), boxes)
+        )
+        evaluation = COCOeval(*sides, "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        with contextlib.redirect_stdout(summary):
+            evaluation.summarize()
+    precision = evaluation.eval["precision"]  # (IoU, recall, class, area, most detections)
+    names = class_names([truth.cats[key] for key in sorted(truth.cats)])
+    return Evaluation(
+        metrics={
+            name: float(value) if value > -1 else None
+            for name, value in zip(METRICS, evaluation.stats, strict=True)
+        },
+        class_ap={name: _mean(precision[:, :, k, 0, -1]) for k, name in enumerate(names)},
+        text=summary.getvalue(),
+        evaluation=evaluation,
+    )
+
+
 def match(
     truth: Truth,
     detections: Detections,
@@ -186,25 +162,25 @@ def run_matcher(
 
     With it how many detections are of an unknown category.
     """
-    found = list(renumbered(truth, detections, origin))
+    boxes = list(renumbered(truth, detections, origin))
     matcher = matcher or best_matcher()
     images = [{"id": place} for place in range(len(truth.images))]
     categories = [{"id": place} for place in range(len(truth.class_ids))]
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation = matcher.evaluation(
-            *(_index(matcher.index(), images, categories, each) for each in (truth.objects, found))
+            *(_index(matcher.index(), images, categories, each) for each in (truth.objects, boxes))
         )
         evaluation.params.iouThrs = np.array(THRESHOLDS)
         evaluation.params.maxDets = [MOST_DETECTIONS]
         evaluation.evaluate()
-    return evaluation, len(detections) - len(found)
+    return evaluation, len(detections) - len(boxes)
 
 
 def matches_of(evaluation: Any, truth: Truth, unknown_categories: int = 0) -> Matches:
-    """Flatten what a COCOeval of `run_matcher` has found."""
+    """Flatten the records of a COCOeval of `run_matcher`."""
     images, classes = len(truth.images), len(truth.class_names)
-    found = np.array(evaluation.evalImgs, dtype=object).reshape(classes, len(AREAS), images)
-    parts = [_class_part([[e for e in row if e is not None] for row in rows]) for rows in found]
+    records = np.array(evaluation.evalImgs, dtype=object).reshape(classes, len(AREAS), images)
+    parts = [_class_part([[r for r in row if r is not None] for row in rows]) for rows in records]
     image, score, true, false, object_image, object_count = zip(*parts, strict=True)
     return Matches(
         images=images,
@@ -221,25 +197,49 @@ def matches_of(evaluation: Any, truth: Truth, unknown_categories: int = 0) -> Ma
     )
 
 
-def _class_part(found: list[list[dict[str, Any]]]) -> tuple[NDArray[Any], ...]:
-    """One class's arrays, from COCOeval's records of each area and image."""
-    records = found[0]
+def _index(
+    empty: Any,
+    images: Sequence[dict[str, Any]],
+    categories: Sequence[dict[str, Any]],
+    annotations: Iterable[dict[str, Any]],
+) -> Any:
+    """Fill an empty COCO with copies of the annotations, under new ids from 1.
+
+    COCOeval writes into them, and takes an id of 0 for "no match".
+    """
+    empty.dataset = {
+        "images": images,
+        "categories": categories,
+        "annotations": [{**each, "id": n} for n, each in enumerate(annotations, start=1)],
+    }
+    empty.createIndex()
+    return empty
+
+
+def _mean(precision: NDArray[np.float64]) -> float | None:
+    defined = precision[precision > -1]
+    return float(defined.mean()) if defined.size else None
+
+
+def _class_part(areas: list[list[dict[str, Any]]]) -> tuple[NDArray[Any], ...]:
+    """Return one class's arrays, from COCOeval's records of each image in each area range."""
+    records = areas[0]
     counts = [len(record["dtScores"]) for record in records]
     score = np.array([s for record in records for s in record["dtScores"]], dtype=np.float64)
-    seen = np.array([record["image_id"] for record in records], dtype=np.int64)
+    image = np.array([record["image_id"] for record in records], dtype=np.int64)
     order = np.argsort(-score, kind="stable")
     matched = np.zeros((len(AREAS), len(THRESHOLDS), len(score)), dtype=bool)
     ignored = matched.copy()
-    for area, row in enumerate(found if records else []):
+    for area, row in enumerate(areas if records else []):
         matched[area] = np.concatenate([record["dtMatches"] for record in row], axis=1) > 0
         ignored[area] = np.concatenate([record["dtIgnore"] for record in row], axis=1)
     matched, ignored = matched[:, :, order], ignored[:, :, order]
-    objects = [[int(np.sum(record["gtIgnore"] == 0)) for record in row] for row in found]
+    objects = [[int(np.sum(record["gtIgnore"] == 0)) for record in row] for row in areas]
     object_count = np.array(objects, dtype=np.int64).reshape(len(AREAS), len(records))
     return (
-        *(np.repeat(seen, counts)[order], score[order]),
+        *(np.repeat(image, counts)[order], score[order]),
         *(matched & ~ignored, ~matched & ~ignored),
-        *(seen, object_count),
+        *(image, object_count),
     )
 
 

@@ -1,12 +1,12 @@
 """COCO results: detections read, checked against a truth, and written."""
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from yolox_attn.coco.annotations import Truth, read_json
+from yolox_attn.coco.checks import is_box, is_number
 from yolox_attn.errors import InputError
 from yolox_attn.runs import DETECTIONS_NAME, write_json, write_text
 
@@ -20,7 +20,7 @@ def read_detections(path: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: unreadable, no json, or no list of objects.
     """
-    content, _ = read_json(path)
+    content, _ = read_json(path, "results file")
     if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
         raise InputError(f"{path} is no COCO results file: it must hold a list of detections")
     return content
@@ -35,21 +35,22 @@ def renumbered(truth: Truth, detections: Detections, origin: str) -> Iterator[di
     image_places = {key: place for place, key in enumerate(truth.image_ids)}
     class_places = {key: place for place, key in enumerate(truth.class_ids)}
     for number, entry in enumerate(detections, start=1):
-        where, score = f"{origin}: detection {number}", entry.get("score")
+        where = f"{origin}: detection {number}"
+        score, box = entry.get("score"), entry.get("bbox")
         image, category = (_hashable(entry.get(key)) for key in ("image_id", "category_id"))
         if image not in image_places:
             raise InputError(f"{where}: the truth has no image {image!r}")
-        if not isinstance(score, int | float) or not math.isfinite(score):
+        if not is_number(score):
             raise InputError(f"{where}: score is {score!r}, not a finite number")
-        if (box := _finite_box(entry.get("bbox"))) is None:
-            raise InputError(f"{where}: bbox is {entry.get('bbox')!r}, not four finite numbers")
-        if (place := class_places.get(category)) is not None:
+        if not is_box(box):  # however large: young networks predict such boxes
+            raise InputError(f"{where}: bbox is {box!r}, not four finite numbers")
+        if category in class_places:
             yield {
                 "image_id": image_places[image],
-                "category_id": place,
-                "bbox": box,
+                "category_id": class_places[category],
+                "bbox": [float(side) for side in box],
                 "score": score,
-                "area": box[2] * box[3],
+                "area": float(box[2]) * float(box[3]),
                 "iscrowd": 0,
             }
 
@@ -66,15 +67,6 @@ def write_evaluation(folder: Path, detections: Detections, report: dict[str, Any
     written = write_detections(folder, detections)
     write_json(folder / EVALUATION_NAME, report)
     return [written, folder / EVALUATION_NAME]
-
-
-def _finite_box(box: object) -> list[float] | None:
-    """Return four finite numbers, however large (young networks predict such boxes), else None."""
-    if not isinstance(box, list | tuple) or len(box) != 4:
-        return None
-    if all(isinstance(side, int | float) and math.isfinite(side) for side in box):
-        return [float(side) for side in box]
-    return None
 
 
 def _hashable(key: object) -> object:
