@@ -14,7 +14,6 @@ from yolox_attn.errors import InputError
 from yolox_attn.runs.folder import write_text
 
 Kind = TypeVar("Kind")
-NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def read_json(path: Path, kind: type[Kind], what: str) -> Kind:
@@ -28,11 +27,7 @@ def read_json(path: Path, kind: type[Kind], what: str) -> Kind:
     Raises:
         InputError: it cannot be read, is no JSON, or is not `what`.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    return decode(raw, kind, str(path), what)
+    return _decode(_content(path), kind, str(path), what)
 
 
 def read_json_lines(path: Path, kind: type[Kind], what: str) -> list[Kind]:
@@ -43,27 +38,8 @@ def read_json_lines(path: Path, kind: type[Kind], what: str) -> list[Kind]:
     """
     if not path.exists():
         return []
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    return [
-        decode(line, kind, f"{path}, line {number}", what)
-        for number, line in enumerate(lines, start=1)
-    ]
-
-
-def decode(raw: bytes, kind: type[Kind], where: str, what: str) -> Kind:
-    """Return JSON as `kind`; a refusal begins with `where`.
-
-    Raises:
-        InputError: it is no JSON, or not `what`.
-    """
-    try:
-        values = msgspec.json.decode(raw)
-    except NOT_JSON as error:
-        raise InputError(f"{where}: cannot be read as JSON: {error}") from error
-    return convert(values, kind, where, what)
+    lines = enumerate(_content(path).splitlines(), start=1)
+    return [_decode(line, kind, f"{path}, line {number}", what) for number, line in lines]
 
 
 def convert(values: Any, kind: type[Kind], where: str, what: str) -> Kind:
@@ -73,25 +49,12 @@ def convert(values: Any, kind: type[Kind], where: str, what: str) -> Kind:
         InputError: a value is of another type, or a field is missing or unknown.
     """
     try:
-        found = msgspec.convert(values, kind)
+        converted = msgspec.convert(values, kind)
     except msgspec.ValidationError as error:  # also what a dataclass says of its own values
         raise InputError(f"{where}: not {what}: {error}") from error
-    if unknown := list(_unknown(values, msgspec.to_builtins(found), "")):
+    if unknown := list(_unknown(values, msgspec.to_builtins(converted), "")):
         raise InputError(f"{where}: not {what}: unknown field {', '.join(unknown)}")
-    return found
-
-
-def _unknown(given: Any, kept: Any, place: str) -> Iterator[str]:
-    """Yield the keys that a dataclass has no field for, which msgspec leaves out."""
-    if isinstance(given, dict):
-        for key, value in given.items():
-            if key not in kept:
-                yield f"{place}{key}"
-            else:
-                yield from _unknown(value, kept[key], f"{place}{key}.")
-    elif isinstance(given, list):
-        for number, (value, other) in enumerate(zip(given, kept, strict=True)):
-            yield from _unknown(value, other, f"{place}{number}.")
+    return converted
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -123,3 +86,32 @@ def file_hash(path: Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _decode(raw: bytes, kind: type[Kind], where: str, what: str) -> Kind:
+    try:
+        # Not msgspec's own decoder: it refuses file names that are no UTF-8 ("\udcff").
+        values = json.loads(raw.decode())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: cannot be read as JSON: {error}") from error
+    return convert(values, kind, where, what)
+
+
+def _unknown(given: Any, kept: Any, place: str) -> Iterator[str]:
+    """Yield the keys that a dataclass has no field for, which msgspec leaves out."""
+    if isinstance(given, dict):
+        for key, value in given.items():
+            if key not in kept:
+                yield f"{place}{key}"
+            else:
+                yield from _unknown(value, kept[key], f"{place}{key}.")
+    elif isinstance(given, list):
+        for number, (value, other) in enumerate(zip(given, kept, strict=True)):
+            yield from _unknown(value, other, f"{place}{number}.")

@@ -14,7 +14,16 @@ from typing import IO
 
 from yolox_attn.errors import InputError
 
+try:
+    import fcntl
+except ImportError:  # Windows: no lock, and nobody can tell a killed run from a running one
+    fcntl = None  # type: ignore[assignment]
+
 DETECTIONS_NAME = "detections.json"
+LOCK_NAME = ".lock"
+PATIENCE = 1.0  # seconds; a reader that asks `held` has the lock for an instant
+TRAINING = "another process is training there; wait, or use -expn NAME"
+_mine: dict[Path, int] = {}  # folders that this process holds -> the descriptor of the lock
 
 
 @contextmanager
@@ -27,32 +36,16 @@ def replacing(path: Path, previous: Path | None = None) -> Iterator[IO[bytes]]:
         path: what is replaced; its folder must exist.
         previous: where the old `path` stays; there is no moment without a file at `path`.
     """
-    temporary = beside(path)
+    temporary = _temporary(path)
     try:
         with temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         if previous is not None and path.exists():
-            kept_as(path, previous)
+            _keep_as(path, previous)
         temporary.replace(path)
         _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def kept_as(path: Path, previous: Path) -> None:
-    """Make `previous` a second name of `path`'s content, by a copy where links are not possible."""
-    temporary = beside(previous)
-    temporary.unlink(missing_ok=True)  # of a process of this number, killed
-    try:
-        try:
-            os.link(path, temporary)
-        except OSError:  # FAT, some network and container file systems
-            shutil.copyfile(path, temporary)
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-        temporary.replace(previous)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -64,37 +57,10 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def beside(path: Path) -> Path:
-    """Return the hidden name under which this process writes what shall become `path`."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
 def remove_leftovers(folder: Path) -> None:
     """Remove the half-written files of processes that were killed; only for who holds the lock."""
     for path in folder.glob(".*.*.tmp"):
         path.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put the new name on the disk too; not every system lets a folder be opened or synced."""
-    with contextlib.suppress(OSError):
-        number = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
-
-
-try:
-    import fcntl
-except ImportError:  # Windows: no lock, and nobody can tell a killed run from a running one
-    fcntl = None  # type: ignore[assignment]
-
-
-LOCK_NAME = ".lock"
-PATIENCE = 1.0  # seconds; a reader that asks `held` has the lock for an instant
-TRAINING = "another process is training there; wait, or use -expn NAME"
-_mine: dict[Path, int] = {}  # folders that this process holds -> the descriptor of the lock
 
 
 @contextmanager
@@ -105,7 +71,7 @@ def hold(folder: Path, *, busy: str = TRAINING) -> Iterator[None]:
 
     Args:
         folder: must exist.
-        busy: what is told where another process holds it.
+        busy: what is said where another process holds it.
 
     Raises:
         InputError: another process holds the folder.
@@ -148,6 +114,37 @@ def held(folder: Path) -> bool | None:
 def is_mine(folder: Path) -> bool:
     """Tell whether it is this process that holds `folder`."""
     return folder.resolve() in _mine
+
+
+def _temporary(path: Path) -> Path:
+    """Return the hidden name under which this process writes what shall become `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _keep_as(path: Path, previous: Path) -> None:
+    """Make `previous` a second name of `path`'s content, by a copy where links are not possible."""
+    temporary = _temporary(previous)
+    temporary.unlink(missing_ok=True)  # of a killed process with the same number
+    try:
+        try:
+            os.link(path, temporary)
+        except OSError:  # FAT, some network and container file systems
+            shutil.copyfile(path, temporary)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+        temporary.replace(previous)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the new name on the disk too; not every system lets a folder be opened or synced."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _lock(number: int) -> bool:

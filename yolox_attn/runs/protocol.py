@@ -1,13 +1,21 @@
 """Are two runs the same experiment? Three questions, each with what it overlooks, one printer.
 
-| setting | may a run continue? | are two comparable? | is it as planned? |
+| of the two runs | `continues` | `comparable` | `as_planned` |
 | --- | --- | --- | --- |
 | where files lie, logging, loading workers | overlooked | overlooked | overlooked |
 | eval_interval (it decides the best epoch) | compared | overlooked | overlooked |
 | channels_last, patience | compared | overlooked | overlooked |
-| attention | compared, as set | overlooked | compared, as built |
-| seed | compared | overlooked | one of the plan's |
-| batch_size, accumulate | each compared | their product compared | each compared |
+| attention, seed | compared | overlooked | overlooked |
+| every other setting of the Exp | compared | compared | compared |
+| a setting that only one has | compared | compared | compared, unless planned as None |
+| data, by content | compared | compared | if given |
+| batch_size, accumulate | each compared | their product | if given |
+| processes, precision | compared | compared | if given |
+| weights it started from | overlooked | compared | if given |
+| epochs trained | overlooked | compared | overlooked |
+| text of the Exp file | compared | overlooked | overlooked |
+
+A study compares attention as it was built, and wants one of its own seeds.
 """
 
 from collections.abc import Collection, Mapping
@@ -39,8 +47,8 @@ HARMLESS = frozenset({"channels_last", "patience"})
 KINDS = {
     "detector": {"depth", "width", "act", "depthwise"},
     "data set": {
-        "num_classes", "train_images", "train_name", "train_sha256",
-        "val_images", "val_name", "val_sha256", "dir", "train annotations", "val annotations",
+        "num_classes", "train_files", "train_images", "train_name", "train_sha256", "dir",
+        "val_files", "val_images", "val_name", "val_sha256", "train annotations", "val annotations",
     },
     "evaluation": {
         "test_size", "test_conf", "nmsthre", "split", "evaluated annotations", "evaluated size",
@@ -62,7 +70,7 @@ def resume_protocol(
         facts: seed, batch_size, accumulate, processes, precision.
     """
     # How often a run is evaluated decides which epoch is its best, and when patience ends.
-    return {**settings(config, COSMETIC - {"eval_interval"}), **identify_data(data), **facts}
+    return {**settings(config, COSMETIC - {"eval_interval"}), **_identify_data(data), **facts}
 
 
 def continues(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -106,7 +114,9 @@ def as_planned(
         planned: those of the planned variant.
         facts: name -> what the run has and what was planned, besides the settings.
     """
-    ours, theirs = (comparable_settings(each) for each in (config, planned))
+    theirs = _comparable_settings(planned)
+    # The record of a run before a setting was added does not have it: None is what it was.
+    ours = {**dict.fromkeys(theirs), **_comparable_settings(config)}
     pairs = differences(ours, theirs)
     pairs |= {key: (str(a), str(b)) for key, (a, b) in (facts or {}).items() if a != b}
     return ", ".join(listed(pairs, "{key} {first} (planned {second})"))
@@ -115,29 +125,6 @@ def as_planned(
 def settings(config: Mapping[str, Any], overlooked: Collection[str]) -> dict[str, Any]:
     """Return the settings of an experiment without those that are `overlooked`."""
     return {key: value for key, value in config.items() if key not in overlooked}
-
-
-def comparable_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that all runs of a comparison share."""
-    return {
-        key: value
-        for key, value in settings(config, COSMETIC | HARMLESS).items()
-        if not key.startswith("attention")
-    }
-
-
-def identify_data(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what identifies the data: their hashes, and where there are none, their place.
-
-    Args:
-        data: as in `RunRecord.data`.
-    """
-    keys = ("train_sha256", "val_sha256", "train_files", "val_files", "train_images", "val_images")
-    identity = {key: data.get(key) for key in keys}
-    if not (identity["train_sha256"] and identity["val_sha256"]):
-        identity |= {"dir": data.get("dir")}
-        identity |= {f"{split} annotations": data.get(f"{split}_ann") for split in ("train", "val")}
-    return identity
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
@@ -156,11 +143,34 @@ def listed(pairs: Pairs, form: str) -> list[str]:
     ]
 
 
+def _comparable_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that all runs of a comparison share."""
+    return {
+        key: value
+        for key, value in settings(config, COSMETIC | HARMLESS).items()
+        if not key.startswith("attention")
+    }
+
+
+def _identify_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what identifies the data: their hashes, and where there are none, their place.
+
+    Args:
+        data: as in `RunRecord.data`.
+    """
+    keys = ("train_sha256", "val_sha256", "train_files", "val_files", "train_images", "val_images")
+    identity = {key: data.get(key) for key in keys}
+    if not (identity["train_sha256"] and identity["val_sha256"]):
+        identity |= {"dir": data.get("dir")}
+        identity |= {f"{split} annotations": data.get(f"{split}_ann") for split in ("train", "val")}
+    return identity
+
+
 def _training(record: RunRecord) -> dict[str, Any]:
     """Return everything of the training that must be equal in all runs of a comparison."""
     return {
-        **comparable_settings(record.config),
-        **identify_data(record.data),
+        **_comparable_settings(record.config),
+        **_identify_data(record.data),
         "batch_size": record.batch_size * record.accumulate,
         "processes": record.processes,
         "precision": record.precision,

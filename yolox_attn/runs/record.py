@@ -109,9 +109,8 @@ def read_record(folder: Path) -> RunRecord:
         raise InputError(f"{folder}: not a run folder, it has no {RECORD_NAME}")
     values = read_json(path, dict[str, Any], WHAT)
     schema = values.get("schema")
-    if schema == 1:  # it called the metrics figures, and told the device's number
-        values = {"metrics" if key == "figures" else key: each for key, each in values.items()}
-        values |= {"schema": SCHEMA, "device": without_index(str(values.get("device")))}
+    if schema == 1:
+        values = _renamed(values)
     elif schema != SCHEMA:
         raise InputError(f"{path}: schema {schema!r}; this version reads schemas 1 and {SCHEMA}")
     record = convert(values, RunRecord, str(path), WHAT)
@@ -123,3 +122,11 @@ def read_record(folder: Path) -> RunRecord:
 def without_index(device: str) -> str:
     """Return "cuda NVIDIA H100" of "cuda:1 NVIDIA H100": two of one kind are the same hardware."""
     return re.sub(r"^cuda:\d+", "cuda", device)
+
+
+def _renamed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of schema 1, which said figures for metrics, and which of the GPUs it was."""
+    values = {"metrics" if key == "figures" else key: each for key, each in values.items()}
+    if isinstance(device := values.get("device"), str):
+        values["device"] = without_index(device)
+    return values | {"schema": SCHEMA}
