@@ -2,6 +2,7 @@ import errno
 import multiprocessing
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from yolox_attn.errors import InputError
 from yolox_attn.runs import folder as lock
-from yolox_attn.runs import held, hold, kept_as, remove_leftovers, replacing, write_text
+from yolox_attn.runs import held, hold, remove_leftovers, replacing, write_text
 from yolox_attn.runs.folder import is_mine
 
 
@@ -32,8 +33,9 @@ def test_where_links_are_not_possible_it_is_copied(
 
     monkeypatch.setattr(os, "link", refused)
     write_text(tmp_path / "a", "one")
-    kept_as(tmp_path / "a", tmp_path / "b")
-    assert (tmp_path / "b").read_text() == "one"
+    with replacing(tmp_path / "a", tmp_path / "b") as file:
+        file.write(b"two")
+    assert [(tmp_path / name).read_text() for name in "ab"] == ["two", "one"]
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -45,6 +47,35 @@ def test_a_failing_block_changes_nothing(tmp_path: Path) -> None:
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_text() == "one"
+
+
+def test_a_disk_that_fills_up_while_syncing_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text(tmp_path / "a", "one")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        write_text(tmp_path / "a", "two")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_a_new_file_has_the_permissions_of_any_other(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_text(tmp_path / "a", "one")
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "plain")]
+    assert modes[0] == modes[1]
+
+
+def test_a_reader_at_work_keeps_the_file_it_opened(tmp_path: Path) -> None:
+    write_text(tmp_path / "a", "one")
+    with (tmp_path / "a").open() as file:
+        write_text(tmp_path / "a", "two")
+        assert file.read() == "one"
+    assert (tmp_path / "a").read_text() == "two"
 
 
 def test_there_is_always_a_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
