@@ -41,7 +41,7 @@ def flops_of(model: nn.Module, x: Tensor, *, training: bool = False) -> int:
     """Return the FLOPs of `model(x)` in evaluation mode: 2 for each multiply-add.
 
     Counted are convolutions and matrix products as torch sees them, attention as the two products
-    it consists of, and what a module's `elementwise_flops(height, width)` says of itself.
+    it consists of, and what a module's own `elementwise_flops(height, width)` adds.
     Normalisation, activations and gates are not counted.
     """
     elementwise = 0
@@ -55,7 +55,7 @@ def flops_of(model: nn.Module, x: Tensor, *, training: bool = False) -> int:
         for module in model.modules():
             if hasattr(module, "elementwise_flops"):
                 stack.callback(module.register_forward_hook(add).remove)
-        stack.enter_context(_evaluating(model))
+        stack.enter_context(evaluation_mode(model))
         stack.enter_context(_countable())
         stack.enter_context(torch.set_grad_enabled(training))
         counter = stack.enter_context(FlopCounterMode(display=False))
@@ -71,7 +71,7 @@ def latency(
     repeats: int = 30,
     warmup: int = 3,
 ) -> dict[str, Latency]:
-    """Time one image of `size` through every model in turn, `repeats` rounds, on `device`.
+    """Time one image of `size` through each model in turn, `repeats` rounds, on `device`.
 
     Turns are interleaved and each round begins with another model, so that a machine that slows
     down slows all of them. The models are moved to `device` and stay there.
@@ -85,7 +85,7 @@ def latency(
     times: dict[str, list[float]] = {name: [] for name in names}
     with ExitStack() as stack:
         for model in models.values():
-            stack.enter_context(_evaluating(model.to(device)))
+            stack.enter_context(evaluation_mode(model.to(device)))
         stack.enter_context(torch.inference_mode())
         images = {name: _image(model, size) for name, model in models.items()}
         for turn in range(warmup + repeats):
@@ -94,7 +94,19 @@ def latency(
                 elapsed = _seconds(models[name], images[name], device)
                 if turn >= warmup:
                     times[name].append(elapsed * 1000)
-    return {name: _summary(each) for name, each in times.items()}
+    return {name: _summary(milliseconds) for name, milliseconds in times.items()}
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Put the model in eval mode; give each module its own mode back, also after an error."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def _seconds(model: nn.Module, image: Tensor, device: torch.device) -> float:
@@ -116,18 +128,6 @@ def _image(model: nn.Module, size: tuple[int, int]) -> Tensor:
     noise = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     like = next(model.parameters(), noise)
     return (255 * noise).to(device=like.device, dtype=like.dtype)
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module into evaluation mode, and afterwards each back into its own."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 @contextmanager

@@ -26,22 +26,16 @@ def pick_device(name: str = "auto") -> torch.device:
             named for several processes.
     """
     share = _local_rank()
-    if name == "auto":
-        if torch.cuda.is_available():
-            name = "cuda"
-        else:
-            shared = share is not None
-            return torch.device(
-                "mps" if torch.backends.mps.is_available() and not shared else "cpu"
-            )
-    elif share is not None:
+    if share is not None:
         _refuse_single(name)
+    if name == "auto":
+        mps = torch.backends.mps.is_available() and share is None
+        name = "cuda" if _cuda_count() else "mps" if mps else "cpu"
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and not (kind == "cuda" and index.isdigit())):
         raise InputError(f"unknown device {name!r}; it is auto, cpu, cuda, cuda:N or mps")
     if kind == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        number = int(index or share or 0)
+        count, number = _cuda_count(), int(index or share or 0)
         if number >= count:
             needs = "" if share is None else f", process {share} of this machine needs one more"
             raise InputError(
@@ -62,7 +56,7 @@ def check_processes(name: str, processes: int) -> None:
     if processes == 1:
         return
     _refuse_single(name)
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    count = _cuda_count()
     if (name == "cuda" or (name == "auto" and count)) and count < processes:
         raise InputError(
             f"-d {processes}: torch sees {count} CUDA devices here, one a process; "
@@ -71,29 +65,15 @@ def check_processes(name: str, processes: int) -> None:
 
 
 def devices_for_runs(name: str) -> tuple[str, ...]:
-    """Return the devices that runs side by side get, one each: every CUDA device, or `name` alone.
+    """Return the devices of runs in parallel, one each: all CUDA devices, or `name` alone.
 
     Raises:
         InputError: as `pick_device`.
     """
     pick_device(name)
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    count = _cuda_count()
     several = name in ("auto", "cuda") and count > 1
     return tuple(f"cuda:{number}" for number in range(count)) if several else (name,)
-
-
-def _refuse_single(name: str) -> None:
-    if name.startswith(("mps", "cuda:")):
-        raise InputError(
-            f"--device {name} is one device; several processes take auto, cpu, or cuda for one "
-            "CUDA device each"
-        )
-
-
-def _local_rank() -> int | None:
-    """Return the number that torchrun gave this process of several on a machine, else None."""
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    return int(os.environ.get("LOCAL_RANK", "0")) if several else None
 
 
 def synchronize(device: torch.device) -> None:
@@ -131,7 +111,7 @@ def describe(device: torch.device) -> str:
 
 
 def set_determinism(wanted: bool, device: torch.device) -> str | None:  # noqa: FBT001
-    """Ask torch for bit-equal repeats on `device`; returns what to tell the user, if anything.
+    """Ask torch for bit-equal repeats on `device`; return a remark for the user, if any.
 
     On CUDA the fastest convolution is searched for only if this is not wanted: never both. A CPU
     repeats bit by bit anyway. Call it before CUDA starts: cuBLAS reads its setting then.
@@ -206,8 +186,8 @@ def occupy(device: torch.device, share: float = 0.9) -> None:
     if device.type != "cuda":
         raise InputError(f"-o reserves CUDA memory, this is {device.type}; drop it")
     free, _ = torch.cuda.mem_get_info(device)
-    del_me = torch.empty(int(free * share), dtype=torch.uint8, device=device)
-    del del_me  # stays with torch's caching allocator
+    # Freed at once, the memory stays with torch's caching allocator.
+    torch.empty(int(free * share), dtype=torch.uint8, device=device)
 
 
 def fix_threads() -> int:
@@ -220,3 +200,21 @@ def fix_threads() -> int:
         given = str(usable_cores())
     torch.set_num_threads(int(given))
     return torch.get_num_threads()
+
+
+def _refuse_single(name: str) -> None:
+    if name.startswith(("mps", "cuda:")):
+        raise InputError(
+            f"--device {name} is one device; several processes take auto, cpu, or cuda for one "
+            "CUDA device each"
+        )
+
+
+def _local_rank() -> int | None:
+    """Return the number that torchrun gave this process of several on a machine, else None."""
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return int(os.environ.get("LOCAL_RANK", "0")) if several else None
+
+
+def _cuda_count() -> int:
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0

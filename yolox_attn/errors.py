@@ -25,3 +25,14 @@ class Interrupted(Ending):
     """
 
     CODE = 75
+
+
+def unwrapped(error: InputError) -> InputError:
+    """Return the error as a loading worker raised it: torch puts that process's traceback round it.
+
+    An error of this process is returned as it is.
+    """
+    text = str(error)
+    if not text.startswith("Caught "):
+        return error
+    return InputError(text.strip().splitlines()[-1].partition("InputError: ")[2] or text)

@@ -4,26 +4,31 @@ import os
 import platform
 import re
 from pathlib import Path
+from typing import Any
 
 import psutil
-
-CPU_INFO = Path("/proc/cpuinfo")
 
 
 def usable_cores() -> int:
     """Return the physical cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        allowed = len(os.sched_getaffinity(0))
-    else:  # macOS, Windows
-        allowed = os.cpu_count() or 1
-    return min(psutil.cpu_count(logical=False) or allowed, allowed)
+    return cores_of(os, psutil.cpu_count(logical=False))
 
 
-def cpu_model() -> str:
-    """Return the processor's name as its maker writes it."""
+def cores_of(system: Any, physical: int | None) -> int:
+    """Return the usable ones of `physical` cores; None: the system does not say how many there are.
+
+    `system` has the functions of `os`; sched_getaffinity is missing on macOS and Windows.
+    """
+    affinity = getattr(system, "sched_getaffinity", None)
+    allowed: int = len(affinity(0)) if affinity else system.cpu_count() or 1
+    return min(physical or allowed, allowed)
+
+
+def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the processor's name as its maker writes it; `info` is there on Linux alone."""
     try:
-        text = CPU_INFO.read_text(encoding="utf-8", errors="replace")
-    except OSError:  # not Linux
+        text = info.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return platform.processor() or platform.machine()
-    named = re.search(r"^(?:model name|Model|cpu model)\s*:\s*(.+)$", text, re.MULTILINE)
-    return named[1].strip() if named else platform.machine()
+    name = re.search(r"^(?:model name|Model|cpu model)\s*:\s*(.+)$", text, re.MULTILINE)
+    return name[1].strip() if name else platform.machine()

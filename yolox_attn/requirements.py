@@ -1,4 +1,4 @@
-"""What must be installed beside this package, and the command that mends what is not.
+"""What must be installed with this package, and the command that fixes what is not.
 
 pip cannot see to all of it: yolox 0.3.0 pins packages that today's Python cannot install, so it is
 no ordinary dependency, and a torchvision built for another torch installs without complaint.
@@ -11,24 +11,12 @@ from pathlib import Path
 from yolox_attn.errors import InputError
 
 YOLOX_VERSION = "0.3.0"
-MODULES = {  # module -> the distribution that brings it
-    "torch": "torch",
-    "torchvision": "torchvision",
-    "cv2": "opencv-python-headless",
-    "pycocotools": "pycocotools",
-    "numpy": "numpy",
-    "loguru": "loguru",
-    "scipy": "scipy",
-    "tabulate": "tabulate",
-    "matplotlib": "matplotlib",
-    "jinja2": "jinja2",
-    "msgspec": "msgspec",
-    "PIL": "pillow",
-    "tqdm": "tqdm",
-    "psutil": "psutil",
-    "tensorboard": "tensorboard",
-    "thop": "thop",
-}
+PACKAGES = (
+    *("jinja2", "loguru", "matplotlib", "msgspec", "numpy", "psutil", "pycocotools", "scipy"),
+    *("tabulate", "tensorboard", "thop", "torch", "torchvision", "tqdm"),
+)
+MODULES = {name: name for name in PACKAGES}  # module -> the distribution that brings it
+MODULES |= {"cv2": "opencv-python-headless", "PIL": "pillow"}
 ONLY_IN_NEWER_YOLOX = Path("utils", "mlflow_logger.py")  # its repository still says "0.3.0"
 
 
@@ -36,21 +24,21 @@ def check_requirements() -> None:
     """Check that what the commands import is there and fits.
 
     Raises:
-        InputError: something is missing or does not fit; the line ends with the mending command.
+        InputError: something is missing or does not fit; the line ends with a command that does.
     """
     missing = sorted(name for module, name in MODULES.items() if not util.find_spec(module))
     if missing:
-        raise InputError(f"not installed: {', '.join(missing)}; {mend(*missing)}")
+        raise InputError(f"not installed: {', '.join(missing)}; {fix(*missing)}")
     _check_torchvision()
     _check_yolox()
 
 
-def mend(*packages: str) -> str:
-    """Return "mend it with: COMMAND" for this environment."""
+def fix(*packages: str) -> str:
+    """Return "fix it with: COMMAND" for this environment."""
     root = Path(__file__).resolve().parents[1]
     if (root / "tools" / "install.py").exists() and Path(sys.prefix) == root / ".venv":
-        return f"mend it with: python3 {root / 'tools' / 'install.py'}"
-    return f"mend it with: {sys.executable} -m pip install {' '.join(packages)}"
+        return f"fix it with: python3 {root / 'tools' / 'install.py'}"
+    return f"fix it with: {sys.executable} -m pip install {' '.join(packages)}"
 
 
 def _check_torchvision() -> None:
@@ -63,12 +51,12 @@ def _check_torchvision() -> None:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(
             f"torchvision does not fit torch ({versions}: {reason}); "
-            f"{mend('--upgrade', '--force-reinstall', 'torch', 'torchvision')}"
+            f"{fix('--upgrade', '--force-reinstall', 'torch', 'torchvision')}"
         ) from error
 
 
 def _check_yolox() -> None:
-    command = mend(
+    command = fix(
         "--no-deps", "--no-build-isolation", "--force-reinstall", f"yolox=={YOLOX_VERSION}"
     )
     spec = util.find_spec("yolox")

@@ -1,6 +1,6 @@
 """Randomness as a value: one seed for a run, and side streams derived from it by name.
 
-Three streams are global: python's `random`, numpy's (the host's colour jitter draws from it) and
+Three streams are global: python's `random`, numpy's (YOLOX's colour jitter draws from it) and
 torch's on the CPU.
 """
 
@@ -78,9 +78,9 @@ def restore_random_states(states: dict[str, Any]) -> None:
 
 
 def seed_worker(worker_id: int) -> None:
-    """Seed a loading worker from the seed torch gave it (the host draws a UUID here).
+    """Seed a loading worker from the seed torch gave it (YOLOX draws a UUID here).
 
-    Ctrl-C reaches every process of the group; a worker lives on until its run has saved.
+    Ctrl-C reaches every process of the group; a worker goes on until its run has saved.
     """
     import cv2
 

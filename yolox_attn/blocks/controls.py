@@ -33,7 +33,7 @@ class Placebo(nn.Module):
 
 
 class Plain(nn.Module):
-    """x + W2 silu(W1 x): 1x1 convolutions without biases, as many parameters as are asked for.
+    """x + W2 silu(W1 x): 1x1 convolutions without biases, as many parameters as are wanted.
 
     The hidden width h is the one, at least 1, whose 2 C h parameters come closest; W2 is 0 at the
     start.

@@ -92,7 +92,7 @@ class DRConv(nn.Module):
         return match_input(self.respond(x, self.conv_guide(x)), x)
 
     def respond(self, x: Tensor, scores: Tensor) -> Tensor:
-        """The block's answer where `scores`, (N, R, H, W), tell which region a pixel is in."""
+        """The block's output where `scores`, (N, R, H, W), choose each pixel's region."""
         choice = scores.argmax(dim=1, keepdim=True)  # the first one on a tie
         if is_recorded():
             return pick_straight_through(self.convolve_all(x), scores, choice)

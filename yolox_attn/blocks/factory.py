@@ -39,7 +39,7 @@ ATTENTIONS: dict[str, Callable[..., nn.Module]] = {
 def plain_like(channels: int, *, like: str) -> Plain:
     """Return the plain control with as many parameters as the block `like`, as near as can be.
 
-    How near its `parameter_count` and `parameters_wanted` tell: with 256 channels it has exactly
+    Its `parameter_count` and `parameters_wanted` show how near: with 256 channels it has exactly
     the 6,144 of cam, but never fewer than 512, and eca has 5.
 
     Raises:
@@ -55,7 +55,7 @@ def plain_like(channels: int, *, like: str) -> Plain:
 
 
 CONTROLS: dict[str, Callable[..., nn.Module]] = {"placebo": Placebo, "plain": plain_like}
-"""What a study holds beside its blocks; see `controls`."""
+"""What a study compares its blocks with; see `controls`."""
 
 
 def create_attention(name: str, channels: int, **options: Any) -> nn.Module:

@@ -54,7 +54,7 @@ def convolve_chosen(x: Tensor, kernels: Tensor, choice: Tensor) -> Tensor:
 
     Pixels are sorted by region; a region's pixels then meet its kernel tap by tap, in one matrix
     product each. The sums over the taps are kept in float32 at least. Reads the choice back to
-    the host; not differentiable.
+    the CPU; not differentiable.
 
     Shape: x (in, H, W), kernels (R, k * k, out, in), choice (H, W) -> (out, H, W).
     """

@@ -1,4 +1,4 @@
-"""A map cut into tiles: each tile's queries beside all the keys within their reach."""
+"""A map cut into tiles: each tile's queries with all the keys within their reach."""
 
 import math
 

@@ -27,7 +27,7 @@ Labels = tuple[np.ndarray, tuple[int, int], tuple[int, int], str]
 
 
 class CocoDetection(COCODataset):  # type: ignore[misc]
-    """The host's dataset, to be used in its place: same constructor, same items.
+    """YOLOX's dataset, to be used in its place: same constructor, same items.
 
     What differs: boxes are clipped to the image at both corners and dropped where nothing is left;
     `area` and `iscrowd` may be missing; class names follow the category ids; all files are looked
@@ -43,7 +43,7 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
             larger than the free memory.
     """
 
-    def __init__(  # noqa: PLR0913 - the host's arguments
+    def __init__(  # noqa: PLR0913 - YOLOX's arguments
         self,
         data_dir: str | None = None,
         json_file: str = "instances_train2017.json",
@@ -52,7 +52,7 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
         preproc: Callable[..., Any] | None = None,
         cache: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
-        self.imgs: np.ndarray | None = None  # the host's __del__ wants it even if we fail here
+        self.imgs: np.ndarray | None = None  # YOLOX's __del__ wants it even if we fail here
         self.repairs: Counter[str] = Counter()
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
@@ -67,6 +67,47 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
         if cache:
             self._cache_images()
 
+    def image_file(self, index: int) -> Path:
+        """Return the path of an image."""
+        return Path(self.data_dir, self.name, self.annotations[index][3])
+
+    def load_anno_from_ids(self, id_: int) -> Labels:
+        """Return ((n, 5) boxes at input scale and classes, size, size at input scale, file name).
+
+        Boxes are x1, y1, x2, y2 in pixels; sizes are (height, width). Crowds are left out.
+        """
+        image = self.coco.imgs[id_]
+        height, width = image["height"], image["width"]
+        entries = [entry for entry in self.coco.imgToAnns[id_] if not entry["iscrowd"]]
+        boxes = np.array([entry["bbox"] for entry in entries], dtype=np.float64).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        inside = boxes.clip(0, [width, height, width, height])
+        classes = [self.class_ids.index(entry["category_id"]) for entry in entries]
+        kept = (inside[:, 2:] > inside[:, :2]).all(axis=1)
+        self.repairs["dropped"] += int((~kept).sum())
+        self.repairs["clipped"] += int((inside != boxes).any(axis=1)[kept].sum())
+        scale = min(self.img_size[0] / height, self.img_size[1] / width)
+        labels = np.column_stack([inside * scale, classes])[kept]
+        resized = (int(height * scale), int(width * scale))
+        return labels, (height, width), resized, image_name(image)
+
+    def load_image(self, index: int) -> np.ndarray:
+        """Return the image (H, W, 3), BGR, of the size that the json says.
+
+        Raises:
+            InputError: the file cannot be decoded or has another size.
+        """
+        size, file = self.annotations[index][1], self.image_file(index)
+        image = _decode(file, cv2.IMREAD_COLOR)
+        if image.shape[:2] != size:  # boxes may have been drawn on the image as it is stored
+            image = _decode(file, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if image.shape[:2] != size:
+            real, listed = (f"{width}x{height}" for height, width in (image.shape[:2], size))
+            raise InputError(
+                f"image {printable(str(file))} is {real}, {self.json_file} says {listed}"
+            )
+        return image
+
     def _json_path(self) -> Path:
         return Path(self.data_dir, "annotations", self.json_file)
 
@@ -80,44 +121,6 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
         loaded: list[Labels] = super()._load_coco_annotations()
         self.repairs = +self.repairs  # only what did occur
         return loaded
-
-    def load_anno_from_ids(self, id_: int) -> Labels:
-        """Return ((n, 5) boxes at input scale and classes, size, size at input scale, file name).
-
-        Boxes are x1, y1, x2, y2 in pixels; sizes are (height, width). Crowds are left out.
-        """
-        image = self.coco.imgs[id_]
-        height, width = image["height"], image["width"]
-        found = [entry for entry in self.coco.imgToAnns[id_] if not entry["iscrowd"]]
-        boxes = np.array([entry["bbox"] for entry in found], dtype=np.float64).reshape(-1, 4)
-        boxes[:, 2:] += boxes[:, :2]
-        inside = boxes.clip(0, [width, height, width, height])
-        classes = [self.class_ids.index(entry["category_id"]) for entry in found]
-        kept = (inside[:, 2:] > inside[:, :2]).all(axis=1)
-        self.repairs["dropped"] += int((~kept).sum())
-        self.repairs["clipped"] += int((inside != boxes).any(axis=1)[kept].sum())
-        scale = min(self.img_size[0] / height, self.img_size[1] / width)
-        labels = np.column_stack([inside * scale, classes])[kept]
-        resized = (int(height * scale), int(width * scale))
-        return labels, (height, width), resized, image_name(image)
-
-    def load_image(self, index: int) -> np.ndarray:
-        """Return the image (H, W, 3), BGR, of the size that the annotations tell.
-
-        Raises:
-            InputError: the file cannot be decoded or has another size.
-        """
-        _, size, _, file_name = self.annotations[index]
-        file = Path(self.data_dir) / self.name / file_name
-        image = _decode(file, cv2.IMREAD_COLOR)
-        if image.shape[:2] != size:  # boxes may have been drawn on the image as it is stored
-            image = _decode(file, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if image.shape[:2] != size:
-            found, told = (f"{width}x{height}" for height, width in (image.shape[:2], size))
-            raise InputError(
-                f"image {printable(str(file))} is {found}, {self.json_file} says {told}"
-            )
-        return image
 
     def _cache_images(self) -> None:
         shape = (len(self.ids), *self.img_size[:2], 3)
@@ -140,7 +143,8 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
 def complete_annotations(annotations: list[dict[str, Any]]) -> dict[str, int]:
     """Fill in, in place, what pycocotools' evaluation needs and other tools leave out.
 
-    Returns how often: {"area": ..., "iscrowd": ...}.
+    Returns:
+        how often: {"area": ..., "iscrowd": ...}.
     """
     filled = {"area": 0, "iscrowd": 0}
     for entry in annotations:
@@ -156,7 +160,8 @@ def complete_annotations(annotations: list[dict[str, Any]]) -> dict[str, int]:
 def start_ids_at_one(coco: COCO) -> int:
     """Shift annotation ids that are 0 or less: COCOeval takes the id 0 for "no match".
 
-    Returns how many were changed.
+    Returns:
+        how many were changed.
     """
     first = min(coco.anns, default=1)
     if first >= 1:

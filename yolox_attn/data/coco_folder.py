@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from yolox_attn.coco.annotations import Annotations, read_annotations
 from yolox_attn.coco.checks import image_name, shown_name
@@ -17,26 +17,25 @@ SPLIT = re.compile(r"(?<![a-z])(train|val|test)(?:ing|id|idation)?(?![a-z])")
 OTHER_TASKS = ("captions", "image_info", "panoptic", "person_keypoints", "stuff")
 
 
+class Split(NamedTuple):
+    """A split as YOLOX's COCODataset wants it."""
+
+    ann: str  # a file in annotations/
+    name: str  # its image folder, relative to the root
+
+
 @dataclass(frozen=True)
 class CocoFolder:
-    """What an experiment must know of its data; file names as YOLOX's COCODataset wants them.
+    """What an experiment must know of its data.
 
-    `*_ann` are files inside annotations/, `*_name` image folders relative to `root`;
     `classes` are sorted by category id, which is the order of YOLOX's class indices.
     """
 
     root: Path
-    train_ann: str
-    val_ann: str
-    test_ann: str | None
-    train_name: str
-    val_name: str
-    test_name: str | None
+    train: Split
+    val: Split
+    test: Split | None
     classes: tuple[str, ...]
-    train_images: int
-    val_images: int
-    train_sha256: str
-    val_sha256: str
 
 
 def read_coco_folder(path: Path) -> CocoFolder:
@@ -50,34 +49,20 @@ def read_coco_folder(path: Path) -> CocoFolder:
     """
     root = Path(path).expanduser()
     files = annotation_files(root)
-    train, val = (_read_split(root, files, split) for split in ("train", "val"))
+    train, val = (read_annotations(need_file(root, files, split)) for split in ("train", "val"))
     for split in (train, val):
         if not split.content["annotations"]:
             raise InputError(f"{split.file} has no annotations: nothing to learn or to judge by")
         _check_same_categories(train, split)
-    train_name, val_name = _image_folder(root, train), _image_folder(root, val)
-    if train_name is None or val_name is None:
-        lost = train if train_name is None else val
-        tried = shortlist((str(root / name) for name in _candidates(root, lost.file)), 9)
-        raise InputError(f"the images of {lost.file} ({lost.image_names[0]}) are not in {tried}")
-    test = _read_split(root, files, "test") if pick_file(files, "test") else None
-    test_name = _image_folder(root, test) if test else None
-    if test and test_name:
-        _check_same_categories(train, test)
-    return CocoFolder(
-        root=root,
-        train_ann=train.file.name,
-        val_ann=val.file.name,
-        test_ann=test.file.name if test and test_name else None,
-        train_name=train_name,
-        val_name=val_name,
-        test_name=test_name,
-        classes=tuple(name for _, name in train.categories),
-        train_images=len(train.image_names),
-        val_images=len(val.image_names),
-        train_sha256=train.sha256,
-        val_sha256=val.sha256,
-    )
+    splits = _need_split(root, train), _need_split(root, val)
+    test_split = None
+    if test_file := pick_file(files, "test"):
+        test = read_annotations(test_file)
+        test_split = _split(root, test)
+        if test_split:
+            _check_same_categories(train, test)
+    classes = tuple(name for _, name in train.categories)
+    return CocoFolder(root, *splits, test_split, classes)
 
 
 def annotation_files(root: Path) -> list[Path]:
@@ -90,14 +75,9 @@ def annotation_files(root: Path) -> list[Path]:
         raise InputError(f"no data folder {root}")
     folder = root / "annotations"
     if not folder.is_dir():
-        held = shortlist(sorted(entry.name for entry in root.iterdir()), 8) or "nothing"
-        raise InputError(f"no folder annotations/ in {root}; it holds: {held}")
+        present = shortlist(sorted(entry.name for entry in root.iterdir()), 8) or "nothing"
+        raise InputError(f"no folder annotations/ in {root}; it holds: {present}")
     return sorted(folder.glob("*.json"))
-
-
-def _split_of(name: str) -> str | None:
-    found = SPLIT.search(name.lower())
-    return found[1] if found else None
 
 
 def pick_file(files: list[Path], split: str) -> Path | None:
@@ -106,17 +86,13 @@ def pick_file(files: list[Path], split: str) -> Path | None:
     Raises:
         InputError: there are several.
     """
-    found = [file for file in files if _split_of(file.stem) == split]
-    found = [file for file in found if not file.name.startswith(OTHER_TASKS)]
-    found = [file for file in found if file.name.startswith("instances")] or found
-    if len(found) > 1:
-        names = shortlist((file.name for file in found), 8)
-        raise InputError(f"{found[0].parent} has more than one {split} file: {names}")
-    return found[0] if found else None
-
-
-def _read_split(root: Path, files: list[Path], split: str) -> Annotations:
-    return read_annotations(need_file(root, files, split))
+    own = [file for file in files if _split_of(file.stem) == split]
+    own = [file for file in own if not file.name.startswith(OTHER_TASKS)]
+    own = [file for file in own if file.name.startswith("instances")] or own
+    if len(own) > 1:
+        names = shortlist((file.name for file in own), 8)
+        raise InputError(f"{own[0].parent} has more than one {split} file: {names}")
+    return own[0] if own else None
 
 
 def need_file(root: Path, files: list[Path], split: str) -> Path:
@@ -127,36 +103,12 @@ def need_file(root: Path, files: list[Path], split: str) -> Path:
     """
     file = pick_file(files, split)
     if file is None:
-        held = shortlist((file.name for file in files), 8) or "no json file"
+        present = shortlist((file.name for file in files), 8) or "no json file"
         wanted = f"instances_{split}2017.json or another name with {split!r}"
         raise InputError(
-            f"no {split} annotations in {root / 'annotations'}: {wanted}; it holds: {held}"
+            f"no {split} annotations in {root / 'annotations'}: {wanted}; it holds: {present}"
         )
     return file
-
-
-def _candidates(root: Path, file: Path) -> Iterator[str]:
-    """Yield image folders that `file` may mean, relative to `root`, the likeliest first."""
-    split = _split_of(file.stem)
-    stem = file.stem.removeprefix("instances_")
-    parents = [Path(), Path("images")]
-    yield from (str(parent / stem) for parent in parents if (root / parent / stem).is_dir())
-    for parent in parents:
-        held = sorted((root / parent).iterdir()) if (root / parent).is_dir() else []
-        for folder in held:
-            if folder.is_dir() and _split_of(folder.name) == split and folder.name != stem:
-                yield str(parent / folder.name)
-    yield from (str(parent) for parent in reversed(parents) if (root / parent).is_dir())
-
-
-def _image_folder(root: Path, split: Annotations) -> str | None:
-    """Return the folder that holds all images of a split; None if there is not one of them."""
-    images = split.content["images"]
-    folder, lost = find_image_folder(root, split.file, images)
-    if len(lost) == len(images):
-        return None
-    refuse_missing(lost, images, split.file, root / folder)
-    return folder
 
 
 def find_image_folder(
@@ -166,14 +118,6 @@ def find_image_folder(
     missing = {name: missing_images(root / name, images) for name in _candidates(root, file)}
     best = min(missing, key=lambda name: len(missing[name]))
     return best, missing[best]
-
-
-def _check_same_categories(first: Annotations, second: Annotations) -> None:
-    if first.categories == second.categories:
-        return
-    differing = sorted(set(first.categories) ^ set(second.categories))
-    shown = shortlist(f"{index} {name!r}" for index, name in differing)
-    raise InputError(f"{first.file} and {second.file} list different categories: {shown}")
 
 
 def missing_images(folder: Path, images: Sequence[dict[str, Any]]) -> list[int]:
@@ -220,3 +164,48 @@ def fingerprint(folder: Path, names: Iterable[str]) -> str:
     for name in names:
         digest.update(f"{name}\0{(folder / name).stat().st_size}\n".encode(errors="replace"))
     return digest.hexdigest()
+
+
+def _need_split(root: Path, annotations: Annotations) -> Split:
+    split = _split(root, annotations)
+    if split is None:
+        file, (first, *_) = annotations.file, annotations.image_names
+        tried = shortlist((str(root / name) for name in _candidates(root, file)), 9)
+        raise InputError(f"the images of {file} ({first}) are not in {tried}")
+    return split
+
+
+def _split(root: Path, annotations: Annotations) -> Split | None:
+    """Return a split whose images are all in one folder; None if none of them is anywhere."""
+    images = annotations.content["images"]
+    name, lost = find_image_folder(root, annotations.file, images)
+    if len(lost) == len(images):
+        return None
+    refuse_missing(lost, images, annotations.file, root / name)
+    return Split(annotations.file.name, name)
+
+
+def _check_same_categories(first: Annotations, second: Annotations) -> None:
+    if first.categories == second.categories:
+        return
+    differing = sorted(set(first.categories) ^ set(second.categories))
+    shown = shortlist(f"{index} {name!r}" for index, name in differing)
+    raise InputError(f"{first.file} and {second.file} list different categories: {shown}")
+
+
+def _candidates(root: Path, file: Path) -> Iterator[str]:
+    """Yield image folders that `file` may mean, relative to `root`, the likeliest first."""
+    split = _split_of(file.stem)
+    stem = file.stem.removeprefix("instances_")
+    parents = [Path(), Path("images")]
+    yield from (str(parent / stem) for parent in parents if (root / parent / stem).is_dir())
+    for parent in parents:
+        for folder in sorted((root / parent).glob("*")):
+            if folder.is_dir() and _split_of(folder.name) == split and folder.name != stem:
+                yield str(parent / folder.name)
+    yield from (str(parent) for parent in reversed(parents) if (root / parent).is_dir())
+
+
+def _split_of(name: str) -> str | None:
+    match = SPLIT.search(name.lower())
+    return match[1] if match else None

@@ -22,6 +22,7 @@ from yolox_attn.errors import InputError
 
 VERSION = 1  # of the drawing: raise it whenever the same parameters give other pixels
 MANIFEST = "manifest.json"
+CATEGORY_IDS = {name: number for number, name in enumerate(CLASSES, start=1)}
 
 
 def cache_folder() -> Path:
@@ -40,7 +41,7 @@ def drawn_set(
     """Return the folder of the drawn set, in COCO layout; draw it first where it is not there.
 
     The folder's name holds a hash of the parameters, its manifest the hash of every file: a
-    damaged set is drawn again. Several processes may ask at once.
+    damaged set is drawn again. Several processes may call this at once.
 
     Args:
         root: the folder that will hold the set's own; None for `cache_folder()`.
@@ -74,7 +75,7 @@ def is_intact(folder: Path) -> bool:
     """Tell whether every file of a drawn set is there, byte for byte as it was drawn."""
     try:
         files = json.loads((folder / MANIFEST).read_text())["files"]
-        return all(_sha256(folder / name) == told for name, told in files.items())
+        return all(_sha256(folder / name) == digest for name, digest in files.items())
     except (OSError, ValueError, LookupError, TypeError):
         return False
 
@@ -86,7 +87,7 @@ def _put_in_place(fresh: Path, folder: Path, scratch: Path) -> None:
             return
         with contextlib.suppress(FileNotFoundError):
             folder.rename(scratch / uuid.uuid4().hex)
-        with contextlib.suppress(FileExistsError, OSError):
+        with contextlib.suppress(OSError):
             fresh.rename(folder)
     raise FileExistsError(f"{folder} changes while it is being replaced")
 
@@ -114,29 +115,28 @@ def _draw_split(
         if not cv2.imwrite(str(folder / f"{split}2017" / name), scene.pixels):
             raise OSError(f"cv2 cannot write {name}")
         images.append({"id": index, "file_name": name, "width": size, "height": size})
-        annotations += [{"image_id": index, **thing} for thing in _visible_objects(scene)]
+        annotations += [{"image_id": index, **entry} for entry in _visible_objects(scene)]
     content = {
         "info": {"description": f"drawn by yolox_attn, version {VERSION}", **parameters},
         "licenses": [],
         "images": images,
         "annotations": [{"id": number, **one} for number, one in enumerate(annotations, start=1)],
-        "categories": [{"id": number, "name": name} for number, name in enumerate(CLASSES, 1)],
+        "categories": [{"id": number, "name": name} for name, number in CATEGORY_IDS.items()],
     }
-    file = folder / "annotations" / f"instances_{split}2017.json"
-    file.write_text(json.dumps(content))
+    (folder / "annotations" / f"instances_{split}2017.json").write_text(json.dumps(content))
 
 
 def _visible_objects(scene: Scene) -> list[dict[str, Any]]:
-    ids = {name: number for number, name in enumerate(CLASSES, start=1)}
-    found = []
+    objects = []
     for index, name in enumerate(scene.names):
         rows, columns = np.nonzero(scene.owners == index)
         if len(rows) < MIN_VISIBLE * scene.whole[index]:
             raise RuntimeError(f"{name} {index} is hidden")
         left, top = int(columns.min()), int(rows.min())
         box = [left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top]
-        found.append({"category_id": ids[name], "bbox": box, "area": len(rows), "iscrowd": 0})
-    return found
+        category = CATEGORY_IDS[name]
+        objects.append({"category_id": category, "bbox": box, "area": len(rows), "iscrowd": 0})
+    return objects
 
 
 def _sha256(file: Path) -> str:

@@ -27,7 +27,7 @@ class ExactBatches(Sampler[list[Address]]):
 
     Attributes:
         start: number of the first batch that an iteration yields.
-        mosaic: turned off by the host's `close_mosaic`, from the next batch asked for.
+        mosaic: turned off by YOLOX's `close_mosaic`, from the next batch on.
         mosaic_batches: batches from this number on come without mosaic; None: all follow `mosaic`.
             With a number, workers that fetch ahead of the step switch at the right batch.
 
@@ -84,7 +84,7 @@ class ExactBatches(Sampler[list[Address]]):
 
 
 class SeededSamples(Dataset[tuple[Any, ...]]):
-    """A data set of the host's, asked by (mosaic, index, counter).
+    """A data set of YOLOX's kind under addresses (mosaic, index, counter).
 
     An item is computed within the stream of its counter and gets one element more, the last: how
     many labels the transform's max_labels cut (0 where the transform does not say).
@@ -114,10 +114,10 @@ def exact_loader(  # noqa: PLR0913 - the sampler's arguments and the loader's
     mosaic: bool = True,
     collate_fn: Callable[[list[Any]], Any] | None = None,
 ) -> DataLoader:
-    """Return the host's loader over exact batches of `dataset`.
+    """Return YOLOX's loader over exact batches of `dataset`.
 
     Args:
-        dataset: takes the host's (mosaic, index) pairs.
+        dataset: takes YOLOX's (mosaic, index) pairs.
         batch_size: images of a batch over all ranks.
         seed: the run's.
         workers: loading processes; the batches do not depend on their number.
@@ -143,10 +143,10 @@ def exact_loader(  # noqa: PLR0913 - the sampler's arguments and the loader's
     )
 
 
-def make_exact(  # noqa: PLR0913 - the sampler's arguments
-    loader: Any, batch_size: int, *, seed: int, rank: int = 0, ranks: int = 1, mosaic: bool = True
+def make_exact(
+    loader: Any, batch_size: int, *, seed: int, rank: int = 0, ranks: int = 1
 ) -> DataLoader | None:
-    """Return a loader built in the host's way with its batches made exact.
+    """Return a loader built in YOLOX's way with its batches made exact.
 
     Data set, workers and collate function stay. A loader that is exact already is returned as it
     is. None where the order is the user's own (another sampler, no shuffling, an iterable set):
@@ -168,7 +168,6 @@ def make_exact(  # noqa: PLR0913 - the sampler's arguments
         workers=loader.num_workers,
         rank=rank,
         ranks=ranks,
-        mosaic=mosaic,
         collate_fn=loader.collate_fn,
     )
 

@@ -9,56 +9,22 @@ import numpy as np
 Array = np.ndarray
 Outline = Callable[[Array, Array], Array]  # coordinates in radii -> signed distance, < 0 inside
 
-
-def disc(u: Array, v: Array) -> Array:
-    """A filled circle."""
-    distance: Array = np.hypot(u, v) - 1
-    return distance
-
-
-def ring(u: Array, v: Array) -> Array:
-    """A circle with a hole of half its radius."""
-    distance: Array = np.abs(np.hypot(u, v) - 0.75) - 0.25
-    return distance
-
-
-def square(u: Array, v: Array) -> Array:
-    """A square whose corners reach a little beyond the radius."""
-    distance: Array = np.maximum(np.abs(u), np.abs(v)) - 0.8
-    return distance
-
-
-def star(u: Array, v: Array) -> Array:
-    """A blossom of five petals."""
-    distance: Array = np.hypot(u, v) - 0.7 - 0.3 * np.cos(5 * np.arctan2(v, u))
-    return distance
-
-
-def triangle(u: Array, v: Array) -> Array:
-    """A triangle."""
-    distance: Array = np.maximum(np.abs(u) * 0.87 + v * 0.5, -v) - 0.5
-    return distance
-
-
-def bar(u: Array, v: Array) -> Array:
-    """A long thin bar."""
-    distance: Array = np.maximum(np.abs(u) - 1, np.abs(v) - 0.08)
-    return distance
-
-
 # Disc and ring differ by a hole, square and grate by texture only.
 CLASSES: dict[str, Outline] = {
-    "disc": disc,
-    "ring": ring,
-    "square": square,
-    "grate": square,
-    "star": star,
+    "disc": lambda u, v: np.hypot(u, v) - 1,
+    "ring": lambda u, v: np.abs(np.hypot(u, v) - 0.75) - 0.25,  # with a hole of half its radius
+    "square": lambda u, v: np.maximum(np.abs(u), np.abs(v)) - 0.8,  # corners beyond the radius
+    "grate": lambda u, v: np.maximum(np.abs(u), np.abs(v)) - 0.8,
+    "star": lambda u, v: np.hypot(u, v) - 0.7 - 0.3 * np.cos(5 * np.arctan2(v, u)),  # five petals
 }
 STRIPED = "grate"
 # Parts of the colour circle: within each of the two pairs the colours overlap.
 HUES = {"disc": 0.0, "ring": 0.12, "square": 0.4, "grate": 0.52, "star": 0.76}
 HUE_SPREAD = 0.05  # standard deviation
-DISTRACTORS: tuple[Outline, ...] = (triangle, bar)  # unlabelled, of any hue
+DISTRACTORS: tuple[Outline, ...] = (  # unlabelled, of any hue
+    lambda u, v: np.maximum(np.abs(u) * 0.87 + v * 0.5, -v) - 0.5,  # a triangle
+    lambda u, v: np.maximum(np.abs(u) - 1, np.abs(v) - 0.08),  # a long thin bar
+)
 
 MIN_RADIUS = 8.0  # pixels: about 16 across
 MAX_RADIUS = 0.25  # of the image's side

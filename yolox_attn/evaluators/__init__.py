@@ -6,9 +6,10 @@ from yolox.evaluators import COCOEvaluator as StockCOCOEvaluator
 from yolox.evaluators import VOCEvaluator as StockVOCEvaluator
 
 from yolox_attn.evaluators.coco import COCOEvaluator
+from yolox_attn.evaluators.predict import AnyDevice
 from yolox_attn.evaluators.voc import VOCEvaluator
 
-__all__ = ["COCOEvaluator", "VOCEvaluator", "adapt_evaluator"]
+__all__ = ["AnyDevice", "COCOEvaluator", "VOCEvaluator", "adapt_evaluator"]
 
 OURS: dict[type, type] = {StockCOCOEvaluator: COCOEvaluator, StockVOCEvaluator: VOCEvaluator}
 

@@ -3,22 +3,20 @@
 from typing import Any
 
 from loguru import logger
-from torch import Tensor
 from yolox.evaluators import COCOEvaluator as StockCOCOEvaluator
 from yolox.evaluators.coco_evaluator import per_class_AP_table, per_class_AR_table
 
-from yolox_attn.coco.annotations import class_names
 from yolox_attn.coco.evaluate import evaluate
-from yolox_attn.evaluators.predict import AnyDevice, timing_line, to_results
+from yolox_attn.evaluators.predict import AnyDevice, Rows, timing_line, to_results
 
 
 class COCOEvaluator(AnyDevice, StockCOCOEvaluator):  # type: ignore[misc]
     """Measures the 12 COCO metrics by pycocotools; made as YOLOX's, and with its attributes."""
 
-    def take(self, found: dict[int, Tensor]) -> list[dict[str, Any]]:
+    def convert(self, rows: Rows) -> list[dict[str, Any]]:
         dataset = self.dataloader.dataset
-        self.detections = to_results(found, dataset.class_ids, self.num_classes)
-        if unseen := len(dataset.coco.imgs.keys() - found.keys()):
+        self.detections = to_results(rows, dataset.class_ids, self.num_classes)
+        if unseen := len(dataset.coco.imgs.keys() - rows.keys()):
             logger.warning(
                 f"the loader left out {unseen} of the set's {len(dataset.coco.imgs)} images: "
                 "their objects count as missed"
@@ -38,13 +36,11 @@ class COCOEvaluator(AnyDevice, StockCOCOEvaluator):  # type: ignore[misc]
         if not coco.dataset.get("annotations"):
             summary += "the set has no annotations: no metric is defined\n"
         summary += result.text
-        names = class_names([coco.cats[key] for key in sorted(coco.cats)])
+        names = list(result.class_ap)
         if self.per_class_AP:
-            summary += (
-                f"per class AP:\n{per_class_AP_table(result.evaluation, class_names=names)}\n"
-            )
+            table = per_class_AP_table(result.evaluation, class_names=names)
+            summary += f"per class AP:\n{table}\n"
         if self.per_class_AR:
-            summary += (
-                f"per class AR:\n{per_class_AR_table(result.evaluation, class_names=names)}\n"
-            )
+            table = per_class_AR_table(result.evaluation, class_names=names)
+            summary += f"per class AR:\n{table}\n"
         return self.metrics["AP"] or 0.0, self.metrics["AP50"] or 0.0, summary

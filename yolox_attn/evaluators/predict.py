@@ -4,8 +4,7 @@ What both evaluators share. It asks nothing of the device but that the model is 
 """
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,24 +15,38 @@ from yolox.utils import gather, is_main_process, postprocess
 from yolox.utils import synchronize as synchronize_ranks
 
 from yolox_attn.coco.evaluate import Metrics
-from yolox_attn.device import autocast, synchronize
-from yolox_attn.errors import InputError
-from yolox_attn.evaluators.loading import readable
-from yolox_attn.evaluators.rules import Rules, model_device, rules_of
+from yolox_attn.cost import evaluation_mode
+from yolox_attn.device import autocast, precision_dtype, synchronize
+from yolox_attn.errors import InputError, unwrapped
+
+# image id -> (n, 7): x1, y1, x2, y2, objectness, class probability, class
+Rows = dict[int, Tensor]
 
 
-@dataclass
+@dataclass(frozen=True)
+class Rules:
+    """What turns a network's output into detections."""
+
+    image_size: tuple[int, int]  # (height, width) of the network's input
+    num_classes: int
+    confidence: float  # objectness times class probability below this is dropped
+    nms_iou: float
+    precision: torch.dtype | None = None  # of autocast; None is full precision
+    decoder: Callable[..., Tensor] | None = None  # YOLOX's hook for undecoded heads
+
+
+@dataclass(frozen=True)
 class Timing:
-    """Seconds on the clock; the first batch of several is left out, as it warms up."""
+    """Seconds on the clock that `images` took."""
 
     images: int = 0
     forward: float = 0.0
     nms: float = 0.0
 
-    def add(self, images: int, forward: float, nms: float) -> None:
-        self.images += images
-        self.forward += forward
-        self.nms += nms
+    def __add__(self, other: "Timing") -> "Timing":
+        return Timing(
+            self.images + other.images, self.forward + other.forward, self.nms + other.nms
+        )
 
     def as_dict(self) -> dict[str, float]:
         """Return milliseconds an image, and the number of images they were taken over."""
@@ -43,165 +56,6 @@ class Timing:
             "nms_ms": self.nms * scale,
             "images": self.images,
         }
-
-
-def timing_line(timing: dict[str, float]) -> str:
-    """Say what an image costs, in YOLOX's words."""
-    forward, nms = timing["forward_ms"], timing["nms_ms"]
-    return (
-        f"Average forward time: {forward:.2f} ms, Average NMS time: {nms:.2f} ms, "
-        f"Average inference time: {forward + nms:.2f} ms\n"
-    )
-
-
-@contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Put the model in eval mode; give every module its own mode back, also after an error."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-def keep_best(outputs: Tensor, rules: Rules) -> list[Tensor]:
-    """Apply the host's threshold and NMS to decoded outputs, which stay as they are.
-
-    An infinite box (the exponential of a young network's output overflows) is never kept.
-
-    Shape: (N, anchors, 5 + classes), boxes as centre and size -> N times (n, 7): x1, y1, x2, y2,
-    objectness, class probability, class.
-
-    Raises:
-        RuntimeError: the network computes nan.
-    """
-    if outputs.isnan().any():
-        raise RuntimeError("non-finite outputs: the network computes nan on these images")
-    outputs = outputs.float().clone()  # the host writes corners into what it is given
-    infinite = outputs[..., :4].isinf().any(dim=-1)
-    outputs[infinite] = 0
-    outputs[..., 4][infinite] = -1
-    if outputs.shape[1] == 1:  # the host fails on exactly one anchor: add one that is never kept
-        never = torch.ones_like(outputs)
-        never[..., 4] = -1
-        outputs = torch.cat((outputs, never), dim=1)
-    found = postprocess(outputs, rules.num_classes, rules.confidence, rules.nms_iou)
-    return [outputs.new_zeros((0, 7)) if rows is None else rows for rows in found]
-
-
-def to_original(rows: Tensor, image_size: tuple[int, int], height: int, width: int) -> Tensor:
-    """Return the rows on the CPU, boxes in pixels of the image before it was resized."""
-    rows = rows.cpu()
-    scale = min(image_size[0] / float(height), image_size[1] / float(width))
-    return torch.cat((rows[:, :4] / scale, rows[:, 4:]), dim=1)
-
-
-def predict(
-    model: nn.Module, loader: Iterable[Any], rules: Rules
-) -> tuple[dict[int, Tensor], Timing]:
-    """Run the model over the host's loader: rows of `keep_best` for every image id.
-
-    Raises:
-        InputError: an image cannot be read.
-        RuntimeError: the network computes nan.
-    """
-    device = model_device(model)
-    found: dict[int, Tensor] = {}
-    timing = first = Timing()
-    progress = tqdm(
-        loader,
-        desc="evaluating",
-        unit="batch",
-        leave=False,
-        mininterval=1.0,
-        disable=None if is_main_process() else True,  # None: off where stderr is no terminal
-    )
-    with evaluation_mode(model), torch.no_grad():
-        for images, _, (heights, widths), ids in readable(progress):
-            kept, seconds = run_batch(model, images.to(device, torch.float32), rules)
-            if timing is first and timing.images:
-                timing = Timing()
-            timing.add(len(kept), *seconds)
-            for rows, height, width, image_id in zip(kept, heights, widths, ids, strict=True):
-                found[int(image_id)] = to_original(rows, rules.image_size, int(height), int(width))
-    return found, timing
-
-
-def run_batch(
-    model: nn.Module, images: Tensor, rules: Rules
-) -> tuple[list[Tensor], tuple[float, float]]:
-    """Return a batch's rows, and the seconds that the network and that NMS took."""
-    synchronize(images.device)
-    start = time.perf_counter()
-    with autocast(images.device, rules.precision):
-        outputs = model(images)
-    if rules.decoder is not None:
-        outputs = rules.decoder(outputs, dtype=outputs.type())
-    synchronize(images.device)
-    middle = time.perf_counter()
-    kept = keep_best(outputs, rules)
-    synchronize(images.device)
-    return kept, (middle - start, time.perf_counter() - middle)
-
-
-def collect(found: dict[int, Tensor], timing: Timing) -> tuple[dict[int, Tensor], Timing]:
-    """Bring every rank's images to rank 0, each once: the host's sampler repeats some to pad.
-
-    The other ranks get nothing.
-    """
-    parts: list[tuple[dict[int, Tensor], Timing]] = gather((found, timing), dst=0)
-    images: dict[int, Tensor] = {}
-    total = Timing()
-    for rows, clock in parts:
-        images = rows | images  # the first rank that saw an image keeps it
-        total.add(clock.images, clock.forward, clock.nms)
-    return images, total
-
-
-def in_order(found: dict[int, Tensor], dataset: Any) -> dict[int, Tensor]:
-    """Return the images in the set's own order, whichever process and batch each came from.
-
-    Raises:
-        InputError: there are none.
-    """
-    if not found:
-        raise InputError("the evaluation set has no images")
-    listed = [image for image in getattr(dataset, "ids", []) if image in found]
-    unlisted = sorted(found.keys() - set(listed))
-    return {image: found[image] for image in [*listed, *unlisted]}
-
-
-def to_results(
-    found: dict[int, Tensor], class_ids: list[int], num_classes: int
-) -> list[dict[str, Any]]:
-    """Write rows of `predict` as COCO results, category ids taken from `class_ids`.
-
-    Raises:
-        InputError: a class was predicted that the set does not have.
-    """
-    results: list[dict[str, Any]] = []
-    for image_id, rows in found.items():
-        corners, scores = rows[:, :4], rows[:, 4] * rows[:, 5]
-        boxes = torch.cat((corners[:, :2], corners[:, 2:] - corners[:, :2]), dim=1)
-        for label, box, score in zip(
-            rows[:, 6].int().tolist(), boxes.tolist(), scores.tolist(), strict=True
-        ):
-            if label >= len(class_ids):
-                raise InputError(
-                    f"class {label} was predicted (num_classes is {num_classes}), but the "
-                    f"evaluation set has {len(class_ids)} categories; make the two agree"
-                )
-            results.append(
-                {
-                    "image_id": image_id,
-                    "category_id": int(class_ids[label]),
-                    "bbox": box,
-                    "score": score,
-                }
-            )
-    return results
 
 
 class AnyDevice:
@@ -241,28 +95,201 @@ class AnyDevice:
 
         Args:
             model: is evaluated where it is, and left in the mode it was in.
-            distributed: every rank evaluates its share and rank 0 judges.
+            distributed: each rank predicts its share of the images, and rank 0 judges.
             half: float16 autocast, on CUDA only.
             trt_file: refused.
             decoder: applied to the model's outputs, if given.
             test_size: part of YOLOX's signature for TensorRT; `img_size` rules.
         """
-        rules = rules_of(self, model, half=half, trt_file=trt_file, decoder=decoder)
-        found, timing = predict(model, self.dataloader, rules)
+        if trt_file is not None:
+            raise InputError("trt_file is not supported: evaluate the PyTorch model itself")
+        rules = rules_of(self, model, half=half, decoder=decoder)
+        rows, timing = predict(model, self.dataloader, rules)
         if distributed:
-            found, timing = collect(found, timing)
+            rows, timing = collect(rows, timing)
         result = 0.0, 0.0, ""
         if is_main_process():
-            found = in_order(found, self.dataloader.dataset)
+            rows = in_order(rows, self.dataloader.dataset)
             self.timing = timing.as_dict()
-            result = self.evaluate_prediction(self.take(found), self.timing)
+            result = self.evaluate_prediction(self.convert(rows), self.timing)
         synchronize_ranks()
         return result
 
-    def take(self, found: dict[int, Tensor]) -> Any:
-        """Set `detections` from the images' rows; return what `evaluate_prediction` gets."""
+    def convert(self, rows: Rows) -> Any:
+        """Set `detections` from the images' rows; return what `evaluate_prediction` takes."""
         raise NotImplementedError
 
     def evaluate_prediction(self, data_dict: Any, statistics: dict[str, float]) -> Any:
         """Return AP, AP50 and a summary, and set the metrics; `statistics` is the timing."""
         raise NotImplementedError
+
+
+def rules_of(evaluator: Any, model: nn.Module, *, half: bool = False, decoder: Any = None) -> Rules:
+    """Read the rules off an evaluator's attributes.
+
+    `half` is float16 autocast: YOLOX's model.half() would stay for good.
+
+    Raises:
+        InputError: float16 off CUDA.
+    """
+    half_dtype = precision_dtype("fp16", model_device(model)) if half else None
+    return Rules(
+        image_size=evaluator.img_size,
+        num_classes=evaluator.num_classes,
+        confidence=evaluator.confthre,
+        nms_iou=evaluator.nmsthre,
+        precision=half_dtype or evaluator.autocast_dtype,
+        decoder=decoder,
+    )
+
+
+def model_device(model: nn.Module) -> torch.device:
+    """Return the device of the model's first parameter or buffer; the CPU if it has none."""
+    tensors: Iterator[Tensor] = (t for part in (model.parameters(), model.buffers()) for t in part)
+    first = next(tensors, None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def predict(model: nn.Module, loader: Iterable[Any], rules: Rules) -> tuple[Rows, Timing]:
+    """Run the model over YOLOX's loader.
+
+    The first batch of several is left out of the timing, as it warms up.
+
+    Raises:
+        InputError: an image cannot be read.
+        RuntimeError: the network computes nan.
+    """
+    device = model_device(model)
+    rows: Rows = {}
+    timings: list[Timing] = []
+    progress = tqdm(
+        loader,
+        desc="evaluating",
+        unit="batch",
+        leave=False,
+        mininterval=1.0,
+        disable=None if is_main_process() else True,  # None: off where stderr is no terminal
+    )
+    with evaluation_mode(model), torch.no_grad():
+        for images, _, (heights, widths), ids in readable(progress):
+            kept, timing = run_batch(model, images.to(device, torch.float32), rules)
+            timings.append(timing)
+            for boxes, height, width, image_id in zip(kept, heights, widths, ids, strict=True):
+                rows[int(image_id)] = to_original(boxes, rules.image_size, int(height), int(width))
+    return rows, sum(timings[1:] or timings, start=Timing())
+
+
+def readable(loader: Iterable[Any]) -> Iterator[Any]:
+    """Yield the loader's batches.
+
+    Raises:
+        InputError: an image cannot be read; one line, whichever process tried to.
+    """
+    try:
+        yield from loader
+    except InputError as error:
+        raise unwrapped(error) from None
+
+
+def run_batch(model: nn.Module, images: Tensor, rules: Rules) -> tuple[list[Tensor], Timing]:
+    """Return a batch's rows by `keep_best`, and the time that the network and NMS took."""
+    synchronize(images.device)
+    start = time.perf_counter()
+    with autocast(images.device, rules.precision):
+        outputs = model(images)
+    if rules.decoder is not None:
+        outputs = rules.decoder(outputs, dtype=outputs.type())
+    synchronize(images.device)
+    middle = time.perf_counter()
+    kept = keep_best(outputs, rules)
+    synchronize(images.device)
+    return kept, Timing(len(kept), middle - start, time.perf_counter() - middle)
+
+
+def keep_best(outputs: Tensor, rules: Rules) -> list[Tensor]:
+    """Apply YOLOX's threshold and NMS to decoded outputs, which stay as they are.
+
+    An infinite box (the exponential of a young network's output overflows) is never kept.
+
+    Shape: (N, anchors, 5 + classes), boxes as centre and size -> N times (n, 7), as in `Rows`.
+
+    Raises:
+        RuntimeError: the network computes nan.
+    """
+    if outputs.isnan().any():
+        raise RuntimeError("non-finite outputs: the network computes nan on these images")
+    outputs = outputs.float().clone()  # YOLOX writes corners into what it is given
+    infinite = outputs[..., :4].isinf().any(dim=-1)
+    outputs[infinite] = 0
+    outputs[..., 4][infinite] = -1
+    if outputs.shape[1] == 1:  # YOLOX fails on exactly one anchor: add one that is never kept
+        never = torch.ones_like(outputs)
+        never[..., 4] = -1
+        outputs = torch.cat((outputs, never), dim=1)
+    kept = postprocess(outputs, rules.num_classes, rules.confidence, rules.nms_iou)
+    return [outputs.new_zeros((0, 7)) if boxes is None else boxes for boxes in kept]
+
+
+def to_original(boxes: Tensor, image_size: tuple[int, int], height: int, width: int) -> Tensor:
+    """Return an image's rows on the CPU, in pixels of the image before it was resized."""
+    boxes = boxes.cpu()
+    scale = min(image_size[0] / float(height), image_size[1] / float(width))
+    return torch.cat((boxes[:, :4] / scale, boxes[:, 4:]), dim=1)
+
+
+def collect(rows: Rows, timing: Timing) -> tuple[Rows, Timing]:
+    """Bring all ranks' images to rank 0, each once: YOLOX's sampler repeats some to pad.
+
+    The other ranks get nothing.
+    """
+    parts: list[tuple[Rows, Timing]] = gather((rows, timing), dst=0)
+    images: Rows = {}
+    for share, _ in parts:
+        images = share | images  # the first rank that saw an image keeps it
+    return images, sum((clock for _, clock in parts), start=Timing())
+
+
+def in_order(rows: Rows, dataset: Any) -> Rows:
+    """Return the images in the set's own order, whichever process and batch each came from.
+
+    Raises:
+        InputError: there are none.
+    """
+    if not rows:
+        raise InputError("the evaluation set has no images")
+    listed = [image for image in getattr(dataset, "ids", []) if image in rows]
+    unlisted = sorted(rows.keys() - set(listed))
+    return {image: rows[image] for image in [*listed, *unlisted]}
+
+
+def to_results(rows: Rows, class_ids: list[int], num_classes: int) -> list[dict[str, Any]]:
+    """Return the rows as COCO results, category ids taken from `class_ids`.
+
+    Raises:
+        InputError: a class was predicted that the set does not have.
+    """
+    results: list[dict[str, Any]] = []
+    for image_id, image in rows.items():
+        boxes = torch.cat((image[:, :2], image[:, 2:4] - image[:, :2]), dim=1)
+        scores = image[:, 4] * image[:, 5]
+        labels = image[:, 6].int()
+        for label, box, score in zip(labels.tolist(), boxes.tolist(), scores.tolist(), strict=True):
+            if label >= len(class_ids):
+                raise InputError(
+                    f"class {label} was predicted (num_classes is {num_classes}), but the "
+                    f"evaluation set has {len(class_ids)} categories; make the two agree"
+                )
+            category = int(class_ids[label])
+            results.append(
+                {"image_id": image_id, "category_id": category, "bbox": box, "score": score}
+            )
+    return results
+
+
+def timing_line(timing: dict[str, float]) -> str:
+    """Return what an image costs, in YOLOX's words."""
+    forward, nms = timing["forward_ms"], timing["nms_ms"]
+    return (
+        f"Average forward time: {forward:.2f} ms, Average NMS time: {nms:.2f} ms, "
+        f"Average inference time: {forward + nms:.2f} ms\n"
+    )

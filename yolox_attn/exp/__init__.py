@@ -1,8 +1,8 @@
-"""Experiments: the base class, the published sizes, and how one is found."""
+"""Experiments: the base class, the published sizes, and how one is loaded."""
 
 from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.demo import DemoExp
-from yolox_attn.exp.loader import load_exp
+from yolox_attn.exp.loader import load_exp, use_data
 from yolox_attn.exp.overrides import apply_overrides
 from yolox_attn.exp.sizes import (
     ExtraLargeExp,
@@ -12,7 +12,6 @@ from yolox_attn.exp.sizes import (
     SmallExp,
     TinyExp,
 )
-from yolox_attn.exp.use_data import use_data
 
 __all__ = [
     "AttentionExp",

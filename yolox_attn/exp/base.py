@@ -120,7 +120,7 @@ class AttentionExp(Exp):  # type: ignore[misc]
         return model
 
     def get_optimizer(self, batch_size: int) -> Optimizer:
-        """Return the host's SGD over every trainable parameter (see `core.optimizer`)."""
+        """Return YOLOX's SGD over all trainable parameters (see `core.optimizer`)."""
         if "optimizer" not in self.__dict__:
             lr = self.warmup_lr if self.warmup_epochs > 0 else self.basic_lr_per_img * batch_size
             self.optimizer = build_sgd(self.get_model(), lr, self.momentum, self.weight_decay)
@@ -130,11 +130,11 @@ class AttentionExp(Exp):  # type: ignore[misc]
     def get_data_loader(
         self,
         batch_size: int,
-        is_distributed: bool,  # noqa: FBT001 - the host's signature
+        is_distributed: bool,  # noqa: FBT001 - YOLOX's signature
         no_aug: bool = False,  # noqa: FBT001, FBT002
         cache_img: bool = False,  # noqa: FBT001, FBT002
     ) -> MosaicLoader:
-        """Return the host's endless mosaic loader, its batches numbered (see `data.exact`)."""
+        """Return YOLOX's endless mosaic loader, its batches numbered (see `data.sampler`)."""
         images = self._images(self.train_ann, self.train_name, self.input_size, None, cache_img)
         self.dataset = MosaicDetection(
             images,
@@ -150,31 +150,31 @@ class AttentionExp(Exp):  # type: ignore[misc]
             mosaic_prob=self.mosaic_prob,
             mixup_prob=self.mixup_prob,
         )
-        _per_rank(batch_size, is_distributed)
+        rank, ranks = _share_of(batch_size, is_distributed)
         return exact_loader(
             self.dataset,
             batch_size,
             seed=self.seed or 0,
             workers=self.data_num_workers,
-            rank=get_rank() if is_distributed else 0,
-            ranks=get_world_size() if is_distributed else 1,
+            rank=rank,
+            ranks=ranks,
             mosaic=not no_aug,
         )
 
     def get_eval_loader(
         self,
         batch_size: int,
-        is_distributed: bool,  # noqa: FBT001 - the host's signature
+        is_distributed: bool,  # noqa: FBT001 - YOLOX's signature
         testdev: bool = False,  # noqa: FBT001, FBT002
         legacy: bool = False,  # noqa: FBT001, FBT002
     ) -> DataLoader[Any]:
         """Return the validation (or, with `testdev`, test) images in order, resized and padded."""
         ann, name = (self.test_ann, self.test_name) if testdev else (self.val_ann, self.val_name)
         images = self._images(ann, name, self.test_size, ValTransform(legacy=legacy), cache=False)
-        rank, ranks = (get_rank(), get_world_size()) if is_distributed else (0, 1)
+        rank, ranks = _share_of(batch_size, is_distributed)
         return DataLoader(
             images,
-            batch_size=_per_rank(batch_size, is_distributed),
+            batch_size=batch_size // ranks,
             sampler=Share(len(images), rank, ranks),
             num_workers=self.data_num_workers,
             worker_init_fn=seed_worker,
@@ -201,17 +201,17 @@ class AttentionExp(Exp):  # type: ignore[misc]
             preproc=preproc,
             cache=cache,
         )
-        if (found := len(images.class_ids)) > self.num_classes:
+        if (categories := len(images.class_ids)) > self.num_classes:
             raise InputError(
-                f"{ann} has {found} categories, num_classes is {self.num_classes}; set it to "
-                f"{found}, or give the folder by --data, which reads it"
+                f"{ann} has {categories} categories, num_classes is {self.num_classes}; set it to "
+                f"{categories}, or give the folder by --data, which reads it"
             )
         return images
 
     def get_evaluator(
         self,
         batch_size: int,
-        is_distributed: bool,  # noqa: FBT001 - the host's signature
+        is_distributed: bool,  # noqa: FBT001 - YOLOX's signature
         testdev: bool = False,  # noqa: FBT001, FBT002
         legacy: bool = False,  # noqa: FBT001, FBT002
     ) -> COCOEvaluator:
@@ -227,7 +227,7 @@ class AttentionExp(Exp):  # type: ignore[misc]
         )
 
     def get_trainer(self, args: Any) -> AttentionTrainer:
-        """Return the trainer for command line arguments `args` (the host's, or ours)."""
+        """Return the trainer for the command line's `args`: YOLOX's Namespace or TrainOptions."""
         return AttentionTrainer(self, args)
 
     def random_resize(
@@ -237,7 +237,7 @@ class AttentionExp(Exp):  # type: ignore[misc]
         rank: int,
         is_distributed: bool,  # noqa: FBT001
     ) -> tuple[int, int]:
-        """Return the next training size: a multiple of 32 in the host's range, rank 0's draw."""
+        """Return the next training size: a multiple of 32 in the Exp's range, rank 0's draw."""
         height, width = self.input_size
         nominal = height // 32
         around = (nominal - self.multiscale_range, nominal + self.multiscale_range)
@@ -249,15 +249,16 @@ class AttentionExp(Exp):  # type: ignore[misc]
         return 32 * size[0], 32 * int(size[0] * width / height)
 
 
-def _per_rank(batch_size: int, is_distributed: bool) -> int:  # noqa: FBT001
-    ranks = dist.get_world_size() if is_distributed else 1
+def _share_of(batch_size: int, is_distributed: bool) -> tuple[int, int]:  # noqa: FBT001
+    """Return this process's rank and the number of ranks, which share a batch equally."""
+    rank, ranks = (get_rank(), get_world_size()) if is_distributed else (0, 1)
     if batch_size < 1 or batch_size % ranks:
         raise InputError(f"-b {batch_size}: must be a positive multiple of the {ranks} processes")
-    return batch_size // ranks
+    return rank, ranks
 
 
 def _file_stem(cls: type) -> str:
-    """Return the name of the file that defines the experiment: the host leaves "yolox_base"."""
+    """Return the name of the file that defines the experiment: YOLOX leaves "yolox_base"."""
     try:
         return Path(inspect.getfile(cls)).stem
     except (TypeError, OSError):  # a class typed into an interpreter has no file

@@ -7,8 +7,8 @@ from yolox_attn.errors import InputError
 
 Rule = tuple[str, Callable[[Any], bool], str]  # setting, whether it works, what is allowed
 
-ACTIVATIONS = ("silu", "relu", "lrelu")  # the host's
-SCHEDULERS = ("yoloxwarmcos", "warmcos", "cos")  # those for which the host's Exp has all settings
+ACTIVATIONS = ("silu", "relu", "lrelu")  # YOLOX's
+SCHEDULERS = ("yoloxwarmcos", "warmcos", "cos")  # those for which YOLOX's Exp has all settings
 LARGEST_SEED = 2**63 - 1
 
 RULES: list[Rule] = [

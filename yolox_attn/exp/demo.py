@@ -11,8 +11,8 @@ from yolox_attn.exp.base import AttentionExp
 class DemoExp(AttentionExp):
     """YOLOX of nano's width on the drawn set: minutes on two CPU cores, yet it learns something.
 
-    The set is drawn when images are first asked for, unless data_dir is set. The learning rate is
-    above the host's: 600 small steps have to do what 500 000 do on COCO.
+    The set is drawn when images are first loaded, unless data_dir is set. The learning rate is
+    above YOLOX's: 600 small steps have to do what 500 000 do on COCO.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class DemoExp(AttentionExp):
         self.num_classes = len(CLASSES)
         self.depth, self.width = 0.33, 0.25
         self.input_size = self.test_size = (160, 160)
-        self.multiscale_range = 0  # every step costs the same, so the time left can be told
+        self.multiscale_range = 0  # each step costs the same, so the time left is known
         self.max_epoch = 10
         # A shorter warm-up blows boxes up until none meets an object: some seeds then stay there.
         self.warmup_epochs = 3

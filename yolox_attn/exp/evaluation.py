@@ -14,14 +14,14 @@ from yolox_attn import device as devices
 from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.core.checkpoint import load_weights
 from yolox_attn.errors import InputError
-from yolox_attn.evaluators import COCOEvaluator, VOCEvaluator, adapt_evaluator
+from yolox_attn.evaluators import AnyDevice, adapt_evaluator
 from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.fuse import fuse
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """Where and how; `legacy` is the host's word for images normalised as before YOLOX 0.2."""
+    """Where and how; `legacy` is YOLOX's word for images normalised as before YOLOX 0.2."""
 
     device: torch.device
     precision: str = "fp32"
@@ -33,7 +33,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found; of a user's own evaluator only AP, AP50 and the summary."""
+    """The result; of a user's own evaluator only AP, AP50 and the summary."""
 
     summary: str
     metrics: Metrics  # fractions
@@ -46,7 +46,7 @@ def evaluate_checkpoint(exp: AttentionExp, checkpoint: Path, how: Conditions) ->
     """Judge the checkpoint on the experiment's validation or test split.
 
     Of several processes each evaluates its share of the images with its share of the batch, and
-    rank 0 gets what was found; the others get an Evaluation of nothing.
+    rank 0 gets the result; the others get an Evaluation of nothing.
 
     Raises:
         InputError: data or checkpoint do not fit, or the conditions cannot be met.
@@ -83,13 +83,13 @@ def time_forward(exp: AttentionExp, checkpoint: Path | None, how: Conditions) ->
 def _load(exp: AttentionExp, checkpoint: Path) -> nn.Module:
     model = exp.get_model()
     init = exp.attention_init
-    _tell(load_weights(model, checkpoint, attention_init=init, same_classes=True))
+    _log(load_weights(model, checkpoint, attention_init=init, same_classes=True))
     return model
 
 
 def _fuse(model: nn.Module, images: Tensor) -> nn.Module:
     fused, layers = fuse(model, images)
-    _tell(f"fused {layers} convolutions with their BatchNorm, outputs compared")
+    _log(f"fused {layers} convolutions with their BatchNorm, outputs compared")
     return fused
 
 
@@ -108,7 +108,7 @@ def _place(model: nn.Module, exp: AttentionExp, device: torch.device) -> nn.Modu
 
 def _set_precision(evaluator: Any, how: Conditions) -> None:
     dtype = devices.precision_dtype(how.precision, how.device)
-    if isinstance(evaluator, COCOEvaluator | VOCEvaluator):
+    if isinstance(evaluator, AnyDevice):
         evaluator.autocast_dtype = dtype
     elif dtype is not None:
         raise InputError(
@@ -117,6 +117,6 @@ def _set_precision(evaluator: Any, how: Conditions) -> None:
         )
 
 
-def _tell(line: str) -> None:
+def _log(line: str) -> None:
     if is_main_process():
         logger.info(line)

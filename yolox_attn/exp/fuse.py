@@ -40,9 +40,9 @@ def fuse(model: nn.Module, images: Tensor) -> tuple[nn.Module, int]:
 
 
 def is_untouched(module: nn.Module) -> bool:
-    """Tell whether a module is the host's BaseConv as it was made, which its fusing assumes.
+    """Tell whether a module is YOLOX's BaseConv as it was made, which its fusing assumes.
 
-    The host would lose a dilation, a padding mode or a forward that was replaced on the instance,
+    YOLOX would lose a dilation, a padding mode or a forward that was replaced on the instance,
     and fail on another kind of layer in the place of one of its own.
     """
     if type(module) is not BaseConv or "forward" in vars(module):

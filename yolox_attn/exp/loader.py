@@ -1,4 +1,4 @@
-"""An experiment from a file, by its whole path, or by name."""
+"""An experiment from a file, by its whole path, or by name; and on data of one's own."""
 
 import hashlib
 import importlib.util
@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from yolox_attn.blocks import ATTENTIONS, CONTROLS, known_names
+from yolox_attn.data.coco_folder import read_coco_folder
 from yolox_attn.errors import InputError
 from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.sizes import SIZES
@@ -72,6 +73,21 @@ def exp_from_file(path: Path) -> AttentionExp:
     return exp
 
 
+def use_data(exp: AttentionExp, folder: str | Path) -> None:
+    """Point `exp` at a COCO-layout folder: classes, file and folder names are read from it.
+
+    Raises:
+        InputError: the folder is missing or wrong (see `read_coco_folder`).
+    """
+    data = read_coco_folder(Path(folder))
+    exp.data_dir = str(data.root)
+    exp.num_classes = len(data.classes)
+    exp.train_ann, exp.train_name = data.train
+    exp.val_ann, exp.val_name = data.val
+    if data.test is not None:
+        exp.test_ann, exp.test_name = data.test
+
+
 def _place(error: BaseException, path: Path) -> str:
     """Return ", line 3": the line of `path` that raised `error`, or where its syntax broke."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -89,6 +105,6 @@ def _import(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that the Exp can be pickled and its source found
     if str(whole.parent) not in sys.path:
-        sys.path.append(str(whole.parent))  # an Exp file may import its neighbours, as in the host
+        sys.path.append(str(whole.parent))  # an Exp file may import its neighbours, as with YOLOX
     spec.loader.exec_module(module)
     return module

@@ -8,7 +8,7 @@ from typing import Any
 
 from yolox_attn.errors import InputError
 
-# Attributes whose default does not tell the type: None until set, or not there until set.
+# Attributes whose default does not show the type: None until set, or not there until set.
 TYPES: dict[str, type] = {"seed": int, "data_dir": str, "random_size": tuple}
 WORDS = {"true": True, "1": True, "yes": True, "on": True}
 WORDS |= {"false": False, "0": False, "no": False, "off": False}

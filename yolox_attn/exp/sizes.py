@@ -5,7 +5,7 @@ from yolox_attn.exp.demo import DemoExp
 
 
 class SmallImageExp(AttentionExp):
-    """What the host's nano and tiny share: 416 pixels, gentler augmentation."""
+    """What YOLOX's nano and tiny share: 416 pixels, gentler augmentation."""
 
     def __init__(self) -> None:
         super().__init__()

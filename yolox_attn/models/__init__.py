@@ -1,4 +1,4 @@
-"""The detector's parts that differ from the host's."""
+"""The detector's parts that differ from YOLOX's."""
 
 from yolox_attn.models.head import FullPrecisionHead
 from yolox_attn.models.identity import IdentityStart

@@ -1,4 +1,4 @@
-"""The host's head with box decoding in full precision."""
+"""YOLOX's head with box decoding in full precision."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ class FullPrecisionHead(YOLOXHead):  # type: ignore[misc]
     """YOLOXHead that decodes boxes in float32 under autocast.
 
     Grid positions reach 100 cells: added in bfloat16 they move box centres by up to two pixels. In
-    float32 and float64 it is the host's head, bit for bit.
+    float32 and float64 it is YOLOX's head, bit for bit.
     """
 
     def get_output_and_grid(self, output: Tensor, *where: Any) -> tuple[Tensor, Tensor]:

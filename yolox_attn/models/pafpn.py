@@ -1,4 +1,4 @@
-"""The host's neck with attention on the backbone outputs."""
+"""YOLOX's neck with attention on the backbone outputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,9 +27,7 @@ class AttendedDarknet(CSPDarknet):  # type: ignore[misc]
         self.attention = nn.ModuleDict(attention)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        features: dict[str, Tensor] = super().forward(
-            images
-        )  # dark3, dark4, dark5: strides 8, 16, 32
+        features: dict[str, Tensor] = super().forward(images)  # dark3, dark4, dark5
         for level, block in self.attention.items():
             features[level] = block(features[level])
         return features
@@ -39,7 +37,7 @@ class AttentionPAFPN(YOLOPAFPN):  # type: ignore[misc]
     """YOLOPAFPN that applies attention to dark3, dark4 and dark5.
 
     Args:
-        depth, width, in_features, in_channels, depthwise, act: the host's.
+        depth, width, in_features, in_channels, depthwise, act: YOLOX's.
         attention: a name of `ATTENTIONS`, a callable `channels -> nn.Module`, or a mapping from
             level to either. "none" is YOLOPAFPN, bit for bit.
         attention_options: the block's options (by level when `attention` is a mapping).
@@ -53,13 +51,13 @@ class AttentionPAFPN(YOLOPAFPN):  # type: ignore[misc]
         InputError: an unknown block, level, option or initialisation.
     """
 
-    def __init__(  # noqa: PLR0913 - the host's arguments in the host's order, ours behind them
+    def __init__(  # noqa: PLR0913 - YOLOX's arguments in its order, ours behind them
         self,
         depth: float = 1.0,
         width: float = 1.0,
         in_features: Sequence[str] = LEVELS,
         in_channels: Sequence[int] = (256, 512, 1024),
-        depthwise: bool = False,  # noqa: FBT001, FBT002 - positional in the host
+        depthwise: bool = False,  # noqa: FBT001, FBT002 - positional in YOLOX
         act: str = "silu",
         *,
         attention: AttentionChoice = "none",

@@ -1,4 +1,4 @@
-"""What the annotations alone tell: boxes and areas of a split, and which classes occur where."""
+"""The annotations alone: boxes and areas of a split, and which classes occur where."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
@@ -21,8 +21,8 @@ def examine_boxes(
 ) -> Iterator[Finding]:
     """Yield what is wrong with the boxes of a split; what the dataset repaired is counted.
 
-    Told are boxes with a side below 1 pixel, or more than 50 times as long as wide, as they are
-    left after clipping to their image, and those that were more than 4 times as long as it.
+    Reported are boxes with a side below 1 pixel, or more than 50 times as long as wide, as they
+    are left after clipping to their image, and those that were more than 4 times as long as it.
     Boxes of the images `missized`, by id, cannot be judged: their size in the json is wrong.
     """
     entries: list[dict[str, Any]] = dataset.coco.dataset["annotations"]
@@ -53,86 +53,6 @@ def examine_room(dataset: CocoDetection, split: str, most: int) -> Finding:
     return finding("warning", "max_labels", split, message, crowded)
 
 
-def _examine_sides(
-    dataset: CocoDetection, split: str, entries: list[dict[str, Any]]
-) -> Iterator[Finding]:
-    """Yield what is wrong with position and size of the boxes."""
-    images = [dataset.coco.imgs[entry["image_id"]] for entry in entries]
-    boxes = np.array([entry["bbox"] for entry in entries], dtype=np.float64)  # x, y, w, h
-    sizes = np.array([(image["width"], image["height"]) for image in images], dtype=np.float64)
-    corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
-    clipped = corners.clip(0, np.tile(sizes, 2))
-    sides = clipped[:, 2:] - clipped[:, :2]
-    empty = (sides <= 0).any(axis=1)
-    outside = (corners != clipped).any(axis=1) & ~empty
-    thin = ~empty & (sides.min(axis=1) < SMALLEST)
-    long = ~empty & ~thin & (sides.max(axis=1) > LONGEST * sides.min(axis=1))
-    areas = np.array([float(entry["area"]) for entry in entries])
-    wide = areas > 1.01 * boxes[:, 2:].prod(axis=1) + 1
-    crowds = np.array([bool(entry["iscrowd"]) for entry in entries])
-
-    def told(chosen: np.ndarray) -> Iterable[str]:
-        for index in np.flatnonzero(chosen):
-            entry = entries[index]
-            yield f"annotation {entry['id']} of {image_name(images[index])}: {entry['bbox']}"
-
-    if conventions := list(_conventions(boxes, sizes, corners, split)):
-        yield from conventions  # what else is strange about such boxes follows from it
-        return
-    warn: Level = "warning"
-    nothing = "boxes of no width or height, or outside their image"
-    if split == "train":
-        message = "boxes clipped to their image"
-        yield finding("repaired", "clipped", split, message, told(outside & ~crowds))
-        message = f"{nothing}, left out"
-        yield finding("repaired", "dropped", split, message, told(empty & ~crowds))
-    else:
-        beyond = outside & (np.abs(corners - clipped).max(axis=1) > SMALLEST)
-        message = "boxes that leave their image: training would clip them, evaluation judges them"
-        message += " as written"
-        yield finding(warn, "clipped", split, message, told(beyond & ~crowds))
-        message = f"{nothing}: evaluation counts them as missed"
-        yield finding(warn, "empty_boxes", split, message, told(empty & ~crowds))
-    absurd = (boxes[:, 2:] / sizes).max(axis=1) > LARGEST
-    message = f"boxes of absurd size, more than {LARGEST:.0f} times that of their image"
-    yield finding(warn, "absurd_size", split, message, told(absurd))
-    yield finding(warn, "tiny_boxes", split, "boxes with a side below 1 pixel", told(thin))
-    message = f"boxes more than {LONGEST:.0f} times as long as wide"
-    yield finding(warn, "long_boxes", split, message, told(long))
-    yield finding(warn, "large_areas", split, "areas larger than their box", told(wide & ~empty))
-
-
-def _conventions(
-    boxes: np.ndarray, sizes: np.ndarray, corners: np.ndarray, split: str
-) -> Iterator[Finding]:
-    """Find boxes that are no pixels, or no x, y, width, height."""
-    if (boxes <= 1).all() and (sizes > 2).all() and (boxes % 1 != 0).any():
-        message = "all boxes lie between 0 and 1: COCO wants pixels, not shares of the image"
-        yield Finding("error", "normalised_boxes", split, message, len(boxes))
-    elif len(boxes) >= ENOUGH:
-        ordered = (boxes[:, 2:] > boxes[:, :2]).all() and (boxes[:, 2:] <= sizes + 1).all()
-        leaving = (corners[:, 2:] > sizes + 1).any(axis=1)
-        if ordered and leaving.mean() > 0.3:
-            message = "the boxes look like x1, y1, x2, y2: COCO wants x, y, width, height"
-            yield Finding("error", "corner_boxes", split, message, int(leaving.sum()))
-
-
-def _filled(dataset: CocoDetection, split: str) -> Iterator[Finding]:
-    """Tell what the dataset filled in while it was read."""
-    messages = {
-        "area": "areas computed from their box, where missing or not positive",
-        "iscrowd": "iscrowd filled in with 0",
-        "ids": "annotation ids shifted, to start at 1",
-    }
-    for code, message in messages.items():
-        yield Finding("repaired", code, split, message, dataset.repairs.get(code, 0))
-
-
-def _repeated(entries: list[dict[str, Any]]) -> Iterable[str]:
-    keys = Counter((e["image_id"], e["category_id"], *e["bbox"]) for e in entries)
-    return (f"image {key[0]}: {list(key[2:])}" for key, count in keys.items() if count > 1)
-
-
 def examine_classes(
     train: CocoDetection, val: CocoDetection, num_classes: int
 ) -> Iterator[Finding]:
@@ -151,14 +71,14 @@ def examine_classes(
     yield finding("warning", "class_absent", "train", message, sorted(used[1] - used[0]))
     message = "classes without an object here, but with some in train: they cannot be judged"
     yield finding("warning", "class_absent", "val", message, sorted(used[0] - used[1]))
-    unused = {category["name"] for category in _categories(train)} - used[0] - used[1]
+    unused = {category["name"] for category in train.coco.cats.values()} - used[0] - used[1]
     message = "classes without an object in either split"
     yield finding("warning", "class_absent", "both", message, sorted(unused))
 
 
 def compare_categories(train: CocoDetection, other: CocoDetection, split: str) -> Finding:
     """Find the categories that only one of two splits lists; `split` is what the finding is of."""
-    lists = [{(c["id"], c["name"]) for c in _categories(each)} for each in (train, other)]
+    lists = [{(c["id"], c["name"]) for c in each.coco.cats.values()} for each in (train, other)]
     message = "categories that the splits do not share: class indices would shift"
     differing = (f"{index} {name!r}" for index, name in sorted(lists[0] ^ lists[1]))
     return finding("error", "categories", split, message, differing)
@@ -176,9 +96,88 @@ def examine_names(dataset: CocoDetection, split: str) -> Iterator[Finding]:
         yield finding("warning", "background", split, message, bare)
 
 
-def _categories(dataset: CocoDetection) -> list[dict[str, str]]:
-    categories: list[dict[str, str]] = dataset.coco.dataset["categories"]
-    return categories
+def _examine_sides(
+    dataset: CocoDetection, split: str, entries: list[dict[str, Any]]
+) -> Iterator[Finding]:
+    """Yield what is wrong with position and size of the boxes."""
+    images = [dataset.coco.imgs[entry["image_id"]] for entry in entries]
+    boxes = np.array([entry["bbox"] for entry in entries], dtype=np.float64)  # x, y, w, h
+    sizes = np.array([(image["width"], image["height"]) for image in images], dtype=np.float64)
+    corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    clipped = corners.clip(0, np.tile(sizes, 2))
+    sides = clipped[:, 2:] - clipped[:, :2]
+    empty = (sides <= 0).any(axis=1)
+    outside = (corners != clipped).any(axis=1) & ~empty
+    thin = ~empty & (sides.min(axis=1) < SMALLEST)
+    long = ~empty & ~thin & (sides.max(axis=1) > LONGEST * sides.min(axis=1))
+    areas = np.array([float(entry["area"]) for entry in entries])
+    large = areas > 1.01 * boxes[:, 2:].prod(axis=1) + 1
+    crowds = np.array([bool(entry["iscrowd"]) for entry in entries])
+
+    if conventions := list(_conventions(boxes, sizes, corners, split)):
+        yield from conventions  # what else is strange about such boxes follows from it
+        return
+    nothing = "boxes of no width or height, or outside their image"
+    kinds: list[tuple[Level, str, str, np.ndarray]]
+    if split == "train":
+        kinds = [
+            ("repaired", "clipped", "boxes clipped to their image", outside & ~crowds),
+            ("repaired", "dropped", f"{nothing}, left out", empty & ~crowds),
+        ]
+    else:
+        beyond = outside & (np.abs(corners - clipped).max(axis=1) > SMALLEST)
+        message = "training would clip them, evaluation judges them as written"
+        missed = f"{nothing}: evaluation counts them as missed"
+        kinds = [
+            ("warning", "clipped", f"boxes that leave their image: {message}", beyond & ~crowds),
+            ("warning", "empty_boxes", missed, empty & ~crowds),
+        ]
+    absurd = (boxes[:, 2:] / sizes).max(axis=1) > LARGEST
+    larger = f"boxes of absurd size, more than {LARGEST:.0f} times that of their image"
+    longer = f"boxes more than {LONGEST:.0f} times as long as wide"
+    kinds += [
+        ("warning", "absurd_size", larger, absurd),
+        ("warning", "tiny_boxes", "boxes with a side below 1 pixel", thin),
+        ("warning", "long_boxes", longer, long),
+        ("warning", "large_areas", "areas larger than their box", large & ~empty),
+    ]
+    for level, code, message, chosen in kinds:
+        cases = (
+            f"annotation {entries[i]['id']} of {image_name(images[i])}: {entries[i]['bbox']}"
+            for i in np.flatnonzero(chosen)
+        )
+        yield finding(level, code, split, message, cases)
+
+
+def _conventions(
+    boxes: np.ndarray, sizes: np.ndarray, corners: np.ndarray, split: str
+) -> Iterator[Finding]:
+    """Find boxes that are no pixels, or no x, y, width, height."""
+    if (boxes <= 1).all() and (sizes > 2).all() and (boxes % 1 != 0).any():
+        message = "all boxes lie between 0 and 1: COCO wants pixels, not shares of the image"
+        yield Finding("error", "normalised_boxes", split, message, len(boxes))
+    elif len(boxes) >= ENOUGH:
+        ordered = (boxes[:, 2:] > boxes[:, :2]).all() and (boxes[:, 2:] <= sizes + 1).all()
+        leaving = (corners[:, 2:] > sizes + 1).any(axis=1)
+        if ordered and leaving.mean() > 0.3:
+            message = "the boxes look like x1, y1, x2, y2: COCO wants x, y, width, height"
+            yield Finding("error", "corner_boxes", split, message, int(leaving.sum()))
+
+
+def _filled(dataset: CocoDetection, split: str) -> Iterator[Finding]:
+    """Report what the dataset filled in while it was read."""
+    messages = {
+        "area": "areas computed from their box, where missing or not positive",
+        "iscrowd": "iscrowd filled in with 0",
+        "ids": "annotation ids shifted, to start at 1",
+    }
+    for code, message in messages.items():
+        yield Finding("repaired", code, split, message, dataset.repairs.get(code, 0))
+
+
+def _repeated(entries: list[dict[str, Any]]) -> Iterable[str]:
+    keys = Counter((e["image_id"], e["category_id"], *e["bbox"]) for e in entries)
+    return (f"image {key[0]}: {list(key[2:])}" for key, count in keys.items() if count > 1)
 
 
 def _used(dataset: CocoDetection) -> set[str]:

@@ -7,11 +7,10 @@ from os import fstat
 from pathlib import Path
 
 from yolox_attn.data.coco_dataset import CocoDetection
-from yolox_attn.data.doctor.image_files import FileState, image_file
+from yolox_attn.data.doctor.image_files import States
 from yolox_attn.data.doctor.report import Finding, finding
 
 BLOCK = 4096  # bytes from the middle of a file: two compressed photographs differ there
-States = dict[int, FileState]
 
 
 def same_pixels(splits: dict[str, CocoDetection], states: dict[str, States]) -> Iterator[Finding]:
@@ -27,25 +26,16 @@ def same_pixels(splits: dict[str, CocoDetection], states: dict[str, States]) -> 
         yield finding("warning", "repeated_images", name, message, twins)
 
 
-def _names(dataset: CocoDetection, states: States) -> dict[str, list[str]]:
-    """Return the file names, each once, of every digest."""
-    names: dict[str, dict[str, None]] = defaultdict(dict)
-    for index, state in states.items():
-        if state.digest is not None:
-            names[state.digest][dataset.annotations[index][3]] = None
-    return {digest: list(same) for digest, same in names.items()}
-
-
 def same_files(train: CocoDetection, val: CocoDetection, split: str = "val") -> Finding:
     """The quick form: compare file sizes, then 4 KiB of the files whose sizes are equal."""
     sizes: dict[int, list[Path]] = defaultdict(list)
     for index in range(len(train)):
-        file = image_file(train, index)
+        file = train.image_file(index)
         sizes[file.stat().st_size].append(file)
     digests: dict[tuple[int, str], str] = {}
     cases = []
     for index in range(len(val)):
-        file = image_file(val, index)
+        file = val.image_file(index)
         size = file.stat().st_size
         if size not in sizes:
             continue
@@ -57,17 +47,26 @@ def same_files(train: CocoDetection, val: CocoDetection, split: str = "val") -> 
     return _overlap(iter(cases), split, " (judged by size and a part of the file)")
 
 
+def _names(dataset: CocoDetection, states: States) -> dict[str, list[str]]:
+    """Return the file names, each once, of each digest."""
+    names: dict[str, dict[str, None]] = defaultdict(dict)
+    for index, state in states.items():
+        if state.digest is not None:
+            names[state.digest][dataset.annotations[index][3]] = None
+    return {digest: list(same) for digest, same in names.items()}
+
+
 def _overlap(cases: Iterator[str], split: str, how: str = "") -> Finding:
     message = f"images of {split} that are in train too{how}: AP is not that of unseen images"
     return finding("warning", "overlap", "both" if split == "val" else split, message, cases)
 
 
 def _middle(file: Path) -> str:
-    """Return a digest of what stands in the middle of a file."""
+    """Return a digest of the middle of a file."""
     try:
         with file.open("rb") as stream:
             size = fstat(stream.fileno()).st_size
             stream.seek(max(0, size // 2 - BLOCK // 2))
             return blake2b(stream.read(BLOCK), digest_size=16).hexdigest()
-    except OSError:  # told as unreadable where the file is decoded; it equals no other
+    except OSError:  # reported as unreadable where it is decoded; it equals no other
         return str(file)

@@ -1,4 +1,4 @@
-"""What image files themselves tell: can they be read whole, and are they what the json says.
+"""The image files themselves: can they be read whole, and are they what the json says.
 
 Not found are JPEGs damaged in the middle, or cut and given an end mark: the decoder fills in what
 it lacks and only prints a warning, which no decoder at hand returns. Other formats are as whole as
@@ -8,9 +8,9 @@ their decoder says.
 import os
 import re
 import struct
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from hashlib import blake2b
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -45,6 +45,40 @@ class FileState:
     digest: str | None
 
 
+States = dict[int, FileState]  # index of the image -> state
+
+
+def read_images(dataset: CocoDetection, split: str, *, full: bool, progress: bool) -> States:
+    """Decode images, all with `full`, else `SAMPLE` of them, evenly spread."""
+    last = len(dataset) - 1
+    count = last + 1 if full else SAMPLE
+    indices = np.unique(np.linspace(0, last, count).astype(int)).tolist()
+
+    def examine(index: int) -> FileState:
+        return examine_file(dataset.image_file(index), dataset.annotations[index][1])
+
+    with warnings.catch_warnings(), ThreadPool(min(8, os.cpu_count() or 1)) as pool:
+        warnings.filterwarnings("ignore", module="PIL")  # of EXIF that is broken elsewhere
+        states = pool.imap(examine, indices)
+        bar = tqdm(states, split, len(indices), unit="image", disable=None if progress else True)
+        return dict(zip(indices, bar, strict=True))
+
+
+def examine_images(
+    dataset: CocoDetection, split: str, states: States, *, full: bool
+) -> Iterator[Finding]:
+    """Yield what was found in the files, by kind of fault."""
+    suffix = "" if full else f" (of {len(states)} looked at)"
+    for code, (level, message) in FAULTS.items():
+        cases = (
+            f"{dataset.annotations[index][3]}: {detail}"
+            for index, state in states.items()
+            for fault, detail in state.faults
+            if fault == code
+        )
+        yield finding(level, code, split, message + suffix, cases)
+
+
 def examine_file(file: Path, size: tuple[int, int]) -> FileState:
     """Read and decode one file, which should be `size` = (height, width) large."""
     try:
@@ -57,14 +91,14 @@ def examine_file(file: Path, size: tuple[int, int]) -> FileState:
     if pixels is None:
         return FileState((("unreadable", "empty" if not raw else "no image"),), None)
     if pixels.dtype != np.uint8 and _decode(raw, cv2.IMREAD_COLOR) is None:
-        told = f"its {pixels.dtype} values cannot be read as 8-bit colours"
-        return FileState((("unreadable", told),), None)
+        detail = f"its {pixels.dtype} values cannot be read as 8-bit colours"
+        return FileState((("unreadable", detail),), None)
     faults = []
     stored, turn = pixels.shape[:2], orientation(raw)
     shown = stored[::-1] if turn >= 5 else stored
     if size not in (stored, shown):
-        told = f"{stored[1]}x{stored[0]}, the json says {size[1]:g}x{size[0]:g}"
-        faults.append(("wrong_size", told))
+        detail = f"{stored[1]}x{stored[0]}, the json says {size[1]:g}x{size[0]:g}"
+        faults.append(("wrong_size", detail))
     elif turn != 1:
         faults.append(("rotated", f"orientation {turn}"))
     if pixels.dtype != np.uint8:
@@ -75,14 +109,14 @@ def examine_file(file: Path, size: tuple[int, int]) -> FileState:
 
 
 def is_whole(raw: bytes) -> bool:
-    """Return whether a JPEG or PNG has its end; of other formats the decoder must tell."""
+    """Return whether a JPEG or PNG has its end; of other formats the decoder knows."""
     if raw.startswith(PNG):
         return b"IEND" in raw[-4096:]
     if not raw.startswith(JPEG):
         return True
     # Behind the start of the scan no entropy-coded byte can look like an end; a thumbnail before
     # it has an end of its own.
-    scans = [found.start() for found in SCAN.finditer(raw)]
+    scans = [scan.start() for scan in SCAN.finditer(raw)]
     return bool(scans) and raw.find(b"\xff\xd9", scans[-1]) >= 0
 
 
@@ -109,40 +143,3 @@ def _decode(raw: bytes, flags: int) -> np.ndarray | None:
     except cv2.error:  # more pixels than OpenCV's limit, for one
         return None
     return pixels
-
-
-def image_file(dataset: CocoDetection, index: int) -> Path:
-    """Return the path of an image of the dataset."""
-    return Path(str(dataset.data_dir), str(dataset.name), dataset.annotations[index][3])
-
-
-def read_images(
-    dataset: CocoDetection, split: str, *, full: bool, progress: bool
-) -> dict[int, FileState]:
-    """Decode images: index -> what was found. All with `full`, else some, evenly spread."""
-    count = len(dataset)
-    chosen = np.arange(count) if full else np.unique(np.linspace(0, count - 1, SAMPLE).astype(int))
-    indices = [int(index) for index in chosen]
-
-    def examine(index: int) -> FileState:
-        return examine_file(image_file(dataset, index), dataset.annotations[index][1])
-
-    bar = partial(tqdm, desc=split, unit="image", disable=None if progress else True)
-    with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
-        states = list(bar(pool.imap(examine, indices), total=len(indices)))
-    return dict(zip(indices, states, strict=True))
-
-
-def examine_images(
-    dataset: CocoDetection, split: str, states: dict[int, FileState], *, full: bool
-) -> Iterator[Finding]:
-    """Yield what was found in the files, by kind of fault."""
-    suffix = "" if full else f" (of {len(states)} looked at)"
-    for code, (level, message) in FAULTS.items():
-        cases = (
-            f"{dataset.annotations[index][3]}: {detail}"
-            for index, state in states.items()
-            for fault, detail in state.faults
-            if fault == code
-        )
-        yield finding(level, code, split, message + suffix, cases)

@@ -16,41 +16,40 @@ from yolox_attn.data.doctor.annotations import (
     examine_room,
 )
 from yolox_attn.data.doctor.duplicates import same_files, same_pixels
-from yolox_attn.data.doctor.image_files import FileState, examine_images, read_images
-from yolox_attn.data.doctor.report import Finding, Report, finding
+from yolox_attn.data.doctor.image_files import States, examine_images, read_images
+from yolox_attn.data.doctor.report import EXAMPLES, Finding, Report, finding
 from yolox_attn.errors import InputError
 
 
 def load_split(
     file: Path, name: str | None, split: str, scratch: Path
 ) -> tuple[CocoDetection | None, list[Finding]]:
-    """Load a split; of one that cannot be loaded, tell all its faults and load the rest.
+    """Load a split; of one that cannot be loaded, find all faults and load what is sound.
 
     Args:
         file: the annotation file, in DATA/annotations.
         name: the image folder in DATA; None for the one that holds most of the images.
-        split: what findings are told of.
+        split: its name in the findings.
         scratch: a temporary folder for the sound part of a json, which must outlive the dataset.
     """
-    root = file.parent.parent
     refusal = None
     if name is not None:
         try:
-            return CocoDetection(str(root), file.name, name), []
+            return CocoDetection(str(file.parent.parent), file.name, name), []
         except InputError as error:
             refusal = error
     try:
         content, _ = read_json(file)
     except InputError as error:
         return None, [unloadable(split, error)]
-    findings = [_told(fault, split) for fault in find_faults(content)]
+    findings = [_as_finding(fault, split) for fault in find_faults(content)]
     sound = sound_part(content)
     if sound is not None:
-        folder, lost = _look_for_images(root, file, name, sound)
+        folder, lost = _find_images(file, name, sound)
         message = f"images of the json that are not in {folder}"
-        gone = [(place, shown_name(sound["images"][place])) for place in lost]
-        findings.append(finding("error", "missing", split, message, (told for _, told in gone)))
-        sound = sound_part(without(sound, [Fault(message, "images", tuple(gone))]))
+        missing = tuple((place, shown_name(sound["images"][place])) for place in lost)
+        findings.append(finding("error", "missing", split, message, (name for _, name in missing)))
+        sound = sound_part(without(sound, [Fault(message, "images", missing)]))
     if refusal is not None and not any(each.count for each in findings):
         findings.append(unloadable(split, refusal))
     if sound is None:
@@ -63,53 +62,6 @@ def unloadable(split: str, error: InputError) -> Finding:
     return Finding("error", "unloadable", split, str(error), 1, counted=False)
 
 
-def _told(fault: Fault, split: str) -> Finding:
-    if fault.key is None:
-        return Finding("error", "json", split, f"the json {fault.what}", 1, counted=False)
-    told = finding("error", f"json_{fault.key}", split, fault.what, fault.examples)
-    return Finding(
-        told.level, told.code, split, told.message, len(fault.cases), examples=told.examples
-    )
-
-
-def _look_for_images(
-    root: Path, file: Path, name: str | None, content: Content
-) -> tuple[Path, list[int]]:
-    """Return the image folder, and the places of the images that are not in it."""
-    if name is not None:
-        return root / name, missing_images(root / name, content["images"])
-    name, lost = find_image_folder(root, file, content["images"])
-    return root / name, lost
-
-
-def _load(content: Content, images: Path, file: Path) -> CocoDetection:
-    """Load a content that lies nowhere: the dataset reads it from `file`, written here."""
-    file.parent.mkdir(parents=True)
-    file.write_text(json.dumps(content), encoding="utf-8")
-    return CocoDetection(str(file.parent.parent), file.name, str(images.absolute()))
-
-
-def examine(  # noqa: PLR0913 - two splits, and how to look at them
-    train: CocoDetection,
-    val: CocoDetection,
-    *,
-    num_classes: int,
-    full: bool = False,
-    progress: bool = False,
-    max_labels: int | None = None,
-) -> Report:
-    """Examine two loaded splits.
-
-    The quick form looks at all annotations, at 64 images a split, and for val images in train by
-    size and a part of the file. With `full` every image is decoded and compared by its pixels.
-    Images with more boxes than `max_labels` are told where it is given.
-    """
-    splits = {"train": train, "val": val}
-    return examine_splits(
-        splits, num_classes=num_classes, full=full, progress=progress, max_labels=max_labels
-    )
-
-
 def examine_splits(
     splits: dict[str, CocoDetection],
     *,
@@ -118,7 +70,12 @@ def examine_splits(
     progress: bool = False,
     max_labels: int | None = None,
 ) -> Report:
-    """Examine what there is of "train", "val" and "test", each by itself and beside train."""
+    """Examine what there is of "train", "val" and "test", each by itself and next to train.
+
+    The quick form looks at all annotations, at 64 images a split, and for images of train in the
+    others by size and a part of the file. With `full` all images are decoded and compared by
+    their pixels. Images with more boxes than `max_labels` are reported where it is given.
+    """
     findings: list[Finding] = []
     train, val = splits.get("train"), splits.get("val")
     if train and val:
@@ -127,7 +84,8 @@ def examine_splits(
         findings.append(compare_categories(train, splits["test"], "test"))
     if train and max_labels is not None:
         findings.append(examine_room(train, "train", max_labels))
-    states, examined = {}, {}
+    states: dict[str, States] = {}
+    examined = {}
     for name, dataset in splits.items():
         states[name] = read_images(dataset, name, full=full, progress=progress)
         findings += _findings(dataset, name, states[name], full=full)
@@ -140,13 +98,35 @@ def examine_splits(
     if full:
         findings += same_pixels(splits, states)
     elif train:
-        others = {name: each for name, each in splits.items() if name != "train"}
-        findings += (same_files(train, other, name) for name, other in others.items())
+        findings += (same_files(train, splits[name], name) for name in splits if name != "train")
     return Report(findings, examined)
 
 
+def _as_finding(fault: Fault, split: str) -> Finding:
+    if fault.key is None:
+        return Finding("error", "json", split, f"the json {fault.what}", 1, counted=False)
+    examples = fault.examples[:EXAMPLES]
+    return Finding("error", f"json_{fault.key}", split, fault.what, len(fault.cases), examples)
+
+
+def _find_images(file: Path, name: str | None, content: Content) -> tuple[Path, list[int]]:
+    """Return the image folder, and the places of the images that are not in it."""
+    root, images = file.parent.parent, content["images"]
+    if name is not None:
+        return root / name, missing_images(root / name, images)
+    name, lost = find_image_folder(root, file, images)
+    return root / name, lost
+
+
+def _load(content: Content, images: Path, file: Path) -> CocoDetection:
+    """Load a content that lies nowhere: the dataset reads it from `file`, written here."""
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return CocoDetection(str(file.parent.parent), file.name, str(images.absolute()))
+
+
 def _findings(
-    dataset: CocoDetection, split: str, states: dict[int, FileState], *, full: bool
+    dataset: CocoDetection, split: str, states: States, *, full: bool
 ) -> Iterator[Finding]:
     missized = {
         dataset.ids[index]
