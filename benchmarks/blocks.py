@@ -1,4 +1,4 @@
-"""The package's blocks beside the tutorials' algorithms: memory, FLOPs, time of a training step.
+"""The package's blocks and the tutorials' algorithms: memory, FLOPs, time of a training step.
 
     python benchmarks/blocks.py [--repeats 15]
 
@@ -110,7 +110,7 @@ def seconds(form: Form, x: Tensor, upstream: Tensor | None) -> float:
 
 
 def take_turns(forms: tuple[Form, Form], x: Tensor, repeats: int, *, learning: bool) -> str:
-    """One row's figures: median times of both forms, and the ratio with its spread."""
+    """One row's cells: median times of both forms, and the ratio with its spread."""
     upstream = torch.randn_like(forms[0](x)) if learning else None
     times: tuple[list[float], list[float]] = ([], [])
     with torch.set_grad_enabled(learning):
@@ -134,8 +134,8 @@ def time_table(repeats: int, *, learning: bool) -> list[str]:
     for name, channels, side, images in STEPS:
         forms, x = two_forms(name, channels), torch.randn(images, channels, side, side)
         check_same(forms, x)
-        figures = take_turns(forms, x, repeats, learning=learning)
-        rows.append(f"| {name} | {images} x {channels} x {side} x {side} | {figures} |")
+        cells = take_turns(forms, x, repeats, learning=learning)
+        rows.append(f"| {name} | {images} x {channels} x {side} x {side} | {cells} |")
     return rows
 
 

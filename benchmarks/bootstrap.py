@@ -1,4 +1,4 @@
-"""AP of 1,000 image resamples: this package's engines beside pycocotools, in one process.
+"""AP of 1,000 image resamples: this package's engines and pycocotools, in one process.
 
     python benchmarks/bootstrap.py [--quick] [--replicates 1000] [--threads 2]
 
@@ -7,8 +7,8 @@ detections), lets pycocotools match it once (about a minute) and prints a Markdo
 replicate costs pycocotools one accumulate, timed on the drawn set itself, which has the size of a
 resample: as it comes (4 area ranges, 3 numbers of detections), and reduced to the part that
 AP50:95 needs. CPU seconds are of all threads; on a busy machine they say more than the time that
-passed. Where hotcoco is installed, its `compare` stands beside: what it adds for each replicate and
-model, all metrics. `--quick` is a set of 300 images, for a few seconds.
+passed. Where hotcoco is installed, the table has its `compare` too: what it adds for each replicate
+and model, all metrics. `--quick` is a set of 300 images, for a few seconds.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from drawn_results import drawn_set
+from drawn_boxes import draw_large_set
 
 from yolox_attn.coco.annotations import Truth, truth_from
 from yolox_attn.coco.evaluate import (
@@ -81,7 +81,7 @@ def forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def hotcoco_replicate(truth: Truth, found: list[dict[str, Any]], replicates: int) -> Timed | None:
+def hotcoco_replicate(truth: Truth, results: list[dict[str, Any]], replicates: int) -> Timed | None:
     """Time what hotcoco's compare adds for one replicate and model; None if not installed."""
     if importlib.util.find_spec("hotcoco") is None:
         return None
@@ -91,9 +91,9 @@ def hotcoco_replicate(truth: Truth, found: list[dict[str, Any]], replicates: int
     known = hotcoco.COCO(
         {"images": images, "categories": kinds, "annotations": list(truth.objects)}
     )
-    sides = [hotcoco.COCOeval(known, known.load_res(found), "bbox") for _ in "AB"]
+    sides = [hotcoco.COCOeval(known, known.load_res(results), "bbox") for _ in "AB"]
     for side in sides:
-        side.run_matcher()
+        side.evaluate()
     none = timed(lambda: hotcoco.compare(*sides, n_bootstrap=0))
     some = timed(lambda: hotcoco.compare(*sides, n_bootstrap=replicates))
     each = 2 * replicates
@@ -103,16 +103,17 @@ def hotcoco_replicate(truth: Truth, found: list[dict[str, Any]], replicates: int
 def prepared(size: tuple[int, int, int]) -> tuple[Matches, dict[str, Timed]]:
     """Return the matches of a drawn set, and what the others take for one replicate of it."""
     images, classes, detections = size
-    drawn, found = drawn_set(np.random.default_rng(0), images, classes, detections=detections)
-    truth = truth_from(drawn)
+    rng = np.random.default_rng(0)
+    content, results = draw_large_set(rng, images, classes, detections=detections)
+    truth = truth_from(content)
     seconds, _, (evaluation, _) = timed(
-        lambda: run_matcher(truth, found, matcher=reference_matcher())
+        lambda: run_matcher(truth, results, matcher=reference_matcher())
     )
     matches = matches_of(evaluation, truth)
     print(f"{images} images, {classes} classes, {len(truth.objects)} objects, ", end="")
     print(f"{len(matches)} detections; matched by pycocotools in {seconds:.1f} s", end="")
     if (fast := best_matcher()).name != reference_matcher().name:
-        seconds, _, again = timed(lambda: match(truth, found, matcher=fast))
+        seconds, _, again = timed(lambda: match(truth, results, matcher=fast))
         print(f", by {fast.name} in {seconds:.1f} s, the same: {same(matches, again)}", end="")
     print("\n")
     full = [timed(lambda: accumulate(evaluation, 4, [1, 10, 100])) for _ in range(3)]
@@ -121,7 +122,7 @@ def prepared(size: tuple[int, int, int]) -> tuple[Matches, dict[str, Timed]]:
         "pycocotools accumulate, as it comes": min(full, key=itemgetter(1)),
         "pycocotools accumulate, AP50:95 alone": min(reduced, key=itemgetter(1)),
     }
-    if hot := hotcoco_replicate(truth, found, 20):
+    if hot := hotcoco_replicate(truth, results, 20):
         others["hotcoco compare"] = hot
     return matches, others
 

@@ -5,9 +5,9 @@
 
 False positives of one run each and of the mean over seeds (image bootstrap alone), of the paired t
 over seeds, and of this project's verdicts, in three regimes of noise on 300 images; then the power
-of the verdicts at the effect that the formula says is found four times in five. With `--end-to-end`
-the same of studies whose boxes are drawn, and that are matched, resampled and judged as a real one
-is. Tables are Markdown, with 95 % Clopper-Pearson limits.
+of the verdicts at the effect that the formula says is found four times in five. `--end-to-end` does
+the same for studies whose boxes are drawn, and that are matched, resampled and judged as real ones
+are. Tables are Markdown, with 95 % Clopper-Pearson limits.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 `simulation` draws AP values; here boxes are drawn, and everything behind them is what judges a real
 study: truth, matching, AP of the resamples, verdict. Nothing is known of the noise in advance, and
-AP is no mean over images, so this holds what the formulas are built on against the thing itself.
+AP is no mean over images, so this compares what the formulas are built on with the thing itself.
 """
 
 from collections import Counter
@@ -15,6 +15,7 @@ from scipy import stats
 from simulation import Tally
 
 from yolox_attn.coco.annotations import truth_from
+from yolox_attn.coco.evaluate import match
 from yolox_attn.errors import InputError
 from yolox_attn.stats.bootstrap import image_weights
 from yolox_attn.stats.judge import judge
@@ -34,8 +35,8 @@ class Drawing:
         effect: added for the variant; 0 for two detectors as good as each other.
         difficulty: of an image, the same for every run.
         method_image: what a detector makes of an image, whatever the seed.
-        luck: of a run, on all images.
-        run_image: of a run on an image, and on an object.
+        seed_effect: of a run, on all images.
+        seed_image: of a run on an image, and on an object.
     """
 
     images: int = 100
@@ -44,19 +45,19 @@ class Drawing:
     effect: float = 0.0
     difficulty: float = 1.0
     method_image: float = 0.3
-    luck: float = 0.1
-    run_image: float = 0.2
+    seed_effect: float = 0.1
+    seed_image: float = 0.2
 
     def __post_init__(self) -> None:
-        parts = (self.difficulty, self.method_image, self.luck, self.run_image)
+        parts = (self.difficulty, self.method_image, self.seed_effect, self.seed_image)
         if self.images < 10 or self.seeds < 1 or min(parts) < 0:
             raise InputError(f"nothing can be drawn from {self}")
 
 
 DRAWINGS = {
-    "seeds dominate": Drawing(method_image=0.1, luck=0.4),
-    "balanced": Drawing(method_image=0.5, luck=0.2),
-    "images dominate": Drawing(method_image=1.0, luck=0.0, run_image=0.1),
+    "seeds dominate": Drawing(method_image=0.1, seed_effect=0.4),
+    "balanced": Drawing(method_image=0.5, seed_effect=0.2),
+    "images dominate": Drawing(method_image=1.0, seed_effect=0.0, seed_image=0.1),
 }
 
 
@@ -74,16 +75,16 @@ def judge_drawn_studies(
         rng: draws everything.
         progress: called with the number done since the last call.
     """
-    found = []
+    judged = []
     for _ in range(studies):
-        found.append(judge_drawn_study(drawing, rng))
+        judged.append(judge_drawn_study(drawing, rng))
         if progress is not None:
             progress(1)
-    return found
+    return judged
 
 
 def tally_of(judged: Sequence[Judgement]) -> Tally:
-    """Count what each procedure said of the same studies."""
+    """Count what each procedure says of the same studies."""
     images_only = sum(each.checkpoints[0] > 0 or each.checkpoints[1] < 0 for each in judged)
     several = [each.differences for each in judged if len(each.differences) > 1]
     paired_t = sum(float(stats.ttest_1samp(each, 0.0).pvalue) < 0.05 for each in several)
@@ -103,12 +104,12 @@ def judge_drawn_study(drawing: Drawing, rng: np.random.Generator) -> Judgement:
         taste = rng.normal(effect, drawing.method_image, drawing.images)
         runs: dict[int, Measured] = {}
         for seed in range(drawing.seeds):
-            skill = taste + rng.normal(0.0, drawing.luck)
-            skill += rng.normal(0.0, drawing.run_image, drawing.images)
-            sure = ease + skill[place] + rng.normal(0.0, drawing.run_image, len(place))
-            runs[seed] = measure(truth, draw_detections(truth, sure, rng), weights)
+            skill = taste + rng.normal(0.0, drawing.seed_effect)
+            skill += rng.normal(0.0, drawing.seed_image, drawing.images)
+            sure = ease + skill[place] + rng.normal(0.0, drawing.seed_image, len(place))
+            runs[seed] = measure(match(truth, draw_detections(truth, sure, rng)), weights)
         sides.append(Side(name, runs))
     test = TestSet(drawing.images, truth.class_names, images_of_classes(truth).tolist())
-    found = judge(sides[0], sides[1:], test, Terms(replicates=drawing.replicates))["variant"]
-    assert found is not None  # both sides have every seed
-    return found
+    result = judge(sides[0], sides[1:], test, Terms(replicates=drawing.replicates))["variant"]
+    assert result is not None  # both sides have every seed
+    return result

@@ -1,4 +1,4 @@
-"""How often is the procedure wrong? Studies drawn from known noise, judged as a real one is.
+"""How often is the procedure wrong? Studies drawn from known noise, judged as real ones are.
 
 A drawn study gives every image and seed a value whose mean over images is D_s = effect + a + b_s +
 c_s (see `Noise`). From there on nothing is simulated: the images are resampled, and the functions
@@ -6,10 +6,9 @@ that judge a study judge it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import stats
 
 from yolox_attn.errors import InputError
@@ -60,7 +59,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Tally:
-    """What so many drawn studies said.
+    """What so many drawn studies say.
 
     Args:
         studies: how many.
@@ -76,74 +75,12 @@ class Tally:
     paired_t: int
 
     def claims(self) -> int:
-        """Return how many said helps or hurts: without an effect, how many were wrong."""
+        """Return how many say helps or hurts: without an effect, how many are wrong."""
         return self.words[Word.HELPS] + self.words[Word.HURTS]
 
     def claim_limits(self) -> tuple[float, float]:
         """95 % Clopper-Pearson limits of the rate of helps or hurts."""
         return clopper_pearson(self.claims(), self.studies)
-
-
-def image_replicates(values: ArrayLike, weights: ArrayLike) -> Floats:
-    """Means over resampled images, for a measure that is a mean over images (AP is not).
-
-    Args:
-        values: (..., N, S) of each image and seed.
-        weights: (R, N) how often each image stands in each resample.
-
-    Returns:
-        (..., R, S) weighted means.
-
-    Raises:
-        InputError: numbers of images that differ, or a resample without an image.
-    """
-    per_image = np.asarray(values, dtype=np.float64)
-    counts = np.asarray(weights, dtype=np.float64)
-    if per_image.ndim < 2 or counts.ndim != 2 or counts.shape[1] != per_image.shape[-2]:
-        raise InputError(
-            f"values (..., N, S) and weights (R, N) do not fit: {per_image.shape}, {counts.shape}"
-        )
-    totals = counts.sum(axis=1)
-    if not (totals > 0).all():
-        raise InputError("a resample holds no image")
-    means: Floats = (counts / totals[:, None]) @ per_image
-    return means
-
-
-def draw_studies(setting: Setting, studies: int, rng: np.random.Generator) -> Floats:
-    """Draw (studies, N, S) differences of each image and seed, AP points, normal throughout."""
-    noise, images, seeds = setting.noise, setting.noise.images or 0, setting.seeds
-    per_image = np.sqrt(images)  # a mean over N images shrinks their noise to the level of `Noise`
-    shared = rng.normal(0.0, noise.method_image * per_image, (studies, images, 1))
-    of_seeds = rng.normal(setting.effect, noise.seed, (studies, 1, seeds))
-    crossed = rng.normal(0.0, noise.seed_image * per_image, (studies, images, seeds))
-    values: Floats = shared + of_seeds + crossed
-    return values
-
-
-def judge(values: Floats, weights: Floats) -> Paired:
-    """Judge drawn studies (studies, N, S) on the image resamples `weights` (R, N)."""
-    replicates = image_replicates(values, weights)
-    return two_component(values.mean(axis=-2), image_error(replicates), values.shape[-2])
-
-
-def words(paired: Paired, sesoi: float) -> list[Word]:
-    """The word on each of an array of studies, each a family of its own."""
-    p = p_value(paired)
-    found = []
-    for number in range(p.size):
-        one = Paired(
-            paired.difference[number],
-            paired.seed_error[number],
-            paired.image_error[number],
-            paired.error[number],
-            paired.freedom[number],
-            paired.seeds,
-            paired.images,
-        )
-        adjusted = float(holm([p[number]])[0])
-        found.append(decide(evidence(one, adjusted), sesoi=sesoi).word)
-    return found
 
 
 def simulate(
@@ -176,6 +113,47 @@ def simulate(
         if progress is not None:
             progress(block)
     return Tally(studies, counts, images_only, paired_t)
+
+
+def draw_studies(setting: Setting, studies: int, rng: np.random.Generator) -> Floats:
+    """Draw (studies, N, S) differences of each image and seed, AP points, normal throughout."""
+    noise, images, seeds = setting.noise, setting.noise.images or 0, setting.seeds
+    per_image = np.sqrt(images)  # a mean over N images shrinks their noise to the level of `Noise`
+    shared = rng.normal(0.0, noise.method_image * per_image, (studies, images, 1))
+    of_seeds = rng.normal(setting.effect, noise.seed, (studies, 1, seeds))
+    crossed = rng.normal(0.0, noise.seed_image * per_image, (studies, images, seeds))
+    values: Floats = shared + of_seeds + crossed
+    return values
+
+
+def judge(values: Floats, weights: Floats) -> Paired:
+    """Judge drawn studies (studies, N, S) on the image resamples `weights` (R, N)."""
+    replicates = image_replicates(values, weights)
+    return two_component(values.mean(axis=-2), image_error(replicates), values.shape[-2])
+
+
+def image_replicates(values: Floats, weights: Floats) -> Floats:
+    """Means over resampled images, for a measure that is a mean over images (AP is not).
+
+    Args:
+        values: (..., N, S) of each image and seed.
+        weights: (R, N) how often each image stands in each resample.
+
+    Returns:
+        (..., R, S) weighted means.
+    """
+    means: Floats = (weights / weights.sum(axis=1, keepdims=True)) @ values
+    return means
+
+
+def words(paired: Paired, sesoi: float) -> list[Word]:
+    """The word on each of an array of studies, each a family of its own."""
+    names = ("difference", "seed_error", "image_error", "error", "freedom")
+    result = []
+    for number, p in enumerate(p_value(paired)):
+        one = replace(paired, **{name: getattr(paired, name)[number] for name in names})
+        result.append(decide(evidence(one, float(holm([p])[0])), sesoi=sesoi).word)
+    return result
 
 
 def _resamples(setting: Setting, rng: np.random.Generator) -> Floats:

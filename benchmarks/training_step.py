@@ -5,7 +5,7 @@
 YOLOX-nano at 320, batches of 4 drawn images with mosaic and mixup. Both loops run in one process
 on one model, learning rate 0 so that the work stays the same, and take turns of ten steps, the
 first to go changing from round to round; a ratio is taken within each round. `exact` samples by
-seed and counter, counts cut labels, checks each loss and the gradients; `plain` is the host's
+seed and counter, counts cut labels, checks each loss and the gradients; `plain` is YOLOX's
 sampler and data set, nothing checked. Wall time and, without workers, the process's CPU time, which
 other work on the machine disturbs less.
 """
@@ -58,7 +58,7 @@ def experiment(folder: Path, workers: int, name: str = "yolox-nano") -> Attentio
 
 
 def plain_loader(exact: DataLoader, exp: AttentionExp) -> DataLoader:
-    """The same images with the same augmentation, loaded in the host's way."""
+    """The same images with the same augmentation, loaded in YOLOX's way."""
     kept = exact.dataset.dataset
     dataset = MosaicDetection.__new__(MosaicDetection)
     vars(dataset).update(vars(kept))
@@ -91,7 +91,7 @@ class Trained:
         self.ema.update(self.model)
 
     def plain_step(self, batches: Iterator[Any]) -> None:
-        """The host's step."""
+        """YOLOX's step."""
         images, labels, *_ = next(batches)
         self.learn(self.model(images.contiguous(memory_format=torch.channels_last), labels))
 
@@ -127,7 +127,7 @@ def take_turns(
 
 
 def row(name: str, times: Times, per: int = 1) -> str:
-    """A row's figures: medians in ms, and the median ratio with its middle half and its range."""
+    """A row: medians in ms, and the median ratio with its middle half and its range."""
     ratios = sorted(first / second for first, second in zip(*times, strict=True))
     low, middle, high = statistics.quantiles(ratios, n=4)
     first, second = (1e3 * statistics.median(side) / per for side in times)
@@ -158,7 +158,7 @@ def step_rows(folder: Path, workers: int, rounds: int) -> list[str]:
 
 def parts_of_a_step(size: int = 100_000) -> list[str]:
     """What is added to a step, each part alone: steadier than the difference of two loops."""
-    batches, hosts = ExactBatches(size, BATCH, seed=0), iter(InfiniteSampler(size))
+    batches, stock = ExactBatches(size, BATCH, seed=0), iter(InfiniteSampler(size))
     losses = {"total_loss": torch.ones((), requires_grad=True).sum()}
     parameters = list(load_exp(name="yolox-nano").get_model().parameters())
     for parameter in parameters:
@@ -172,7 +172,7 @@ def parts_of_a_step(size: int = 100_000) -> list[str]:
     parts: dict[str, Callable[[int], Any]] = {
         "streams of the samples": samples,
         "addresses of the batch": batches.batch,
-        "the host's addresses": lambda _: [next(hosts) for _ in range(BATCH)],
+        "YOLOX's addresses": lambda _: [next(stock) for _ in range(BATCH)],
         "check of the loss": lambda _: finite_losses(losses, "benchmark", list),
         "check of the gradients": lambda _: finite_gradients(parameters, {}, "benchmark", list),
     }
@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few rounds: does it run at all")
     rounds = 2 if parser.parse_args().quick else 20
     logger.remove()
-    warnings.filterwarnings("ignore", category=FutureWarning)  # the host's, at every first step
+    warnings.filterwarnings("ignore", category=FutureWarning)  # YOLOX's, at every first step
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {rounds} rounds")
     with tempfile.TemporaryDirectory() as scratch:
         folder = drawn_set(Path(scratch), train_images=32, val_images=1, size=320)

@@ -6,15 +6,16 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from yolox_attn.coco.evaluate import Ints
 from yolox_attn.errors import InputError
 from yolox_attn.stats.ap_numpy import LEVELS, TINY, Floats, Layout
 
+Loops = Callable[[Layout, Ints, Floats, Floats], None]
+
 
 @cache
-def compiled_loops() -> Callable[[Layout, NDArray[np.int64], Floats, Floats], None]:
+def compiled_loops() -> Loops:
     """Compile `fill_ap`, free of Python's lock; the first call of what it returns takes seconds.
 
     Raises:
@@ -27,12 +28,11 @@ def compiled_loops() -> Callable[[Layout, NDArray[np.int64], Floats, Floats], No
         raise InputError(f"the compiled engine needs numba (extra [fast]): {error}") from error
     for helper in (levels_passed, area_under):
         extending.register_jitable(helper)
-    compiled: Callable[[Layout, NDArray[np.int64], Floats, Floats], None]
-    compiled = numba.njit(nogil=True)(fill_ap)
+    compiled: Loops = numba.njit(nogil=True)(fill_ap)
     return compiled
 
 
-def class_ap_compiled(layout: Layout, weights: NDArray[np.int64]) -> Floats:
+def class_ap_compiled(layout: Layout, weights: Ints) -> Floats:
     """Return what `ap_numpy.class_ap` returns, to rounding.
 
     Raises:
@@ -43,7 +43,7 @@ def class_ap_compiled(layout: Layout, weights: NDArray[np.int64]) -> Floats:
     return result
 
 
-def fill_ap(layout: Layout, weights: NDArray[np.int64], levels: Floats, result: Floats) -> None:
+def fill_ap(layout: Layout, weights: Ints, levels: Floats, result: Floats) -> None:
     """Write the AP of every IoU and resample into `result`, (T, R); also runs uncompiled."""
     seen = np.empty(len(layout.rows), dtype=np.int64)
     for r in range(len(weights)):
@@ -74,9 +74,7 @@ def levels_passed(objects: int, levels: Floats) -> Ints:
     return passed
 
 
-def area_under(
-    layout: Layout, t: int, own: NDArray[np.int64], seen: NDArray[np.int64], passed: Ints
-) -> float:
+def area_under(layout: Layout, t: int, own: Ints, seen: Ints, passed: Ints) -> float:
     """Sum the precision envelope over the recall levels at IoU number t of one resample."""
     begin, end = layout.true_starts[t], layout.true_starts[t + 1]
     true = np.empty(end - begin, dtype=np.int64)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from yolox_attn.coco.evaluate import Flags, Ints, Matches
 
 LEVELS = np.linspace(0.0, 1.0, 101)  # of recall, as COCOeval's recThrs to the last bit
-HELD = 2**20  # numbers of one intermediate array: 8 MiB, whatever the size of the class
-TINY = float(np.spacing(1))  # COCOeval adds it below the fraction bar
+ARRAY_SIZE = 2**20  # of an intermediate array: 8 MiB, whatever the size of the class
+TINY = float(np.spacing(1))  # COCOeval adds it to the denominator of a precision
 Floats = NDArray[np.float64]
 
 
@@ -84,12 +84,12 @@ def counting_order(matches: Matches, most: NDArray[np.int32]) -> Order:
         own = first_column[image] + np.arange(most[image])
         rows += [matches.image[plain], np.repeat(own, stop - begin)]
         end = stop
-    rest = np.arange(end, len(matches))
-    order = np.concatenate([*source, rest]).astype(np.int64)
+    last = np.arange(end, len(matches))
+    order = np.concatenate([*source, last]).astype(np.int64)
     pairs = np.array(copied, dtype=np.int64).reshape(-1, 2)
     return Order(
         source=order,
-        rows=np.concatenate([*rows, matches.image[rest]]).astype(np.int64),
+        rows=np.concatenate([*rows, matches.image[last]]).astype(np.int64),
         starts=np.searchsorted(order, matches.starts).astype(np.int64),
         copied_image=pairs[:, 0],
         copied_number=pairs[:, 1],
@@ -120,8 +120,8 @@ def make_layout(matches: Matches, order: Order, *, label: int, area: int) -> Lay
     source = order.source[chosen]
     true, false = matches.true[area][:, source], matches.false[area][:, source]
     counts = (true | false).any(axis=0)
-    found = np.flatnonzero(true.any(axis=0))
-    counts[found[-1] + 1 if len(found) else 0 :] = False
+    places = np.flatnonzero(true.any(axis=0))
+    counts[places[-1] + 1 if len(places) else 0 :] = False
     true, ignored = true[:, counts], ~(true | false)[:, counts]
     true_starts, true_place = _cut(true)
     ignored_starts, ignored_place = _cut(ignored)
@@ -159,7 +159,7 @@ def class_ap(layout: Layout, weights: Floats) -> Floats:
     objects = weights[:, layout.object_rows] @ layout.object_count.astype(np.float64)
     result = np.full((len(layout.true_starts) - 1, len(weights)), np.nan)
     shown = np.flatnonzero(objects > 0)
-    step = max(1, HELD // max(1, len(layout.rows), int(objects.max(initial=0))))
+    step = max(1, ARRAY_SIZE // max(1, len(layout.rows), int(objects.max(initial=0))))
     for begin in range(0, len(shown), step):
         part = shown[begin : begin + step]
         result[:, part] = _shown_ap(layout, weights[part], objects[part])
@@ -175,14 +175,14 @@ def _shown_ap(layout: Layout, weights: Floats, objects: Floats) -> Floats:
     most = int(objects.max()) + 1
     passed = np.searchsorted(LEVELS, np.arange(most) / objects[:, None], side="right")  # (R, most)
     first = np.arange(len(weights))[:, None] * most  # of each resample in the flat table
-    for t, found in enumerate(result):
+    for t, row in enumerate(result):
         places = layout.true_place[layout.true_starts[t] : layout.true_starts[t + 1]]
         if len(places):
             true = np.cumsum(own[:, places], axis=1)
             precision = true / (seen[:, places] - _ignored_before(layout, own, t) + TINY)
             best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
             levels = passed.ravel()[true.astype(np.int64) + first]
-            found[:] = np.einsum("re,re->r", best, np.diff(levels, axis=1, prepend=0))
+            row[:] = np.einsum("re,re->r", best, np.diff(levels, axis=1, prepend=0))
     return result / len(LEVELS)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from yolox_attn.coco.annotations import Truth
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import Floats, require_share
+from yolox_attn.stats.interval import Floats, finite, require_share
 
 
 def image_weights(
@@ -56,16 +56,49 @@ def image_weights(
     return weights
 
 
+def crossed_interval(
+    replicates: ArrayLike, rng: np.random.Generator, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of the crossed bootstrap, in the unit of `replicates` (R, S).
+
+    With few seeds it is too narrow where seeds dominate: shown with the two-component interval,
+    never instead of it.
+    """
+    require_share(confidence, "confidence")
+    tail = (1 - confidence) / 2
+    lower, upper = np.quantile(crossed_replicates(replicates, rng), [tail, 1 - tail])
+    return float(lower), float(upper)
+
+
+def crossed_replicates(replicates: ArrayLike, rng: np.random.Generator) -> Floats:
+    """Mean differences with the seeds drawn again too, S of S with replacement in each replicate.
+
+    Args:
+        replicates: (R, S) differences of each image resample and seed.
+        rng: draws the seeds.
+
+    Returns:
+        (R,), in the unit of `replicates`.
+
+    Raises:
+        InputError: not a table of at least one replicate and one seed, or a value not finite.
+    """
+    table = finite(replicates, "the bootstrap replicates")
+    if table.ndim != 2 or not table.size:
+        raise InputError(f"replicates must be a table (R, S), got shape {table.shape}")
+    drawn = rng.integers(table.shape[1], size=table.shape)
+    return np.asarray(np.take_along_axis(table, drawn, axis=1).mean(axis=1))
+
+
 def groups_from_key(truth: Truth, key: str) -> NDArray[np.int64]:
     """Number the images' groups by what their entries in the truth json say under `key`.
 
     Raises:
         InputError: an image without the key, or a single group.
     """
-    labels = [image.get(key) for image in truth.images]
-    if lost := [i["id"] for i, label in zip(truth.images, labels, strict=True) if _blank(label)]:
+    if lost := [image["id"] for image in truth.images if image.get(key) in (None, "")]:
         raise InputError(f"{len(lost)} images have no {key!r} in the truth, as image {lost[0]!r}")
-    return _numbered(labels, f"the key {key!r}")
+    return _numbered([image[key] for image in truth.images], f"the key {key!r}")
 
 
 def groups_from_csv(truth: Truth, path: Path) -> NDArray[np.int64]:
@@ -82,8 +115,7 @@ def groups_from_csv(truth: Truth, path: Path) -> NDArray[np.int64]:
             raise InputError(
                 f"{path}: image {image!r} is in the groups {listed[image]!r}, {group!r}"
             )
-    labels = [_listed(listed, image, path) for image in truth.images]
-    return _numbered(labels, str(path))
+    return _numbered([_group_of(image, listed, path) for image in truth.images], str(path))
 
 
 def _rows(path: Path) -> list[tuple[str, str]]:
@@ -99,17 +131,13 @@ def _rows(path: Path) -> list[tuple[str, str]]:
         raise InputError(f"{path} is no csv that can be read: {error}") from error
 
 
-def _listed(listed: dict[str, str], image: dict[str, Any], path: Path) -> str:
+def _group_of(image: dict[str, Any], listed: dict[str, str], path: Path) -> str:
     names = [str(image[key]) for key in ("file_name", "id") if key in image]
-    found = {listed[name] for name in names if listed.get(name)}
-    if len(found) != 1:
-        says = "no group" if not found else "two groups, one by name and one by id,"
-        raise InputError(f"{path} has {says} for image {names[0]!r}")
-    return found.pop()
-
-
-def _blank(label: object) -> bool:
-    return label is None or label == ""
+    groups = {listed[name] for name in names if listed.get(name)}
+    if len(groups) != 1:
+        which = "two groups, one by name and one by id," if groups else "no group"
+        raise InputError(f"{path} has {which} for image {names[0]!r}")
+    return groups.pop()
 
 
 def _numbered(labels: Sequence[object], origin: str) -> NDArray[np.int64]:
@@ -119,38 +147,3 @@ def _numbered(labels: Sequence[object], origin: str) -> NDArray[np.int64]:
     if len(places) < 2:
         raise InputError(f"{origin} puts all images into one group: there is nothing to draw from")
     return np.array(numbers, dtype=np.int64)
-
-
-def crossed_replicates(replicates: ArrayLike, rng: np.random.Generator) -> Floats:
-    """Mean differences with the seeds drawn again too, S of S with replacement in each replicate.
-
-    Args:
-        replicates: (R, S) differences of each image resample and seed.
-        rng: draws the seeds.
-
-    Returns:
-        (R,), in the unit of `replicates`.
-
-    Raises:
-        InputError: not a table of at least one replicate and one seed, or a value not finite.
-    """
-    table = np.asarray(replicates, dtype=np.float64)
-    if table.ndim != 2 or not table.size or not np.isfinite(table).all():
-        raise InputError(f"replicates must be a finite table (R, S), got shape {table.shape}")
-    drawn = rng.integers(table.shape[1], size=table.shape)
-    means: Floats = np.take_along_axis(table, drawn, axis=1).mean(axis=1)
-    return means
-
-
-def crossed_interval(
-    replicates: ArrayLike, rng: np.random.Generator, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Percentile interval of the crossed bootstrap, in the unit of `replicates` (R, S).
-
-    With few seeds it is too narrow where seeds dominate: shown beside the two-component interval,
-    never instead of it.
-    """
-    require_share(confidence, "confidence")
-    tail = (1 - confidence) / 2
-    lower, upper = np.quantile(crossed_replicates(replicates, rng), [tail, 1 - tail])
-    return float(lower), float(upper)

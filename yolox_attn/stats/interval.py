@@ -18,8 +18,8 @@ from scipy import stats
 
 from yolox_attn.errors import InputError
 
-Floats = NDArray[np.float64]
 NEGLIGIBLE = 1e-9  # AP points: below it a standard error is rounding, not noise
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,6 @@ class Paired:
     images: int
 
 
-def image_error(replicates: ArrayLike) -> Floats:
-    """Standard error of the mean over seeds that the test images give, from the image bootstrap.
-
-    Args:
-        replicates: (..., R, S) differences variant minus baseline on R resamples of the images,
-            the same resamples for every seed and for both sides.
-
-    Returns:
-        (...), in the unit of `replicates`.
-
-    Raises:
-        InputError: fewer than two replicates, or a value that is not finite.
-    """
-    values = _finite(replicates, "the bootstrap replicates")
-    if values.ndim < 2 or values.shape[-2] < 2 or values.shape[-1] < 1:
-        raise InputError(f"replicates must be (..., R >= 2, S >= 1), got {values.shape}")
-    spread: Floats = values.mean(axis=-1).std(axis=-1, ddof=1)
-    return spread
-
-
 def two_component(differences: ArrayLike, image_error: ArrayLike, images: int) -> Paired:
     """Put the noise of seeds and the noise of images together.
 
@@ -78,8 +58,8 @@ def two_component(differences: ArrayLike, image_error: ArrayLike, images: int) -
     Raises:
         InputError: no seed, fewer than two images, a value that is not finite, a negative error.
     """
-    values = _finite(differences, "the differences")
-    from_images = _finite(image_error, "the standard error of the images")
+    values = finite(differences, "the differences")
+    from_images = finite(image_error, "the standard error of the images")
     if values.ndim < 1 or values.shape[-1] < 1:
         raise InputError("no seed in common: the comparison has no difference to judge")
     if images < 2:
@@ -102,6 +82,25 @@ def two_component(differences: ArrayLike, image_error: ArrayLike, images: int) -
     )
 
 
+def image_error(replicates: ArrayLike) -> Floats:
+    """Standard error of the mean over seeds that the test images give, from the image bootstrap.
+
+    Args:
+        replicates: (..., R, S) differences variant minus baseline on R resamples of the images,
+            the same resamples for every seed and for both sides.
+
+    Returns:
+        (...), in the unit of `replicates`.
+
+    Raises:
+        InputError: fewer than two replicates, or a value that is not finite.
+    """
+    values = finite(replicates, "the bootstrap replicates")
+    if values.ndim < 2 or values.shape[-2] < 2 or values.shape[-1] < 1:
+        raise InputError(f"replicates must be (..., R >= 2, S >= 1), got {values.shape}")
+    return np.asarray(values.mean(axis=-1).std(axis=-1, ddof=1))
+
+
 def freedom(seed_error: ArrayLike, image_error: ArrayLike, seeds: int, images: int) -> Floats:
     """Satterthwaite's degrees of freedom of the two parts together; nan where there is no noise."""
     from_seeds, from_images = np.square(seed_error), np.square(image_error)
@@ -115,10 +114,7 @@ def p_value(paired: Paired) -> Floats:
 
     1 where nothing can be said: one seed, or no noise at all (identical runs).
     """
-    known = _known(paired)
-    score = np.abs(paired.difference) / np.where(known, paired.error, 1.0)
-    p = 2 * stats.t.sf(score, np.where(known, paired.freedom, 1.0))
-    return np.where(known, p, 1.0)
+    return np.where(_known(paired), 2 * _tail(paired, np.abs(paired.difference)), 1.0)
 
 
 def interval(paired: Paired, confidence: float = 0.95) -> tuple[Floats, Floats]:
@@ -128,10 +124,10 @@ def interval(paired: Paired, confidence: float = 0.95) -> tuple[Floats, Floats]:
     it with. The point 0 where the runs of both sides are identical.
     """
     require_share(confidence, "confidence")
-    known, same = _known(paired), identical(paired) & (paired.error == 0)
+    known = _known(paired)
     quantile = stats.t.ppf((1 + confidence) / 2, np.where(known, paired.freedom, 1.0))
     half = np.where(known, quantile * np.where(known, paired.error, 0.0), np.inf)
-    half = np.where(same, 0.0, half)
+    half = np.where(_identical_seeds(paired), 0.0, half)
     return paired.difference - half, paired.difference + half
 
 
@@ -143,33 +139,6 @@ def image_interval(paired: Paired, confidence: float = 0.95) -> tuple[Floats, Fl
     require_share(confidence, "confidence")
     half = stats.t.ppf((1 + confidence) / 2, paired.images - 1) * paired.image_error
     return paired.difference - half, paired.difference + half
-
-
-def identical(paired: Paired) -> NDArray[np.bool_]:
-    """Whether both sides are the same to rounding, on every seed and every resample."""
-    nothing = (paired.error == 0) | ((paired.seeds == 1) & (paired.image_error == 0))
-    return np.asarray(nothing & (np.abs(paired.difference) <= NEGLIGIBLE))
-
-
-def require_share(value: float, name: str) -> None:
-    """Refuse what is not strictly between 0 and 1, such as a confidence of 95."""
-    if not 0 < value < 1:
-        raise InputError(f"{name} must be between 0 and 1 (as 0.95, not 95), got {value}")
-
-
-def _known(paired: Paired) -> NDArray[np.bool_]:
-    return np.asarray(np.isfinite(paired.error) & (paired.error > 0))
-
-
-def _rounded(error: Floats) -> Floats:
-    return np.where(error <= NEGLIGIBLE, 0.0, error)
-
-
-def _finite(values: ArrayLike, name: str) -> Floats:
-    array = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(array).all():
-        raise InputError(f"{name} hold a value that is not finite")
-    return array
 
 
 def equivalence_p(paired: Paired, margin: float) -> Floats:
@@ -186,11 +155,8 @@ def equivalence_p(paired: Paired, margin: float) -> Floats:
         InputError: a margin that is not positive and finite.
     """
     require_margin(margin)
-    known = np.isfinite(paired.error) & (paired.error > 0)
-    gap = margin - np.abs(paired.difference)
-    score = gap / np.where(known, paired.error, 1.0)
-    p = stats.t.sf(score, np.where(known, paired.freedom, 1.0))
-    return np.where(known, p, np.where(identical(paired) & (paired.error == 0), 0.0, 1.0))
+    p = _tail(paired, margin - np.abs(paired.difference))
+    return np.where(_known(paired), p, np.where(_identical_seeds(paired), 0.0, 1.0))
 
 
 def inside(interval: tuple[float, float], margin: float) -> bool:
@@ -199,7 +165,54 @@ def inside(interval: tuple[float, float], margin: float) -> bool:
     return -margin < interval[0] and interval[1] < margin
 
 
+def identical(paired: Paired) -> NDArray[np.bool_]:
+    """Whether both sides are the same to rounding, on every seed and every resample."""
+    nothing = (paired.error == 0) | ((paired.seeds == 1) & (paired.image_error == 0))
+    return np.asarray(nothing & (np.abs(paired.difference) <= NEGLIGIBLE))
+
+
 def require_margin(margin: float) -> None:
     """Refuse a smallest effect worth having that is not a positive number."""
     if not (math.isfinite(margin) and margin > 0):
         raise InputError(f"the smallest effect worth having must be above 0 AP, got {margin}")
+
+
+def require_share(value: float, name: str) -> None:
+    """Refuse what is not strictly between 0 and 1, such as a confidence of 95."""
+    if not 0 < value < 1:
+        raise InputError(f"{name} must be between 0 and 1 (as 0.95, not 95), got {value}")
+
+
+def finite(values: ArrayLike, name: str) -> Floats:
+    """Return an array of finite values; `name` begins the refusal of another."""
+    array = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} hold a value that is not finite")
+    return array
+
+
+def seed_values(values: ArrayLike, least: int = 1) -> Floats:
+    """Return one finite value for each seed, (S,); refuse fewer than `least`."""
+    array = finite(values, "the values of the seeds")
+    if array.ndim != 1 or array.size < least:
+        raise InputError(f"needed is one value for each of {least} seeds or more, got {array}")
+    return array
+
+
+def _known(paired: Paired) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(paired.error) & (paired.error > 0))
+
+
+def _identical_seeds(paired: Paired) -> NDArray[np.bool_]:
+    return np.asarray(identical(paired) & (paired.error == 0))
+
+
+def _tail(paired: Paired, distance: Floats) -> Floats:
+    """Return the chance that the t of a study is above this distance; any number if not known."""
+    known = _known(paired)
+    score = distance / np.where(known, paired.error, 1.0)
+    return np.asarray(stats.t.sf(score, np.where(known, paired.freedom, 1.0)))
+
+
+def _rounded(error: Floats) -> Floats:
+    return np.where(error <= NEGLIGIBLE, 0.0, error)

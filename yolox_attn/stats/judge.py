@@ -5,10 +5,11 @@ judged; in the other metrics and the classes is explored where a difference migh
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from yolox_attn.stats.bootstrap import crossed_interval
 from yolox_attn.stats.interval import (
@@ -21,7 +22,7 @@ from yolox_attn.stats.interval import (
     p_value,
     two_component,
 )
-from yolox_attn.stats.measured import Side, TestSet, require_defined
+from yolox_attn.stats.measured import Measured, Side, TestSet, require_defined
 from yolox_attn.stats.multiple_testing import benjamini_hochberg, holm
 from yolox_attn.stats.noise import Noise, measured_noise
 from yolox_attn.stats.paired_tests import MAX_SEEDS, sign_flip_p, superiority
@@ -41,8 +42,11 @@ from yolox_attn.stats.verdict import (
 )
 from yolox_attn.stats.weighted_ap import METRICS
 
+OTHERS = tuple(name for name in METRICS if name != PRIMARY)
 LEAST_IMAGES = 30  # a class on fewer images gets its difference and nothing more
 LEAST_SHARE = 0.95  # of the resamples must show the class or the size
+RunPairs = dict[int, tuple[Measured, Measured]]  # seed -> variant and baseline
+Compared = tuple[float | None, Ends | None, float | None]  # difference, interval, p; None: unknown
 
 
 @dataclass(frozen=True)
@@ -76,20 +80,74 @@ def judge(
     Raises:
         InputError: the AP of a run is undefined, on the images or on a resample.
     """
-    found = {side.name: _pair(baseline, side, test.images) for side in variants}
+    pairs = {side.name: _pair(baseline, side, test.images) for side in variants}
     family = [side.name for side in variants if not side.control]
-    adjusted = holm([_p_in_family(found[name]) for name in family]).tolist()
+    adjusted = holm([_p_in_family(pairs[name]) for name in family]).tolist()
     p_holm = dict(zip(family, adjusted, strict=True))
     judged: dict[str, Judgement | None] = {}
     for side in variants:
-        pairs = found[side.name]
-        if pairs is None:
+        own = pairs[side.name]
+        if own is None:
             judged[side.name] = None
             continue
         study = _Study(test, terms, 1 if side.control else len(family))
         exploratory = explore(baseline, side, test, terms.alpha)
-        judged[side.name] = _judgement(pairs, p_holm.get(side.name), study, exploratory)
+        judged[side.name] = _judgement(own, p_holm.get(side.name), study, exploratory)
     return judged
+
+
+def explore(
+    baseline: Side, side: Side, test: TestSet, alpha: float = 0.05
+) -> tuple[Exploratory, ...]:
+    """Compare the seeds that both sides have in every metric but AP, then in every class.
+
+    Where a difference might lie, never whether there is one. Intervals are of confidence
+    1 - alpha; there is no p value from fewer seeds than a verdict has.
+    """
+    runs, images = _run_pairs(baseline, side), test.class_images
+    values = _differences(runs, lambda run: [run.metrics[name] for name in OTHERS])  # (5, S)
+    tables = _differences(runs, lambda run: [run.resampled[name] for name in OTHERS])  # (5, R, S)
+    metrics = [_compared(values[k], tables[k], test, alpha) for k in range(len(OTHERS))]
+    values = _differences(runs, lambda run: run.by_class)  # (K, S)
+    tables = _differences(runs, lambda run: run.class_resampled.T)  # (K, R, S)
+    classes = [
+        _compared(values[k], tables[k] if count >= LEAST_IMAGES else None, test, alpha)
+        for k, count in enumerate(images)
+    ]
+    named_metrics = zip(OTHERS, _adjusted(metrics), strict=True)
+    named_classes = zip(test.class_names, _adjusted(classes), images, strict=True)
+    return (
+        *(Exploratory("metric", name, *result, None) for name, result in named_metrics),
+        *(Exploratory("class", name, *result, count) for name, result, count in named_classes),
+    )
+
+
+def fraction(points: float) -> float:
+    """Return AP points as a fraction."""
+    return points / 100
+
+
+def _run_pairs(baseline: Side, side: Side) -> RunPairs:
+    seeds = sorted(baseline.runs.keys() & side.runs.keys())
+    return {seed: (side.runs[seed], baseline.runs[seed]) for seed in seeds}
+
+
+def _differences(runs: RunPairs, of: Callable[[Measured], ArrayLike]) -> Floats:
+    """Return variant minus baseline in AP points: the shape of `of`, the seeds as last axis."""
+    pairs = runs.values()
+    return np.stack([np.subtract(of(variant), of(base)) for variant, base in pairs], axis=-1)
+
+
+def _pair(baseline: Side, side: Side, images: int) -> _Pairs | None:
+    runs = _run_pairs(baseline, side)
+    if not runs:
+        return None
+    for each in (baseline, side):
+        require_defined(each, tuple(runs), PRIMARY)
+    differences = _differences(runs, lambda run: run.metrics[PRIMARY])
+    replicates = _differences(runs, lambda run: run.resampled[PRIMARY])
+    paired = two_component(differences, image_error(replicates), images)
+    return _Pairs(tuple(runs), differences, replicates, paired)
 
 
 def _p_in_family(pairs: _Pairs | None) -> float:
@@ -98,28 +156,13 @@ def _p_in_family(pairs: _Pairs | None) -> float:
     return float(p_value(pairs.paired))
 
 
-def _pair(baseline: Side, side: Side, images: int) -> _Pairs | None:
-    seeds = tuple(sorted(baseline.runs.keys() & side.runs.keys()))
-    if not seeds:
-        return None
-    for each in (baseline, side):
-        require_defined(each, seeds, PRIMARY)
-    pairs = [(side.runs[seed], baseline.runs[seed]) for seed in seeds]
-    differences = np.array([a.metrics[PRIMARY] - b.metrics[PRIMARY] for a, b in pairs])
-    tables = [a.resampled[PRIMARY] - b.resampled[PRIMARY] for a, b in pairs]
-    replicates = np.stack(tables, axis=1)
-    paired = two_component(differences, image_error(replicates), images)
-    return _Pairs(seeds, differences, replicates, paired)
-
-
 def _judgement(
     pairs: _Pairs, p_holm: float | None, study: _Study, exploratory: tuple[Exploratory, ...]
 ) -> Judgement:
     paired, differences, terms = pairs.paired, pairs.differences, study.terms
-    p = float(p_value(paired))
+    p, confidence = float(p_value(paired)), 1 - terms.alpha
     basis = evidence(paired, p if p_holm is None else p_holm, alpha=terms.alpha)
     verdict = decide(basis, sesoi=terms.sesoi)
-    confidence = 1 - terms.alpha
     noise = None
     if len(pairs.seeds) > 1:
         noise = measured_noise(differences, pairs.replicates, paired.images)
@@ -153,22 +196,20 @@ def _judgement(
         sign_flip=sign_flip_p(differences) if exact else None,
         checkpoints=_ends(image_interval(paired, confidence)),
         noise=None if noise is None else _by_source(noise),
-        detectable=_detectable(noise, len(pairs.seeds), study),
+        detectable=None if noise is None else _detectable(noise, len(pairs.seeds), study),
         exploratory=exploratory,
     )
 
 
-def _settling(found: Evidence, word: Word, noise: Noise | None, study: _Study) -> Settling | None:
+def _settling(basis: Evidence, word: Word, noise: Noise | None, study: _Study) -> Settling | None:
     if word is not Word.CANNOT_TELL or noise is None:
         return None
     terms = study.terms
-    question = Question(found.difference, terms.sesoi, terms.alpha, study.family)
-    return settle(question, noise, found.seeds, study.test.images)
+    question = Question(basis.difference, terms.sesoi, terms.alpha, study.family)
+    return settle(question, noise, basis.seeds, study.test.images)
 
 
-def _detectable(noise: Noise | None, seeds: int, study: _Study) -> float | None:
-    if noise is None:
-        return None
+def _detectable(noise: Noise, seeds: int, study: _Study) -> float:
     alpha = study.terms.alpha / study.family
     return fraction(detectable_effect(noise, seeds=seeds, images=study.test.images, alpha=alpha))
 
@@ -178,87 +219,46 @@ def _by_source(noise: Noise) -> dict[str, float]:
     return {name: fraction(getattr(noise, name)) for name in names}
 
 
-def explore(
-    baseline: Side, side: Side, test: TestSet, alpha: float = 0.05
-) -> tuple[Exploratory, ...]:
-    """Compare the seeds that both sides have in every metric but AP, then in every class.
-
-    Where a difference might lie, never whether there is one. Intervals are of confidence
-    1 - alpha; there is no p value from fewer seeds than a verdict has.
-    """
-    seeds = sorted(baseline.runs.keys() & side.runs.keys())
-    pairs = [(side.runs[seed], baseline.runs[seed]) for seed in seeds]
-    metrics, classes = [], []
-    for name in (name for name in METRICS if name != PRIMARY):
-        values = [a.metrics[name] - b.metrics[name] for a, b in pairs]
-        table = [a.resampled[name] - b.resampled[name] for a, b in pairs]
-        blank = Exploratory("metric", name, None, None, None, None)
-        metrics.append(_explored(blank, values, table, test, alpha))
-    for k, (name, images) in enumerate(zip(test.class_names, test.class_images, strict=True)):
-        values = [float(a.by_class[k] - b.by_class[k]) for a, b in pairs]
-        table = [a.class_resampled[:, k] - b.class_resampled[:, k] for a, b in pairs]
-        blank = Exploratory("class", name, None, None, None, int(images))
-        enough = table if images >= LEAST_IMAGES else []
-        classes.append(_explored(blank, values, enough, test, alpha))
-    return (*_adjusted(metrics), *_adjusted(classes))
-
-
-def _explored(
-    blank: Exploratory,
-    values: Sequence[float],
-    table: Sequence[Floats],
-    test: TestSet,
-    alpha: float,
-) -> Exploratory:
-    """Fill in a metric or a class; its p value is not adjusted yet.
+def _compared(values: Floats, table: Floats | None, test: TestSet, alpha: float) -> Compared:
+    """Compare the sides in a metric or a class.
 
     Args:
-        blank: what it is.
-        values: differences of each seed, AP points.
-        table: the same on the resamples, (R,) each; empty for the mean alone.
+        values: (S,) differences, AP points.
+        table: (R, S) the same on the resamples; None for the mean alone.
         test: the images.
         alpha: of the interval.
     """
     if not np.isfinite(values).all():
-        return blank
-    mean = replace(blank, difference=fraction(float(np.mean(values))))
-    if len(values) < 2 or not table:
-        return mean
-    replicates = np.stack(table, axis=1)
-    shown = np.isfinite(replicates).all(axis=1)
+        return None, None, None
+    difference = fraction(float(values.mean()))
+    if values.size < 2 or table is None:
+        return difference, None, None
+    shown = np.isfinite(table).all(axis=1)
     if shown.mean() < LEAST_SHARE:
-        return mean
-    paired = two_component(values, image_error(replicates[shown]), test.images)
-    ends = _ends(interval(paired, 1 - alpha))
-    if not math.isfinite(ends[0]):
-        return mean
-    p = float(p_value(paired)) if len(values) >= MIN_SEEDS else None
-    return replace(mean, interval=ends, p_adjusted=p)
+        return difference, None, None
+    paired = two_component(values, image_error(table[shown]), test.images)
+    ends = _known_ends(interval(paired, 1 - alpha))
+    p = float(p_value(paired)) if ends and values.size >= MIN_SEEDS else None
+    return difference, ends, p
 
 
-def _adjusted(explored: Sequence[Exploratory]) -> list[Exploratory]:
+def _adjusted(results: Sequence[Compared]) -> list[Compared]:
     """Adjust the p values there are by Benjamini and Hochberg."""
-    known = [each.p_adjusted for each in explored if each.p_adjusted is not None]
-    adjusted = iter(benjamini_hochberg(known).tolist())
+    adjusted = iter(benjamini_hochberg([p for *_, p in results if p is not None]).tolist())
     return [
-        each if each.p_adjusted is None else replace(each, p_adjusted=next(adjusted))
-        for each in explored
+        (difference, ends, None if p is None else next(adjusted)) for difference, ends, p in results
     ]
-
-
-def fraction(points: float) -> float:
-    """Return AP points as a fraction."""
-    return points / 100
 
 
 def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def _known_ends(ends: tuple[Floats | float, ...]) -> Ends | None:
+    known = _ends(ends)
+    return known if all(map(math.isfinite, known)) else None
+
+
 def _ends(ends: tuple[Floats | float, ...]) -> Ends:
     lower, upper = ends
     return fraction(float(lower)), fraction(float(upper))
-
-
-def _known_ends(ends: Ends) -> Ends | None:
-    return _ends(ends) if all(map(math.isfinite, ends)) else None

@@ -15,7 +15,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.stats.ap_numpy import Floats
 from yolox_attn.stats.bootstrap import groups_from_csv, groups_from_key, image_weights
 from yolox_attn.stats.verdict import Terms
-from yolox_attn.stats.weighted_ap import METRICS, Progress, weighted_ap
+from yolox_attn.stats.weighted_ap import weighted_ap
 
 
 @dataclass(frozen=True)
@@ -61,75 +61,6 @@ class TestSet:
     grouped: bool = False
 
     __test__ = False  # pytest: not a test case
-
-
-def measure(
-    truth: Truth,
-    detections: Sequence[dict[str, Any]],
-    weights: NDArray[np.integer[Any]],
-    *,
-    origin: str = "the detections",
-    progress: Progress | None = None,
-) -> Measured:
-    """Match the detections once and take their AP on the images and on each resample.
-
-    Args:
-        truth: the test images and their objects.
-        detections: COCO results.
-        weights: (R, images) from `image_weights`, the same for every run of a comparison.
-        origin: begins the message of a refusal.
-        progress: called with the replicates done and their number.
-
-    Raises:
-        InputError: detections that do not fit the truth.
-    """
-    return measure_matches(match(truth, detections, origin), weights, progress)
-
-
-def measure_matches(
-    matches: Matches, weights: NDArray[np.integer[Any]], progress: Progress | None = None
-) -> Measured:
-    """Take the AP of matched detections on the images (weight 1 each) and on each resample."""
-    as_they_are = np.ones((1, matches.images), dtype=weights.dtype)
-    found = weighted_ap(
-        matches, np.concatenate([as_they_are, weights]), metrics=tuple(METRICS), progress=progress
-    )
-    overall = {name: 100 * values for name, values in found.overall.items()}
-    classes = 100 * found.by_class["AP"]
-    return Measured(
-        metrics={name: float(values[0]) for name, values in overall.items()},
-        resampled={name: values[1:] for name, values in overall.items()},
-        by_class=classes[0],
-        class_resampled=classes[1:],
-        unknown_categories=matches.unknown_categories,
-    )
-
-
-def require_defined(side: Side, seeds: Sequence[int], metric: str) -> None:
-    """Refuse a run without this AP, on the images or on a resample: no error could be told.
-
-    Raises:
-        InputError: names the run.
-    """
-    for seed in seeds:
-        run, where = side.runs[seed], f"{metric} of {side.name}, seed {seed}, is undefined"
-        if not np.isfinite(run.metrics[metric]):
-            raise InputError(f"{where}: the test images show no object to find")
-        table = run.resampled[metric]
-        if undefined := int(np.count_nonzero(~np.isfinite(table))):
-            raise InputError(
-                f"{where} on {undefined} of {table.size} resamples: they show no object to find; "
-                "the test images with objects are too few"
-            )
-
-
-def images_of_classes(truth: Truth) -> NDArray[np.int64]:
-    """Return on how many images each class has an object that is to be found: (K,)."""
-    pairs = {
-        (each["category_id"], each["image_id"]) for each in truth.objects if not each["iscrowd"]
-    }
-    labels = np.array([label for label, _ in sorted(pairs)], dtype=np.int64)
-    return np.bincount(labels, minlength=len(truth.class_ids)).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -186,4 +117,51 @@ def measure_file(path: Path, drawn: Resamples) -> Measured:
     """
     # The detections themselves are gone before the resamples come: at COCO's size they are large.
     matches = match(drawn.truth, read_detections(path), str(path))
-    return measure_matches(matches, drawn.weights)
+    return measure(matches, drawn.weights)
+
+
+def measure(matches: Matches, weights: NDArray[np.integer[Any]]) -> Measured:
+    """Take the AP of matched detections on the images (weight 1 each) and on each resample.
+
+    Args:
+        matches: one run's.
+        weights: (R, images) from `image_weights`, the same for every run of a comparison.
+    """
+    as_they_are = np.ones((1, matches.images), dtype=weights.dtype)
+    result = weighted_ap(matches, np.concatenate([as_they_are, weights]))
+    overall = {name: 100 * values for name, values in result.overall.items()}
+    classes = 100 * result.by_class["AP"]
+    return Measured(
+        metrics={name: float(values[0]) for name, values in overall.items()},
+        resampled={name: values[1:] for name, values in overall.items()},
+        by_class=classes[0],
+        class_resampled=classes[1:],
+        unknown_categories=matches.unknown_categories,
+    )
+
+
+def require_defined(side: Side, seeds: Sequence[int], metric: str) -> None:
+    """Refuse a run without this AP, on the images or on a resample: it has no standard error.
+
+    Raises:
+        InputError: names the run.
+    """
+    for seed in seeds:
+        run, where = side.runs[seed], f"{metric} of {side.name}, seed {seed}, is undefined"
+        if not np.isfinite(run.metrics[metric]):
+            raise InputError(f"{where}: the test images show no object to find")
+        table = run.resampled[metric]
+        if undefined := int(np.count_nonzero(~np.isfinite(table))):
+            raise InputError(
+                f"{where} on {undefined} of {table.size} resamples: they show no object to find; "
+                "the test images with objects are too few"
+            )
+
+
+def images_of_classes(truth: Truth) -> NDArray[np.int64]:
+    """Return on how many images each class has an object that is to be found: (K,)."""
+    pairs = {
+        (each["category_id"], each["image_id"]) for each in truth.objects if not each["iscrowd"]
+    }
+    labels = np.array([label for label, _ in sorted(pairs)], dtype=np.int64)
+    return np.bincount(labels, minlength=len(truth.class_ids)).astype(np.int64)

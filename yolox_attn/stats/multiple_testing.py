@@ -1,12 +1,11 @@
 """Several variants, classes or sizes at once: p values that count how often one has looked."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from yolox_attn.errors import InputError
-
-Floats = NDArray[np.float64]
+from yolox_attn.stats.interval import Floats
 
 
 def holm(p_values: ArrayLike) -> Floats:

@@ -8,12 +8,11 @@ Moments as in Searle, Casella and McCulloch, "Variance Components", 1992, chapte
 import math
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import NEGLIGIBLE, require_share
+from yolox_attn.stats.interval import NEGLIGIBLE, Floats, finite, require_share, seed_values
 
 
 @dataclass(frozen=True)
@@ -56,68 +55,36 @@ def measured_noise(differences: ArrayLike, replicates: ArrayLike, images: int) -
 
     Args:
         differences: (S,) variant minus baseline, AP points, S >= 2.
-        replicates: (R, S) the same on R resamples of the images.
+        replicates: (R, S) the same on R >= 2 resamples of the images.
         images: how many images (or groups) were resampled.
-
-    Raises:
-        InputError: fewer than two seeds or replicates, or shapes that do not fit.
     """
-    values = np.asarray(differences, dtype=np.float64)
-    table = np.asarray(replicates, dtype=np.float64)
-    seeds = values.size
-    if values.ndim != 1 or seeds < 2:
-        raise InputError(f"the noise of seeds needs at least 2 seeds, got {seeds}")
-    if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] != seeds:
-        raise InputError(f"replicates must be (R >= 2, {seeds}), got {table.shape}")
+    values, table = _values_and_table(differences, replicates)
     of_one = float(table.var(axis=0, ddof=1).mean())
     of_mean = float(table.mean(axis=1).var(ddof=1))
-    both = max((of_one - of_mean) * seeds / (seeds - 1), 0.0)
+    both = max((of_one - of_mean) * values.size / (values.size - 1), 0.0)
     return Noise(
-        method_image=_root(of_mean - both / seeds),
+        method_image=_root(of_mean - both / values.size),
         seed=_root(float(values.var(ddof=1)) - both),
         seed_image=_root(both),
         images=images,
     )
 
 
-def noise_floor(baseline: ArrayLike) -> float:
-    """Expected standard deviation of paired differences before any pair exists: sqrt(2) s_seed.
-
-    What two independent runs of the baseline differ by; pairing by seed can only be hoped to help.
-
-    Args:
-        baseline: (S,) AP points of the baseline's runs, S >= 2.
-
-    Raises:
-        InputError: fewer than two runs, or a value that is not finite.
-    """
-    values = np.asarray(baseline, dtype=np.float64)
-    if values.ndim != 1 or values.size < 2 or not np.isfinite(values).all():
-        raise InputError("the noise floor needs the finite AP of at least 2 baseline runs")
-    return float(math.sqrt(2) * values.std(ddof=1))
-
-
 def baseline_noise(values: ArrayLike, replicates: ArrayLike, images: int) -> Noise:
     """Noise of the difference of two unpaired runs of the baseline: what is known before any pair.
 
-    What a block does to these images whatever the seed cannot be seen without the block: 0 here.
+    Its variance is twice that of the runs; pairing by seed can only be hoped to lower it. What a
+    block does to these images whatever the seed cannot be seen without the block: 0 here.
 
     Args:
         values: (S,) AP points of the baseline's runs, S >= 2.
-        replicates: (R, S) the same on R resamples of the images.
+        replicates: (R, S) the same on R >= 2 resamples of the images.
         images: how many images (or groups) were resampled.
-
-    Raises:
-        InputError: fewer than two runs or replicates, or shapes that do not fit.
     """
-    sd = noise_floor(values)
-    table = np.asarray(replicates, dtype=np.float64)
-    runs = np.size(values)
-    if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] != runs:
-        raise InputError(f"replicates must be (R >= 2, {runs}), got {table.shape}")
-    own = table - table.mean(axis=1, keepdims=True)
-    both = 2 * float(own.var(axis=0, ddof=1).sum()) / (runs - 1)
-    return Noise(0.0, _root(sd**2 - both), _root(both), images)
+    runs, table = _values_and_table(values, replicates)
+    own = table - table.mean(axis=1, keepdims=True)  # what all runs have in common cancels
+    both = 2 * float(own.var(axis=0, ddof=1).sum()) / (runs.size - 1)
+    return Noise(0.0, _root(2 * float(runs.var(ddof=1)) - both), _root(both), images)
 
 
 def sd_interval(sd: float, runs: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -136,6 +103,14 @@ def sd_interval(sd: float, runs: int, confidence: float = 0.95) -> tuple[float, 
     lower = math.sqrt(freedom / stats.chi2.isf(tail, freedom))
     upper = math.sqrt(freedom / stats.chi2.ppf(tail, freedom))
     return sd * lower, sd * upper
+
+
+def _values_and_table(values: ArrayLike, replicates: ArrayLike) -> tuple[Floats, Floats]:
+    """Return (S,) values and their (R, S) replicates; refuse fewer than 2 of either."""
+    array, table = seed_values(values, 2), finite(replicates, "the bootstrap replicates")
+    if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] != array.size:
+        raise InputError(f"replicates must be (R >= 2, {array.size}), got {table.shape}")
+    return array, table
 
 
 def _root(variance: float) -> float:

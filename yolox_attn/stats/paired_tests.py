@@ -1,4 +1,4 @@
-"""What seeds alone tell: the exact sign-flip test, and how often the variant wins.
+"""What seeds alone show: the exact sign-flip test, and how often the variant wins.
 
 Sign flips: Fisher, "The Design of Experiments", 1935, section 21; for paired seeds "When +1% Is Not
 Enough", arXiv 2511.19794. They know nothing of the noise of the test images. P(B > A) as the thing
@@ -13,47 +13,11 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import Floats, require_share
+from yolox_attn.stats.interval import Floats, require_share, seed_values
 
-MIN_SEEDS = 6  # with fewer the least p, 2 / 2^S, is above 5 %
+MIN_SEEDS = 6  # with fewer, the smallest p, 2 / 2^S, is above 5 %
 MAX_SEEDS = 40  # 2^20 sums in each half: 16 MiB, a second
 TIE = 1e-12  # of the sum of absolute differences: two sums this close are the same sum
-
-
-def sign_flip_p(differences: ArrayLike) -> float:
-    """Two-sided exact p: the share of the 2^S sign patterns with |sum| at least the observed one.
-
-    All patterns are counted, without listing them: a sum over all seeds is a sum over the first
-    half of them plus one over the second, and for each of the first the second ones that reach
-    the observed sum are found in their sorted list.
-
-    Args:
-        differences: (S,) variant minus baseline of each seed; fewer than `MIN_SEEDS`
-            cannot reach 5 %.
-
-    Raises:
-        InputError: no seed, more than `MAX_SEEDS`, or a value that is not finite.
-    """
-    values = np.asarray(differences, dtype=np.float64)
-    if values.ndim != 1 or not np.isfinite(values).all():
-        raise InputError("the sign-flip test needs one finite difference for each seed")
-    if not 1 <= values.size <= MAX_SEEDS:
-        raise InputError(f"the sign-flip test takes 1 to {MAX_SEEDS} seeds, got {values.size}")
-    observed, slack = abs(values.sum()), TIE * np.abs(values).sum()
-    if observed <= slack:
-        return 1.0
-    first = _signed_sums(values[: values.size // 2])
-    second = np.sort(_signed_sums(values[values.size // 2 :]))
-    below = np.searchsorted(second, observed - slack - first, side="left")
-    reaching = int((second.size - below).sum())
-    return float(min(1.0, reaching / 2.0 ** (values.size - 1)))
-
-
-def _signed_sums(values: Floats) -> Floats:
-    sums = np.zeros(1)
-    for value in values:
-        sums = np.concatenate([sums - value, sums + value])
-    return sums
 
 
 @dataclass(frozen=True)
@@ -70,7 +34,50 @@ class Superiority:
     interval: tuple[float, float]
     wins: int
     ties: int
-    seeds: int
+
+
+def sign_flip_p(differences: ArrayLike) -> float:
+    """Two-sided exact p: the share of the 2^S sign patterns with |sum| at least the observed one.
+
+    All patterns are counted, without listing them: a sum over all seeds is a sum over the first
+    half of them plus one over the second, and for each of the first the second ones that reach
+    the observed sum are found in their sorted list.
+
+    Args:
+        differences: (S,) variant minus baseline of each seed; fewer than `MIN_SEEDS`
+            cannot reach 5 %.
+
+    Raises:
+        InputError: no seed, more than `MAX_SEEDS`, or a value that is not finite.
+    """
+    values = seed_values(differences)
+    if values.size > MAX_SEEDS:
+        raise InputError(f"the sign-flip test takes up to {MAX_SEEDS} seeds, got {values.size}")
+    observed, slack = abs(values.sum()), TIE * np.abs(values).sum()
+    if observed <= slack:
+        return 1.0
+    first = _signed_sums(values[: values.size // 2])
+    second = np.sort(_signed_sums(values[values.size // 2 :]))
+    below = np.searchsorted(second, observed - slack - first, side="left")
+    reaching = int((second.size - below).sum())
+    return float(min(1.0, reaching / 2.0 ** (values.size - 1)))
+
+
+def superiority(differences: ArrayLike, confidence: float = 0.95) -> Superiority:
+    """P(B > A) from the paired seeds, with its Clopper-Pearson interval.
+
+    Args:
+        differences: (S,) variant minus baseline of each seed; exactly 0 is a tie.
+        confidence: of the interval.
+
+    Raises:
+        InputError: no seed, or a value that is not finite.
+    """
+    values = seed_values(differences)
+    wins, ties = int((values > 0).sum()), int((values == 0).sum())
+    lower, _ = clopper_pearson(wins, values.size, confidence)
+    _, upper = clopper_pearson(wins + ties, values.size, confidence)
+    return Superiority((wins + ties / 2) / values.size, (lower, upper), wins, ties)
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -90,27 +97,8 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
     return float(limits.low), float(limits.high)
 
 
-def superiority(differences: ArrayLike, confidence: float = 0.95) -> Superiority:
-    """P(B > A) from the paired seeds, with its Clopper-Pearson interval.
-
-    Args:
-        differences: (S,) variant minus baseline of each seed; exactly 0 is a tie.
-        confidence: of the interval.
-
-    Raises:
-        InputError: no seed, or a value that is not finite.
-    """
-    values = np.asarray(differences, dtype=np.float64)
-    if values.ndim != 1 or values.size < 1 or not np.isfinite(values).all():
-        raise InputError("P(B > A) needs one finite difference for each seed, and at least one")
-    wins, ties = int((values > 0).sum()), int((values == 0).sum())
-    return Superiority(
-        probability=(wins + ties / 2) / values.size,
-        interval=(
-            clopper_pearson(wins, values.size, confidence)[0],
-            clopper_pearson(wins + ties, values.size, confidence)[1],
-        ),
-        wins=wins,
-        ties=ties,
-        seeds=values.size,
-    )
+def _signed_sums(values: Floats) -> Floats:
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums - value, sums + value])
+    return sums

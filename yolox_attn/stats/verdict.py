@@ -1,4 +1,4 @@
-"""The word on a variant, the terms that it is given on, and all that is judged of it: data."""
+"""The verdict on a variant, the terms it is given on, and all that is judged of it: data."""
 
 import math
 from dataclasses import dataclass
@@ -201,29 +201,29 @@ def evidence(paired: Paired, p_value: float, *, alpha: float = 0.05) -> Evidence
     )
 
 
-def decide(found: Evidence, *, sesoi: float = 0.5) -> Verdict:
+def decide(basis: Evidence, *, sesoi: float = 0.5) -> Verdict:
     """Choose the word: helps, hurts, no worthwhile difference, else cannot tell.
 
     Args:
-        found: from `evidence`.
+        basis: from `evidence`.
         sesoi: the smallest effect worth having, AP points.
 
     Raises:
         InputError: a `sesoi` that is not positive.
     """
     require_margin(sesoi)
-    if found.seeds < MIN_SEEDS:
+    if basis.seeds < MIN_SEEDS:
         return Verdict(Word.CANNOT_TELL)
-    if found.p_value < found.alpha and found.difference:
-        word = Word.HELPS if found.difference > 0 else Word.HURTS
-        return Verdict(word, _amount(found, sesoi))
-    if inside(found.narrow, sesoi):
+    if basis.p_value < basis.alpha and basis.difference:
+        word = Word.HELPS if basis.difference > 0 else Word.HURTS
+        return Verdict(word, _amount(basis, sesoi))
+    if inside(basis.narrow, sesoi):
         return Verdict(Word.NO_DIFFERENCE)
     return Verdict(Word.CANNOT_TELL)
 
 
-def _amount(found: Evidence, sesoi: float) -> Amount:
-    lower, upper = found.interval
+def _amount(basis: Evidence, sesoi: float) -> Amount:
+    lower, upper = basis.interval
     if lower >= sesoi or upper <= -sesoi:
         return Amount.WORTHWHILE
-    return Amount.SMALL if inside(found.narrow, sesoi) else Amount.OPEN
+    return Amount.SMALL if inside(basis.narrow, sesoi) else Amount.OPEN

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ METRICS = {  # name: area range, IoU thresholds
     "APm": ("medium", slice(None)),
     "APl": ("large", slice(None)),
 }
-Progress = Callable[[int, int], None]  # replicates done, of how many
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def compiled_engine(threads: int | None = None) -> Engine:
 
 
 def best_engine() -> Engine:
-    """Return numba's engine where numba works, else numpy's; the result says which it was."""
+    """Return numba's engine where numba works, else numpy's."""
     try:
         return compiled_engine()
     except InputError:
@@ -67,12 +67,10 @@ class WeightedAP:
     Attributes:
         overall: metric -> (R,), the mean over the classes that the resample shows; nan if none.
         by_class: metric -> (R, K), nan where the resample shows no object of the class.
-        engine: who computed it.
     """
 
     overall: dict[str, Floats]
     by_class: dict[str, Floats]
-    engine: str
 
 
 def weighted_ap(
@@ -81,7 +79,6 @@ def weighted_ap(
     *,
     metrics: Sequence[str] = tuple(METRICS),
     engine: Engine | None = None,
-    progress: Progress | None = None,
 ) -> WeightedAP:
     """Return the AP of each resample: every image as often as its weight says.
 
@@ -92,7 +89,6 @@ def weighted_ap(
         weights: (R, images) whole numbers, not negative; a row of ones gives the run's own AP.
         metrics: names out of `METRICS`; areas that no metric needs are not computed.
         engine: `best_engine` if None.
-        progress: called after every block of replicates.
 
     Raises:
         InputError: weights or metrics of another kind.
@@ -114,14 +110,10 @@ def weighted_ap(
             for rows, values in _blocks(layouts, order, weights, engine, pool):
                 for name in names:
                     by_class[name][rows] = values[:, METRICS[name][1]].mean(axis=1).T
-                if progress:
-                    done = areas.index(area) * len(weights) + rows.stop
-                    progress(done // len(areas), len(weights))
-    overall = {name: mean_of_classes(values) for name, values in by_class.items()}
-    return WeightedAP(overall, by_class, engine.name)
+    return WeightedAP({name: _mean_of_classes(by_class[name]) for name in metrics}, by_class)
 
 
-def mean_of_classes(by_class: Floats) -> Floats:
+def _mean_of_classes(by_class: Floats) -> Floats:
     """Return the mean over the last axis without the nans; nan where there is nothing else."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -144,11 +136,8 @@ def _blocks(
         rows = slice(begin, min(begin + engine.block, len(weights)))
         shares = np.array_split(order.columns(weights[rows], engine.dtype), engine.threads)
         tasks = [(layouts[k], share) for k in longest for share in shares]
-        found = list(pool.map(engine.class_ap, *zip(*tasks, strict=True)))
-        parts = {
-            k: np.concatenate(found[place : place + len(shares)], axis=1)
-            for k, place in zip(longest, range(0, len(found), len(shares)), strict=True)
-        }
+        computed = pool.map(engine.class_ap, *zip(*tasks, strict=True))
+        parts = {k: np.concatenate(list(islice(computed, len(shares))), axis=1) for k in longest}
         yield rows, np.stack([parts[k] for k in range(len(layouts))])
 
 
