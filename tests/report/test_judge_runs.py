@@ -20,6 +20,7 @@ from judged_runs import (
 )
 
 from yolox_attn.coco.annotations import read_truth, truth_from
+from yolox_attn.coco.evaluate import match
 from yolox_attn.coco.results import read_detections
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, Request, Run, compare, find_runs, judge_runs
@@ -81,8 +82,8 @@ def test_the_verdict_is_that_of_the_statistics_called_by_hand(study: DrawnStudy)
     runs: dict[str, dict[int, object]] = {}
     for folder in folders:
         seed = int(folder.name.removeprefix("seed"))
-        found = measure(truth, read_detections(folder / "detections.json"), weights)
-        runs.setdefault(folder.parent.name, {})[seed] = found
+        matches = match(truth, read_detections(folder / "detections.json"))
+        runs.setdefault(folder.parent.name, {})[seed] = measure(matches, weights)
     sides = [Side(name, each, name.endswith("placebo")) for name, each in runs.items()]  # type: ignore[arg-type]
     test = TestSet(IMAGES, truth.class_names, images_of_classes(truth).tolist())
     by_hand = judge(sides[0], sides[1:], test, TERMS)
