@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from resampled_sets import judged
+from resampled_sets import pycocotools_ap
 
 from yolox_attn.runs import append_metrics, write_text
 
@@ -65,7 +65,7 @@ def write_json(path: Path, content: object) -> Path:
 
 def metrics_of(truth: dict[str, Any], detections: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """COCO's metrics by pycocotools alone, fractions."""
-    found = judged(copy.deepcopy(truth), copy.deepcopy(list(detections)))
+    found = pycocotools_ap(copy.deepcopy(truth), copy.deepcopy(list(detections)))
     overall = {name: float(values[0]) for name, values in found.items()}
     return {name: None if np.isnan(value) else value for name, value in overall.items()}
 

@@ -53,7 +53,7 @@ def repeated(truth: dict[str, Any], detections: list[dict[str, Any]], weights: A
     """
     images: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
-    found: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for image, weight in zip(sorted(i["id"] for i in truth["images"]), weights, strict=True):
         for _ in range(int(weight)):
             new = {"image_id": len(images) + 1}
@@ -61,12 +61,14 @@ def repeated(truth: dict[str, Any], detections: list[dict[str, Any]], weights: A
             for entry in truth["annotations"]:
                 if entry["image_id"] == image:
                     objects.append({**entry, **new, "id": len(objects) + 1})
-            found += [{**entry, **new} for entry in detections if entry["image_id"] == image]
-    return {"images": images, "categories": truth["categories"], "annotations": objects}, found
+            results += [{**entry, **new} for entry in detections if entry["image_id"] == image]
+    return {"images": images, "categories": truth["categories"], "annotations": objects}, results
 
 
-def judged(truth: dict[str, Any], detections: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """Let pycocotools alone judge; figure -> [overall, class, class ...], nan where undefined."""
+def pycocotools_ap(
+    truth: dict[str, Any], detections: list[dict[str, Any]]
+) -> dict[str, np.ndarray]:
+    """AP by pycocotools alone; metric -> [overall, class, class ...], nan where undefined."""
     with contextlib.redirect_stdout(io.StringIO()):
         known, found = COCO(), COCO()
         known.dataset = truth
