@@ -1,9 +1,9 @@
 """A run of a study without its training, for the tests of what starts runs and waits for them.
 
-fake_run.py FOLDER NAME SEED HOW EVENTS RECORD: it tells EVENTS that it starts and ends, takes the
-folder's lock, writes a record like RECORD as training does, and ends at once ("finish", "fail"),
-before it has begun ("refuse"), in a crash ("abort"), or when it is told to by SIGTERM, saved, or
-by a file FOLDER/go ("wait").
+fake_run.py FOLDER NAME SEED HOW EVENTS RECORD: it notes in EVENTS that it starts and ends, takes
+the folder's lock, writes a record like RECORD as training does, and ends at once ("finish",
+"fail"), before it has begun ("refuse"), in a crash ("abort"), or when SIGTERM, then having saved,
+or a file FOLDER/go asks it to ("wait").
 """
 
 import json
@@ -20,7 +20,7 @@ from yolox_attn.runs import RunRecord, hold, write_record
 
 def main() -> int:
     folder, name, seed, how = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
-    tell(f"start {name} {seed} threads {os.environ['OMP_NUM_THREADS']}")
+    note(f"start {name} {seed} threads {os.environ['OMP_NUM_THREADS']}")
     if how == "refuse":
         print("error: no such thing", file=sys.stderr)
         return 2
@@ -31,31 +31,31 @@ def main() -> int:
     record.name, record.seed, record.pid = name, seed, os.getpid()
     record.state, record.seconds = "running", 60.0
     with hold(folder):
-        code = live(folder, record, how)
+        code = work(folder, record, how)
         write_record(folder, record)
-    tell(f"end {name} {seed}")
+    note(f"end {name} {seed}")
     return code
 
 
-def live(folder: Path, record: RunRecord, how: str) -> int:
+def work(folder: Path, record: RunRecord, how: str) -> int:
     """Change the record to what it is at the end; return the exit code."""
     if how == "fail":
         record.state, record.error = "failed", "TrainingError: the loss is not finite"
         print("error: the loss is not finite", file=sys.stderr)
         return 1
-    asked = []
+    received = []
 
-    def ask(number: int, _: FrameType | None) -> None:
-        asked.append(number)
+    def receive(number: int, _: FrameType | None) -> None:
+        received.append(number)
 
-    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGTERM, receive)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     record.epoch = 1
     write_record(folder, record)
     (folder / "latest_ckpt.pth").touch()
     end = time.monotonic() + 60  # a test that fails must not wait for ever
     while how == "wait" and time.monotonic() < end and not (folder / "go").exists():
-        if asked:
+        if received:
             time.sleep(0.3)  # saving
             record.state = "interrupted"
             return Interrupted.CODE
@@ -64,7 +64,7 @@ def live(folder: Path, record: RunRecord, how: str) -> int:
     return 0
 
 
-def tell(line: str) -> None:
+def note(line: str) -> None:
     with Path(sys.argv[5]).open("a") as events:
         events.write(line + "\n")
 

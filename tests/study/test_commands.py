@@ -1,7 +1,6 @@
 import dataclasses
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,20 +12,13 @@ from run_folders import make_record
 from yolox_attn.cli import eval as evaluation
 from yolox_attn.cli import train
 from yolox_attn.cli.common import build_exp
-from yolox_attn.cli.study import make_parser, make_request
+from yolox_attn.cli.study import make_request, plan_parser
 from yolox_attn.errors import InputError
 from yolox_attn.runs import write_record
-from yolox_attn.runs.codec import file_hash
 from yolox_attn.stats.verdict import Terms
-from yolox_attn.study.commands import (
-    check_unchanged,
-    how_to_start,
-    next_command,
-    next_commands,
-    work_of,
-)
+from yolox_attn.study.commands import how_to_start, next_command, next_commands, work_of
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
-from yolox_attn.study.planned_run import Attempt, Job, jobs, record_attempt
+from yolox_attn.study.planned_run import Attempt, PlannedRun, planned_runs, record_attempt
 
 FULL = Training(
     data=None,
@@ -38,21 +30,21 @@ FULL = Training(
 )
 
 
-def leave(job: Job, **changes: object) -> None:
+def leave(job: PlannedRun, **changes: object) -> None:
     write_record(job.folder, dataclasses.replace(make_record("any", 0, 0.4), **changes))
 
 
-def save(job: Job, content: object = None) -> None:
+def save(job: PlannedRun, content: object = None) -> None:
     torch.save(content, job.folder / "latest_ckpt.pth")
 
 
-def first(tmp_path: Path, plan: Plan) -> Job:
-    return jobs(plan, tmp_path)[0]
+def first(tmp_path: Path, plan: Plan) -> PlannedRun:
+    return planned_runs(plan, tmp_path)[0]
 
 
 def test_the_train_command_says_everything_that_the_plan_says(tmp_path: Path) -> None:
     plan = make_study(tmp_path, training=FULL)
-    placebo = jobs(plan, tmp_path)[4]
+    placebo = planned_runs(plan, tmp_path)[4]
     words = next_command(plan, placebo, "cpu")
     assert words[1:4] == ["-m", "yolox_attn.cli", "train"]
     args = train.make_parser().parse_args(words[4:])
@@ -107,8 +99,7 @@ def test_the_last_weights_are_judged_on_the_test_split(tmp_path: Path) -> None:
     ],
 )
 def test_how_a_run_starts(tmp_path: Path, state: str | None, saved: bool, how: str) -> None:
-    plan = make_study(tmp_path)
-    job = first(tmp_path, plan)
+    job = first(tmp_path, make_study(tmp_path))
     if state is not None:
         leave(job, state=state)
     if saved:
@@ -128,8 +119,7 @@ def test_a_run_that_cannot_be_read_gets_no_command(tmp_path: Path) -> None:
 
 def test_a_failed_resuming_starts_anew_only_without_a_sound_checkpoint(tmp_path: Path) -> None:
     plan = make_study(tmp_path)
-    attempt = Attempt("yolox_demo", 0, "train", "then", "now", 2, "no data")
-    record_attempt(tmp_path, attempt)
+    record_attempt(tmp_path, Attempt("yolox_demo", 0, "train", "then", "now", 2, "no data"))
     leave(job := first(tmp_path, plan), state="interrupted")
     save(job, {"model": {"x": torch.ones(1)}, "optimizer": {}, "start_epoch": 1})
     assert how_to_start(job) == "--resume"
@@ -137,56 +127,24 @@ def test_a_failed_resuming_starts_anew_only_without_a_sound_checkpoint(tmp_path:
     assert how_to_start(job) == "--overwrite"
 
 
-def test_what_the_plan_was_made_with_must_be_what_it_was(tmp_path: Path) -> None:
-    names = ("exp.py", "start.pth", "groups.csv", "train.json", "block.py")
-    exp, start, groups, train, block = every = [tmp_path / name for name in names]
-    for path in every:
-        path.write_text("one")
-    variant = PlannedVariant("mine", "baseline", str(exp), None, file_hash(exp))
-    training = Training(data=None, checkpoint=str(start), checkpoint_sha256=file_hash(start))
-    plan = make_study(
-        tmp_path,
-        variants=(variant,),
-        training=training,
-        groups=str(groups),
-        groups_sha256=file_hash(groups),
-        data_sha256={str(train): file_hash(train)},
-        sources={str(block): file_hash(block)},
-    )
-    check_unchanged(plan)
-    for path in (*every, Path(plan.truth)):
-        shutil.copy(path, kept := tmp_path / "kept")
-        path.write_text("another")
-        with pytest.raises(InputError, match=rf"{path.name} was changed after .* was planned"):
-            check_unchanged(plan)
-        path.unlink()
-        with pytest.raises(InputError, match=f"{path.name} is gone"):
-            check_unchanged(plan)
-        path.mkdir()
-        with pytest.raises(InputError, match=f"{path.name} is gone"):
-            check_unchanged(plan)
-        path.rmdir()
-        kept.replace(path)
-    check_unchanged(plan)
-
-
-def test_a_file_of_the_plan_that_the_disk_does_not_give_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("program", "study"),
+    [
+        ("tools/study.py", "python tools/study.py"),
+        ("../main/tools/study.py", "python ../main/tools/study.py"),
+        ("/opt/bin/yolox-attn", "yolox-attn study"),
+        ("/lib/yolox_attn/cli/__main__.py", "python -m yolox_attn.cli study"),
+        ("", "yolox-attn study"),
+    ],
+)
+def test_what_to_type_next_is_as_the_program_was_called(
+    monkeypatch: pytest.MonkeyPatch, program: str, study: str
 ) -> None:
-    def refuse(_: Path) -> str:
-        raise PermissionError(13, "not for you")
-
-    plan = make_study(tmp_path)
-    monkeypatch.setattr("yolox_attn.study.commands.file_hash", refuse)
-    with pytest.raises(InputError, match=r"truth\.json cannot be read: not for you"):
-        check_unchanged(plan)
-
-
-def test_what_to_type_next() -> None:
+    monkeypatch.setattr("sys.argv", [program, "plan"])
     assert next_commands(Path("my study"), make_plan()) == [
         "next:",
-        "  python tools/study.py run 'my study'",
-        "  python tools/study.py report 'my study'",
+        f"  {study} run 'my study'",
+        f"  {study} report 'my study'",
     ]
 
 
@@ -204,11 +162,11 @@ def test_going_on_from_the_noise_plans_the_same_runs(changes: dict[str, object])
     alone = PlannedVariant("yolox_demo", "baseline", None, "yolox-demo")
     given: dict[str, object] = {"variants": (alone,), "seeds": (0, 1, 2), **changes}
     plan: Plan = make_plan(**given)
-    *_, planning, adding = next_commands(Path("floor"), plan)
-    assert adding == "  python tools/study.py add NEW floor/runs/yolox_demo/seed*"
-    words = shlex.split(re.sub(r"BLOCK \.\.\.", "cam", planning))[4:]
-    args = make_parser("plan").parse_args(["--study", "NEW", *words])
-    request = make_request(args)
-    assert (request.baseline, request.variants, args.noise) == ("yolox-demo", ("cam",), "floor")
+    *_, planning, adding = next_commands(Path("noise"), plan)
+    assert adding == "  yolox-attn study add NEW noise/runs/yolox_demo/seed*"
+    words = shlex.split(re.sub(r"BLOCK \.\.\.", "cam", planning))
+    assert words[:4] == ["yolox-attn", "study", "plan", "NEW"]
+    request = make_request(plan_parser("plan").parse_args(["--study", *words[3:]]), "typed")
+    assert (request.baseline, request.variants, request.noise) == ("yolox-demo", ("cam",), "noise")
     assert (request.training, request.seeds) == (plan.training, plan.seeds)
     assert (request.terms, request.split, request.groups) == (plan.terms, plan.split, plan.groups)

@@ -14,26 +14,24 @@ import torch
 from fake_study import events, fake_command, make_study
 from planned import make_plan
 
-from yolox_attn import device as devices
 from yolox_attn.errors import InputError
 from yolox_attn.runs import held
 from yolox_attn.study.plan import Plan, Training, read_plan
-from yolox_attn.study.planned_run import Job, jobs, read_attempts, state_of
-from yolox_attn.study.scheduler import choose_slots, run_study
+from yolox_attn.study.planned_run import PlannedRun, planned_runs, read_attempts, state_of
+from yolox_attn.study.scheduler import choose_slots, run_study, runs_on_cpu
 
-TESTS = Path(__file__).parents[1]
-KEYS = [
-    f"{name}/seed{seed}" for seed in (0, 1) for name in ("yolox_demo", "placebo", "yolox_demo_cam")
-]
+HELPERS = Path(__file__).parents[1] / "helpers"
+NAMES = ("yolox_demo", "placebo", "yolox_demo_cam")
+KEYS = [f"{name}/seed0" for name in NAMES]
 
 
-# Another process that runs the study; all its runs wait to be told.
+# Another process that runs the study; all its runs wait for their files "go".
 RUNNER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from fake_study import fake_command
-from yolox_attn.study.execute import run_study
+from yolox_attn.study.scheduler import run_study
 folder = Path(sys.argv[1])
 how = dict.fromkeys(sys.argv[3:], "wait")
 sys.exit(run_study(folder, parallel=2, device="cpu", command=fake_command(folder, how)))
@@ -58,13 +56,13 @@ def holder(folder: Path) -> subprocess.Popen[bytes]:
 
 
 def states(folder: Path) -> list[str]:
-    return [state_of(job) for job in jobs(read_plan(folder), folder)]
+    return [state_of(job) for job in planned_runs(read_plan(folder), folder)]
 
 
 def run(folder: Path, *, parallel: int = 1, retry: bool = False, **how: str) -> int:
     """`study run`; `how` by key, with _ for what a keyword cannot hold."""
-    told = {key: how[key.replace("/", "_")] for key in KEYS if key.replace("/", "_") in how}
-    command = fake_command(folder, told)
+    by_key = {key: how[key.replace("/", "_")] for key in KEYS if key.replace("/", "_") in how}
+    command = fake_command(folder, by_key)
     return run_study(folder, parallel=parallel, device="cpu", retry=retry, command=command)
 
 
@@ -89,44 +87,39 @@ def signal_when(ready: Callable[[], bool], numbers: Sequence[signal.Signals]) ->
     return thread
 
 
-def test_all_runs_in_the_order_of_the_plan(
+def test_all_runs_in_the_order_of_the_plan_and_none_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_study(tmp_path)
     assert run(tmp_path) == 0
     assert states(tmp_path) == ["finished"] * 6
-    order = [line.split()[1:3] for line in events(tmp_path) if line.startswith("start")]
-    assert [f"{name}/seed{seed}" for name, seed in order] == KEYS
-    assert all("threads 1" in line for line in events(tmp_path) if line.startswith("start"))
-    told = capsys.readouterr().err.splitlines()
-    assert "[1/6] yolox_demo seed 0 finished: AP 40.0, 60 seconds; 5 to go, about 5 " in told[1]
-    assert "6 of 6 runs finished; next: python tools/study.py report" in told[-1]
+    assert [line for line in events(tmp_path) if line.startswith("start")] == [
+        f"start {name} {seed} threads 1" for seed in (0, 1) for name in NAMES
+    ]
+    lines = capsys.readouterr().err.splitlines()
+    assert "[1/6] yolox_demo seed 0 finished: AP 40.0, 60 s; 5 to go, about 5.0 min" in lines[1]
+    assert "6 of 6 runs finished; next: yolox-attn study report" in lines[-1]
     assert [each.code for each in read_attempts(tmp_path)] == [0] * 6
-
-
-def test_a_second_call_runs_nothing_again(tmp_path: Path) -> None:
-    make_study(tmp_path)
-    run(tmp_path)
     before = events(tmp_path)
     assert run(tmp_path) == 0
     assert events(tmp_path) == before
 
 
 def test_as_many_at_a_time_as_asked_for(tmp_path: Path) -> None:
-    make_study(tmp_path)
-    for key in KEYS[:3]:
+    make_study(tmp_path, seeds=(0,))
+    for key in KEYS:
         (tmp_path / "runs" / key).mkdir(parents=True)
 
     def release() -> None:
         wait_for(lambda: len(events(tmp_path)) == 2)
         time.sleep(0.3)
         assert len(events(tmp_path)) == 2
-        for key in KEYS[:3]:
+        for key in KEYS:
             (tmp_path / "runs" / key / "go").touch()
 
     thread = threading.Thread(target=release)
     thread.start()
-    waiting = {key.replace("/", "_"): "wait" for key in KEYS[:3]}
+    waiting = {key.replace("/", "_"): "wait" for key in KEYS}
     assert run(tmp_path, parallel=2, **waiting) == 0
     thread.join()
     assert [line.split()[0] for line in events(tmp_path)[:2]] == ["start", "start"]
@@ -143,31 +136,31 @@ def test_as_many_at_a_time_as_asked_for(tmp_path: Path) -> None:
 def test_a_failed_run_is_recorded_and_the_others_run(
     tmp_path: Path, how: str, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_study(tmp_path)
+    make_study(tmp_path, seeds=(0,))
     assert run(tmp_path, placebo_seed0=how) == 1
-    assert states(tmp_path) == ["finished", "failed", *["finished"] * 4]
+    assert states(tmp_path) == ["finished", "failed", "finished"]
     log = tmp_path / "logs/placebo_seed0.log"
-    told = capsys.readouterr().err
-    assert f"failed: placebo seed 0: {reason}; log: {log}" in told
-    assert "--retry" in told.splitlines()[-1]
+    printed = capsys.readouterr().err
+    assert f"failed: placebo seed 0: {reason}; log: {log}" in printed
+    assert "--retry" in printed.splitlines()[-1]
     failed = [each for each in read_attempts(tmp_path) if each.failed]
     assert [(each.variant, each.seed) for each in failed] == [("placebo", 0)]
     before = events(tmp_path)
     assert run(tmp_path) == 1  # not again
     assert events(tmp_path) == before
     assert run(tmp_path, retry=True) == 0
-    assert states(tmp_path) == ["finished"] * 6
+    assert states(tmp_path) == ["finished"] * 3
     assert len(events(tmp_path)) == len(before) + 2
     assert log.read_text().count("fake_run.py") == 2  # each attempt below its command
 
 
 @pytest.mark.parametrize("retry", [False, True])
-def test_a_run_that_cannot_be_read_is_never_taken_up(
+def test_a_run_that_cannot_be_read_is_never_started(
     tmp_path: Path, retry: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan = make_study(tmp_path)
+    plan = make_study(tmp_path, seeds=(0,))
     assert run(tmp_path) == 0
-    own, added, *_ = jobs(plan, tmp_path)
+    own, added, *_ = planned_runs(plan, tmp_path)
     newer = own.folder / "run.json"
     newer.write_text('{"schema": 99}')
     entry = {"folder": str(added.folder), "record_sha256": "of another record"}
@@ -177,9 +170,9 @@ def test_a_run_that_cannot_be_read_is_never_taken_up(
     assert run(tmp_path, retry=retry) == 1
     assert (events(tmp_path), (added.folder / "run.json").read_bytes()) == before
     assert newer.read_text() == '{"schema": 99}'
-    told = capsys.readouterr().err
-    assert "unreadable: yolox_demo seed 0: " in told
-    assert "--retry" not in told
+    printed = capsys.readouterr().err
+    assert "unreadable: yolox_demo seed 0: " in printed
+    assert "--retry" not in printed
 
 
 @pytest.fixture
@@ -195,65 +188,69 @@ def in_foreground() -> Iterator[None]:
 def test_a_signal_lets_the_runs_save(
     tmp_path: Path, numbers: list[signal.Signals], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    make_study(tmp_path)
+    make_study(tmp_path, seeds=(0,))
     folders = [tmp_path / "runs" / key for key in KEYS[:2]]
     thread = signal_when(
         lambda: all((folder / "latest_ckpt.pth").exists() for folder in folders), numbers
     )
     assert run(tmp_path, parallel=2, yolox_demo_seed0="wait", placebo_seed0="wait") == 75
     thread.join()
-    assert states(tmp_path) == ["interrupted"] * 2 + ["missing"] * 4
+    assert states(tmp_path) == ["interrupted", "interrupted", "missing"]
     assert sorted(each.code for each in read_attempts(tmp_path)) == [75, 75]
-    told = capfd.readouterr().err
-    assert f"stopped ({numbers[0].name}): 0 of 6 runs finished, 2 interrupted, 4 missing" in told
-    assert told.splitlines()[-1].endswith(f"next: python tools/study.py run {tmp_path}")
+    printed = capfd.readouterr().err
+    assert f"stopped ({numbers[0].name}): 0 of 3 runs finished, 2 interrupted, 1 missing" in printed
+    assert printed.splitlines()[-1].endswith(f"next: yolox-attn study run {tmp_path}")
     assert run(tmp_path) == 0
-    assert states(tmp_path) == ["finished"] * 6
+    assert states(tmp_path) == ["finished"] * 3
 
 
 def test_a_run_that_was_stopped_alone_is_no_failure(tmp_path: Path) -> None:
-    make_study(tmp_path)
+    make_study(tmp_path, seeds=(0,))
     (folder := tmp_path / "runs" / KEYS[0]).mkdir(parents=True)
 
     def stop() -> None:
         wait_for(lambda: (folder / "latest_ckpt.pth").exists())
-        child = psutil.Process().children()[0]
+        (child,) = (
+            each
+            for each in psutil.Process().children()
+            if any("fake_run" in w for w in each.cmdline())
+        )
         child.kill()
 
     thread = threading.Thread(target=stop)
     thread.start()
     assert run(tmp_path, yolox_demo_seed0="wait") == 75
     thread.join()
-    assert states(tmp_path) == ["killed"] + ["finished"] * 5
+    assert states(tmp_path) == ["killed", "finished", "finished"]
 
 
 def test_a_run_of_another_process_is_left_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan = make_study(tmp_path)
-    first = jobs(plan, tmp_path)[0]
+    plan = make_study(tmp_path, seeds=(0,))
+    first = planned_runs(plan, tmp_path)[0]
     words = fake_command(tmp_path, {first.key: "wait"})(plan, first, "cpu")
     other = subprocess.Popen(words, env=os.environ | {"OMP_NUM_THREADS": "1"})
     wait_for(lambda: (first.folder / "latest_ckpt.pth").exists())
     assert run(tmp_path) == 75
-    assert states(tmp_path) == ["running"] + ["finished"] * 5
+    assert states(tmp_path) == ["running", "finished", "finished"]
     assert (
         "yolox_demo seed 0: another process is training it; left alone" in capsys.readouterr().err
     )
     (first.folder / "go").touch()
     assert other.wait(timeout=20) == 0
     assert run(tmp_path) == 0
-    assert len([line for line in events(tmp_path) if line.startswith("start")]) == 6
+    assert len([line for line in events(tmp_path) if line.startswith("start")]) == 3
 
 
 def test_a_run_that_another_process_takes_first_is_no_failure(tmp_path: Path) -> None:
     """Both saw an empty folder and started; one of them is refused."""
     plan = make_study(tmp_path, seeds=(0,))
-    first = jobs(plan, tmp_path)[0]
+    first = planned_runs(plan, tmp_path)[0]
     first.folder.mkdir(parents=True)
     make = fake_command(tmp_path)
 
-    def command(plan: Plan, job: Job, device: str) -> list[str]:
+    def command(plan: Plan, job: PlannedRun, device: str) -> list[str]:
         words = make(plan, job, device)
         if job.key == first.key:  # the other one comes in between
             others.append(holder(first.folder))
@@ -269,8 +266,8 @@ def test_a_run_that_another_process_takes_first_is_no_failure(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_what_a_killed_study_left_running_is_left_alone(tmp_path: Path) -> None:
-    make_study(tmp_path)
-    words = [sys.executable, "-c", RUNNER, str(tmp_path), str(TESTS), *KEYS[:2]]
+    make_study(tmp_path, seeds=(0,))
+    words = [sys.executable, "-c", RUNNER, str(tmp_path), str(HELPERS), *KEYS[:2]]
     runner = subprocess.Popen(words)
     folders = [tmp_path / "runs" / key for key in KEYS[:2]]
     wait_for(lambda: all((folder / "latest_ckpt.pth").exists() for folder in folders), 60)
@@ -279,16 +276,16 @@ def test_what_a_killed_study_left_running_is_left_alone(tmp_path: Path) -> None:
     runner.kill()
     runner.wait()
     assert run(tmp_path) == 75
-    assert states(tmp_path) == ["running"] * 2 + ["finished"] * 4
+    assert states(tmp_path) == ["running", "running", "finished"]
     for folder in folders:
         (folder / "go").touch()
-    wait_for(lambda: states(tmp_path) == ["finished"] * 6)
+    wait_for(lambda: states(tmp_path) == ["finished"] * 3)
     assert run(tmp_path) == 0
-    assert len([line for line in events(tmp_path) if line.startswith("start")]) == 6
+    assert len([line for line in events(tmp_path) if line.startswith("start")]) == 3
 
 
 def test_a_study_is_run_once_at_a_time(tmp_path: Path) -> None:
-    make_study(tmp_path)
+    make_study(tmp_path, seeds=(0,))
     other = holder(tmp_path)
     with pytest.raises(InputError, match="another `study run` or `study add` is at work there"):
         run(tmp_path)
@@ -297,7 +294,7 @@ def test_a_study_is_run_once_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_changed_file_of_the_plan_is_refused(tmp_path: Path) -> None:
-    make_study(tmp_path)
+    make_study(tmp_path, seeds=(0,))
     (tmp_path / "truth.json").write_text("{ }")
     with pytest.raises(InputError, match=r"truth\.json was changed after the study was planned"):
         run(tmp_path)
@@ -305,7 +302,7 @@ def test_a_changed_file_of_the_plan_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_changes_meanwhile_stops_the_study(tmp_path: Path) -> None:
-    make_study(tmp_path)
+    make_study(tmp_path, seeds=(0,))
     folder = tmp_path / "runs" / KEYS[0]
 
     def change() -> None:
@@ -326,29 +323,21 @@ def test_a_file_that_changes_meanwhile_stops_the_study(tmp_path: Path) -> None:
     assert states(tmp_path)[:2] == ["interrupted", "finished"]
 
 
-@pytest.fixture(autouse=True)
-def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("yolox_attn.study.scheduler.usable_cores", lambda: 8)
-
-
-@pytest.mark.parametrize(("threads", "runs"), [(1, 8), (3, 2), (16, 1)])
-def test_on_a_cpu_every_run_has_its_cores(threads: int, runs: int) -> None:
-    plan = make_plan(training=Training(data=None, threads=threads))
-    assert choose_slots(plan, device="cpu") == ["cpu"] * runs
-
-
-@pytest.mark.parametrize(("share", "runs"), [(0.4, 2), (0.9, 1), (3.0, 1), (0.001, 8)])
-def test_on_a_cpu_every_run_has_its_memory(
-    share: float, runs: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("threads", "memory", "runs"),
+    [(1, None, 8), (3, None, 2), (16, None, 1), (1, 400, 2), (1, 900, 1), (1, 3000, 1), (1, 1, 8)],
+)
+def test_on_a_cpu_every_run_has_its_cores_and_its_memory(
+    threads: int, memory: int | None, runs: int
 ) -> None:
-    memory = psutil.virtual_memory()
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-    plan = make_plan(expected={"memory": int(share * memory.available)})
-    assert choose_slots(plan, device="cpu") == ["cpu"] * runs
+    training = Training(data=None, threads=threads)
+    plan = make_plan(training=training, expected={"memory": memory})
+    assert runs_on_cpu(plan, cores=8, memory=1000) == runs
 
 
 def test_what_is_asked_for_is_done() -> None:
     assert choose_slots(make_plan(), 3, "cpu") == ["cpu"] * 3
+    assert set(choose_slots(make_plan(), device="cpu")) == {"cpu"}
     with pytest.raises(InputError, match="--max-parallel 0: at least 1"):
         choose_slots(make_plan(), 0, "cpu")
 
@@ -356,8 +345,6 @@ def test_what_is_asked_for_is_done() -> None:
 def test_of_several_gpus_each_gets_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert devices.devices_for_runs("auto") == ("cuda:0", "cuda:1")
     assert choose_slots(make_plan()) == ["cuda:0", "cuda:1"]
     assert choose_slots(make_plan(), 3, "cuda") == ["cuda:0", "cuda:1", "cuda:0"]
     assert choose_slots(make_plan(), device="cuda:1") == ["cuda:1"]
-    assert choose_slots(make_plan(), device="cpu") == ["cpu"] * 8

@@ -1,22 +1,29 @@
-"""What train and eval share of their command lines: which experiment, on which data and device."""
+"""What several commands share of their command lines: experiment, processes, terms, latency."""
 
 import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from yolox_attn import device as devices
+from yolox_attn.console import echo
 from yolox_attn.core.launch import launch, launched
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
+from yolox_attn.stats.verdict import Terms
+
+TERMS = ("sesoi", "alpha", "replicates")
+
+
+def progress(line: str) -> None:
+    """Say on stderr how far it is, so that stdout holds the product alone."""
+    echo(line, err=True)
 
 
 def add_experiment_options(parser: argparse.ArgumentParser) -> None:
-    """Add the host's flags for an experiment, plus --data, --device, --bf16, --seed."""
+    """Add YOLOX's flags for an experiment, plus --data, --device, --bf16, --seed."""
     add = parser.add_argument
     add("-f", "--exp_file", metavar="FILE", help="experiment file, as exps/yolox_s_cam.py")
     add("-n", "--name", metavar="NAME", help="experiment by name, as yolox-m-cam")
@@ -25,8 +32,7 @@ def add_experiment_options(parser: argparse.ArgumentParser) -> None:
     add("-c", "--ckpt", metavar="FILE", help="checkpoint")
     add("--data", metavar="DIR", help="COCO-layout folder; classes and file names are read from it")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    add("--fp16", action="store_true", help="mixed precision in float16 (CUDA only)")
-    add("--bf16", action="store_true", help="mixed precision in bfloat16 (CPU or CUDA)")
+    add_precision_options(parser)
     add("--seed", type=int, metavar="K", help="seed of the run; its folder becomes NAME/seedK")
     add_process_options(parser)
     add("opts", nargs=argparse.REMAINDER, metavar="key value", help="override settings of the Exp")
@@ -40,8 +46,7 @@ def build_exp(args: argparse.Namespace) -> AttentionExp:
     Raises:
         InputError: an argument cannot be honoured.
     """
-    if args.fp16 and args.bf16:
-        raise InputError("--fp16 and --bf16 together: choose one")
+    precision_of(args)
     exp = load_exp(args.exp_file, args.name)
     if args.data is not None:
         use_data(exp, args.data)
@@ -64,16 +69,65 @@ def run_folder(exp: AttentionExp, args: argparse.Namespace) -> Path:
     return Path(str(exp.output_dir), str(args.experiment_name))
 
 
-def refuse_flags(args: argparse.Namespace, refused: Mapping[str, str]) -> None:
-    """Refuse stock flags that are not supported, by name and with what to use instead.
+def add_precision_options(parser: argparse.ArgumentParser) -> None:
+    """Add --fp16 and --bf16."""
+    add = parser.add_argument
+    add("--fp16", action="store_true", help="mixed precision in float16 (CUDA only)")
+    add("--bf16", action="store_true", help="mixed precision in bfloat16 (CPU or CUDA)")
+
+
+def precision_of(args: argparse.Namespace) -> str:
+    """Return "fp32", "fp16" or "bf16".
 
     Raises:
-        InputError: an attribute of `args` in `refused` (attribute -> message) is set.
+        InputError: both flags are given.
     """
-    for attribute, message in refused.items():
-        value: Any = getattr(args, attribute, None)
-        if value not in (None, False):
-            raise InputError(message)
+    if args.fp16 and args.bf16:
+        raise InputError("--fp16 and --bf16 together: choose one")
+    return "fp16" if args.fp16 else "bf16" if args.bf16 else "fp32"
+
+
+def add_judging_options(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say by which terms is judged; each is None where it is not given."""
+    add, usual = parser.add_argument, Terms()
+    sesoi = f"smallest effect worth having, AP points (default {usual.sesoi:g})"
+    add("--sesoi", type=float, metavar="AP", help=sesoi)
+    alpha = f"share of false alarms (default {usual.alpha:g})"
+    add("--alpha", type=float, metavar="P", help=alpha)
+    replicates = f"resamples of the images (default {usual.replicates})"
+    add("--replicates", type=int, metavar="N", help=replicates)
+    groups = "images that belong together: a key of the image entries, or a csv (image, group)"
+    add("--groups", metavar="KEY|FILE.csv", help=groups)
+
+
+def terms_of(args: argparse.Namespace) -> Terms:
+    """Return the terms that are given, the others as usual.
+
+    Raises:
+        InputError: one is outside its range.
+    """
+    if args.alpha is not None and not 0 < args.alpha < 0.5:
+        raise InputError(f"--alpha {args.alpha:g}: must be above 0 and below 0.5, as 0.05")
+    given = {name: getattr(args, name) for name in TERMS if getattr(args, name) is not None}
+    return Terms(**given)
+
+
+def add_latency_options(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for timing the models of a comparison."""
+    add = parser.add_argument
+    add("--no-latency", dest="latency", action="store_false", help="do not time the models")
+    add("--repeats", type=int, default=30, metavar="N", help="timed passes a model (default 30)")
+    add("--device", default="auto", help="where to time: auto, cpu, cuda, cuda:N, mps")
+
+
+def check_repeats(args: argparse.Namespace) -> None:
+    """Refuse too few timed passes.
+
+    Raises:
+        InputError: fewer than two.
+    """
+    if args.repeats < 2:
+        raise InputError(f"--repeats {args.repeats}: at least 2, a spread is taken of them")
 
 
 @dataclass(frozen=True)
@@ -92,33 +146,13 @@ class Processes:
 
 
 def add_process_options(parser: argparse.ArgumentParser) -> None:
-    """Add -d and the host's flags of several machines."""
+    """Add -d and YOLOX's flags of several machines."""
     add = parser.add_argument
     add("-d", "--devices", type=int, metavar="N", help="processes on this machine, default 1")
     add("--num_machines", type=int, default=1, metavar="M", help="machines, each with -d N")
     add("--machine_rank", type=int, default=0, metavar="R", help="which of them this is, from 0")
     add("--dist-url", metavar="tcp://HOST:PORT", help="where machine 0 listens")
     add("--dist-backend", choices=("nccl", "gloo"), help="default: nccl on CUDA, gloo elsewhere")
-
-
-def process_options(args: argparse.Namespace) -> Processes:
-    """Return what the flags ask for; within torchrun, or in a rank of ours, what is there.
-
-    Raises:
-        InputError: flags that contradict each other or the machine, or a batch size that does not
-            divide among the processes.
-    """
-    if launched():
-        how = _surrounding(args)
-    else:
-        how = _asked(args)
-        devices.check_processes(args.device, how.here)
-    if args.dist_backend == "nccl":
-        device = devices.pick_device(args.device)
-        if devices.collective_backend(device) != "nccl":
-            raise InputError(f"--dist-backend nccl: needs CUDA, this is {device.type}; drop it")
-    _check_batch(args.batch_size, how.total)
-    return how
 
 
 def run_in_processes(name: str, args: argparse.Namespace, argv: list[str] | None) -> int | None:
@@ -132,7 +166,7 @@ def run_in_processes(name: str, args: argparse.Namespace, argv: list[str] | None
         argv: its words, as its `main` got them; None means those of this program.
 
     Raises:
-        InputError: as `process_options` does.
+        InputError: as `process_options`.
         TrainingError: a rank died.
     """
     how = process_options(args)
@@ -148,7 +182,37 @@ def run_in_processes(name: str, args: argparse.Namespace, argv: list[str] | None
     )
 
 
-def _asked(args: argparse.Namespace) -> Processes:
+def process_options(args: argparse.Namespace) -> Processes:
+    """Return what the flags ask for; within torchrun, or in a rank of ours, what was launched.
+
+    Raises:
+        InputError: flags that contradict each other or the machine, or a batch size that does not
+            divide among the processes.
+    """
+    if launched():
+        how = _launched(args)
+    else:
+        how = _requested(args)
+        devices.check_processes(args.device, how.here)
+    if args.dist_backend == "nccl":
+        device = devices.pick_device(args.device)
+        if devices.collective_backend(device) != "nccl":
+            raise InputError(f"--dist-backend nccl: needs CUDA, this is {device.type}; drop it")
+    _check_batch(args.batch_size, how.total)
+    return how
+
+
+def _launched(args: argparse.Namespace) -> Processes:
+    total = int(os.environ["WORLD_SIZE"])
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", total))
+    if args.devices not in (None, here):
+        raise InputError(
+            f"-d {args.devices}: torchrun started {here} processes on this machine; drop -d"
+        )
+    return Processes(here, machines=max(1, total // here))
+
+
+def _requested(args: argparse.Namespace) -> Processes:
     here = 1 if args.devices is None else args.devices
     if here < 1:
         raise InputError(f"-d {here}: at least 1 process")
@@ -171,29 +235,19 @@ def _asked(args: argparse.Namespace) -> Processes:
 def _address(url: str | None) -> str | None:
     if url in (None, "auto"):
         return None
-    found = re.fullmatch(r"tcp://([^\s/:]+):(\d{1,5})/?", str(url))
-    if found is None or not 0 < int(found[2]) < 1 << 16:
+    parts = re.fullmatch(r"tcp://([^\s/:]+):(\d{1,5})/?", str(url))
+    if parts is None or not 0 < int(parts[2]) < 1 << 16:
         raise InputError(f"--dist-url {url}: must read tcp://HOST:PORT, as tcp://10.0.0.1:29500")
-    return f"{found[1]}:{found[2]}"
-
-
-def _surrounding(args: argparse.Namespace) -> Processes:
-    total = int(os.environ["WORLD_SIZE"])
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", total))
-    if args.devices not in (None, here):
-        raise InputError(
-            f"-d {args.devices}: torchrun started {here} processes on this machine; drop -d"
-        )
-    return Processes(here, machines=max(1, total // here))
+    return f"{parts[1]}:{parts[2]}"
 
 
 def _check_batch(batch_size: int, processes: int) -> None:
-    if batch_size >= 1 and batch_size % processes == 0:
-        return
     if batch_size < 1:
         raise InputError(f"-b {batch_size}: at least 1")
-    below = batch_size - batch_size % processes
-    would = [f"-b {each}" for each in (below, below + processes) if each]
-    raise InputError(
-        f"-b {batch_size}: does not divide among {processes} processes; {' or '.join(would)} does"
-    )
+    if remainder := batch_size % processes:
+        below = batch_size - remainder
+        would = [f"-b {each}" for each in (below, below + processes) if each]
+        raise InputError(
+            f"-b {batch_size}: does not divide among {processes} processes; "
+            f"{' or '.join(would)} does"
+        )

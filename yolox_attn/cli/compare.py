@@ -1,4 +1,4 @@
-"""`yolox-attn compare RUN_DIR...`: finished runs beside their baseline, and a verdict on each."""
+"""`compare`: finished runs next to their baseline, and a verdict on each variant."""
 
 import argparse
 import shlex
@@ -8,6 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from yolox_attn.cli import report_errors
+from yolox_attn.cli.common import (
+    TERMS,
+    add_judging_options,
+    add_latency_options,
+    check_repeats,
+    progress,
+    terms_of,
+)
 from yolox_attn.console import called_as, echo
 from yolox_attn.device import fix_threads, pick_device
 from yolox_attn.errors import InputError
@@ -22,9 +30,7 @@ from yolox_attn.report import (
     measure_latency,
     write_comparison,
 )
-from yolox_attn.stats.verdict import Terms
 
-TERMS = ("sesoi", "alpha", "replicates")
 JUDGING = (*TERMS, "truth", "groups")
 
 
@@ -39,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     comparison = replace(comparison, commands=(*comparison.commands, command))
     if args.output is not None:
         written = write_comparison(args.output, comparison)
-        _progress(f"written: {', '.join(map(str, written))}")
+        progress(f"written: {', '.join(map(str, written))}")
     echo(as_text(comparison))
     return 0
 
@@ -60,18 +66,11 @@ def make_parser() -> argparse.ArgumentParser:
     add("--truth", type=Path, metavar="FILE", help=truth)
     baseline = "the variant to subtract; default: the one without attention, or the first NAME"
     add("--baseline", metavar="NAME", help=baseline)
-    add("--sesoi", type=float, metavar="AP", help="smallest effect worth having (default 0.5)")
-    add("--alpha", type=float, metavar="P", help="share of false alarms (default 0.05)")
-    add("--replicates", type=int, metavar="N", help="resamples of the images (default 2000)")
-    groups = "images that belong together: a key of the image entries, or a csv (image, group)"
-    add("--groups", metavar="KEY|FILE.csv", help=groups)
+    add_judging_options(parser)
     add("--no-verdict", dest="verdict", action="store_false", help="the plain table")
     output = "also write comparison.md, .csv, .tex, .json, .html and figures there"
     add("-o", "--output", type=Path, metavar="DIR", help=output)
-    add("--no-latency", dest="latency", action="store_false", help="do not time the models")
-    repeats = "timed passes of each model (default 30)"
-    add("--repeats", type=int, default=30, metavar="N", help=repeats)
-    add("--device", default="auto", help="where to time: auto, cpu, cuda, cuda:N, mps")
+    add_latency_options(parser)
     return parser
 
 
@@ -88,18 +87,14 @@ def check(args: argparse.Namespace) -> None:
     if args.detections and args.truth is None:
         raise InputError("--detections needs --truth FILE, the annotations of the test images")
     if args.detections and not args.verdict:
-        raise InputError("--no-verdict: of detections alone the verdict is what there is to tell")
-    if not args.verdict and (given := [f"--{each}" for each in JUDGING if _given(args, each)]):
+        raise InputError("--no-verdict: of detections alone the verdict is what there is to say")
+    given = [f"--{name}" for name in JUDGING if getattr(args, name) is not None]
+    if given and not args.verdict:
         raise InputError(
             f"--no-verdict: {', '.join(given)} would do nothing; drop one or the other"
         )
-    if args.repeats < 2:
-        raise InputError(f"--repeats {args.repeats}: at least 2, a spread is taken of them")
+    check_repeats(args)
     pick_device(args.device)
-
-
-def _given(args: argparse.Namespace, name: str) -> bool:
-    return getattr(args, name) is not None
 
 
 def from_runs(args: argparse.Namespace) -> Comparison:
@@ -108,10 +103,10 @@ def from_runs(args: argparse.Namespace) -> Comparison:
     runs = find_runs(args.runs)
     comparison = compare(runs, baseline=args.baseline)
     if args.verdict:
-        comparison = judge_runs(comparison, runs, request, _progress)
+        comparison = judge_runs(comparison, runs, request, progress)
     if args.latency:
         fix_threads()
-        _progress(f"measuring the latency of {len(comparison.variants)} models ...")
+        progress(f"measuring the latency of {len(comparison.variants)} models ...")
         device = pick_device(args.device)
         comparison = measure_latency(comparison, runs, device=device, repeats=args.repeats)
     return comparison
@@ -120,7 +115,7 @@ def from_runs(args: argparse.Namespace) -> Comparison:
 def from_detections(args: argparse.Namespace) -> Comparison:
     """Compare detections that came from anywhere."""
     sides = sides_of(args.detections)
-    return compare_detections(args.truth, sides, args.baseline, request_of(args), _progress)
+    return compare_detections(args.truth, sides, args.baseline, request_of(args), progress)
 
 
 def sides_of(words: Sequence[str]) -> dict[str, list[Path]]:
@@ -139,17 +134,5 @@ def sides_of(words: Sequence[str]) -> dict[str, list[Path]]:
 
 
 def request_of(args: argparse.Namespace) -> Request:
-    """Return how to judge.
-
-    Raises:
-        InputError: a term outside its range.
-    """
-    if args.alpha is not None and not 0 < args.alpha < 0.5:
-        raise InputError(f"--alpha {args.alpha:g}: must be above 0 and below 0.5, as 0.05")
-    terms = {name: getattr(args, name) for name in TERMS if _given(args, name)}
-    return Request(terms=Terms(**terms), truth=args.truth, groups=args.groups)
-
-
-def _progress(line: str) -> None:
-    """Say on stderr how far it is, so that stdout holds the report alone."""
-    echo(line, err=True)
+    """Return how to judge."""
+    return Request(terms=terms_of(args), truth=args.truth, groups=args.groups)

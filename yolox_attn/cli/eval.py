@@ -11,7 +11,7 @@ from yolox_attn.cli import report_errors
 from yolox_attn.cli.common import (
     add_experiment_options,
     build_exp,
-    refuse_flags,
+    precision_of,
     run_folder,
     run_in_processes,
 )
@@ -22,14 +22,12 @@ from yolox_attn.core.launch import launched, process_group
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp
 from yolox_attn.exp.evaluation import Conditions, Evaluation, evaluate_checkpoint, time_forward
-from yolox_attn.runs.codec import file_hash
+from yolox_attn.runs import file_hash
 from yolox_attn.seed import seed_everything
-
-REFUSED = {"trt": "--trt: TensorRT is not supported; use --fuse, with --fp16 on a CUDA device"}
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser: the host's flags under their names, and ours."""
+    """Return the parser: YOLOX's flags under their names, and ours."""
     parser = argparse.ArgumentParser(
         "eval", description="Judge a checkpoint by COCO's metrics.", allow_abbrev=False
     )
@@ -51,7 +49,8 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Evaluate, print and write the metrics; returns the exit code."""
     args = make_parser().parse_args(argv)
-    refuse_flags(args, REFUSED)
+    if args.trt:
+        raise InputError("--trt: TensorRT is not supported; use --fuse, with --fp16 on CUDA")
     exp = build_exp(args)
     set_thresholds(exp, args)
     how = conditions_of(args)
@@ -99,7 +98,7 @@ def conditions_of(args: argparse.Namespace) -> Conditions:
         raise InputError(f"-b {args.batch_size}: at least 1")
     how = Conditions(
         device=devices.pick_device(args.device),
-        precision="fp16" if args.fp16 else "bf16" if args.bf16 else "fp32",
+        precision=precision_of(args),
         batch_size=args.batch_size,
         test=args.test,
         legacy=args.legacy,
@@ -125,7 +124,7 @@ def checkpoint_of(exp: AttentionExp, args: argparse.Namespace) -> Path:
 
 
 def judge(exp: AttentionExp, args: argparse.Namespace, how: Conditions) -> str:
-    """Evaluate the checkpoint, write the results and return the summary: rank 0's task at last."""
+    """Evaluate the checkpoint; on rank 0 write the results and return the summary."""
     checkpoint = checkpoint_of(exp, args)
     if is_main_process():
         logger.info(f"{checkpoint} on {devices.describe(how.device)}, {how.precision}")

@@ -20,7 +20,7 @@ LINE = "<green>{time:HH:mm:ss}</green> | <level>{level: <7}</level> | {message}"
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser: the host's flags under their names, and ours."""
+    """Return the parser: YOLOX's flags under their names, and ours."""
     parser = argparse.ArgumentParser(
         "train", description="Train a YOLOX experiment with attention.", allow_abbrev=False
     )
@@ -86,11 +86,11 @@ def prepare_process() -> None:
     devices.fix_threads()
     cv2.setNumThreads(0)
     logger.remove()
-    # Of several processes only the first tells how it goes.
+    # Of several processes only the first says how it goes.
     level = "INFO" if os.environ.get("RANK", "0") == "0" else "WARNING"
     logger.add(sys.stderr, format=LINE, level=level)
-    # The host's head still asks torch.cuda.amp for autocast, at every label assignment.
+    # YOLOX's head still asks torch.cuda.amp for autocast, at every label assignment.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"yolox\..*")
-    # And torch warns of what the host (TypedStorage) and its way of training (buffers) need.
+    # And torch warns of what YOLOX (TypedStorage) and its way of training (buffers) need.
     warnings.filterwarnings("ignore", message="TypedStorage is deprecated")
     warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)

@@ -1,94 +1,25 @@
-"""What a planned study will cost, timed by a probe, and what it could find."""
+"""What a planned study will cost, timed by a probe, and what it could find: numbers."""
 
 import json
+import math
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
-from tabulate import tabulate
-
+from yolox_attn.errors import InputError
+from yolox_attn.runs import read_json
 from yolox_attn.stats.noise import seeds_only
 from yolox_attn.stats.power import detectable_effect, seeds_needed
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.plan import PlannedVariant, Training
 
-# SD of paired differences, AP points, from detectors on COCO to a small set of one's own.
-USUAL_NOISE = (0.3, 0.6, 1.0, 2.0)
-
-
-def wall_time(seconds: Sequence[float], parallel: int) -> float:
-    """Return the least wall time of runs that take `seconds`, `parallel` of them at a time.
-
-    That of runs side by side which do not slow each other down.
-    """
-    return max(sum(seconds) / parallel, max(seconds, default=0.0))
-
-
-def detectable(sd: float, seeds: int, family: int, terms: Terms) -> float:
-    """Return the true effect, AP points, that is found four times in five.
-
-    Args:
-        sd: standard deviation of the paired differences, AP points.
-        seeds: of the study, at least 2.
-        family: variants that share alpha; the first step of Holm is the hardest.
-        terms: of the study.
-    """
-    alpha = terms.alpha / max(family, 1)
-    return detectable_effect(seeds_only(sd), seeds=seeds, alpha=alpha)
-
-
-def needed(sd: float, family: int, terms: Terms) -> int | None:
-    """Return how many seeds find the smallest effect worth having four times in five."""
-    alpha = terms.alpha / max(family, 1)
-    return seeds_needed(terms.sesoi, seeds_only(sd), alpha=alpha)
-
-
-def effect_lines(sd: float | None, seeds: int, family: int, terms: Terms) -> list[str]:
-    """Say which effect a study of so many seeds would find, for one noise or for usual ones.
-
-    Args:
-        sd: standard deviation of the paired differences, AP points; None where nobody knows it.
-        seeds: of the study.
-        family: variants that share alpha.
-        terms: of the study.
-    """
-    if seeds < 2:
-        return ["effect: one seed finds none of any size: what seeds do to AP stays unknown"]
-    holm = f", at Holm's first step among {family} blocks" if family > 1 else ""
-    found = f"{seeds} seeds find four times in five{holm}"
-    if sd is not None:
-        many = needed(sd, family, terms)
-        enough = (
-            f"{terms.sesoi:g} AP needs {many} seeds" if many else "no number of seeds is enough"
-        )
-        return [
-            f"effect: with paired differences of SD {sd:.2f} AP, {found}, a true difference of "
-            f"{detectable(sd, seeds, family, terms):.1f} AP or more; {enough}",
-            NOT_COUNTED,
-        ]
-    rows = [
-        (
-            f"{each:.1f}",
-            f"{detectable(each, seeds, family, terms):.1f}",
-            needed(each, family, terms),
-        )
-        for each in USUAL_NOISE
-    ]
-    heads = ["SD of paired differences", "found from", f"seeds for {terms.sesoi:g} AP"]
-    table = tabulate(rows, heads, tablefmt="simple", stralign="right", disable_numparse=True)
-    return [
-        f"effect: the true difference, AP, that {found}:",
-        *(f"  {line}" for line in table.splitlines()),
-        "  which line is yours, `study noise` measures: --noise STUDY_OR_SD then tells one figure",
-        NOT_COUNTED,
-    ]
-
-
-NOT_COUNTED = "  (what the choice of test images adds is not in it: the report measures it)"
 LIMIT = 300  # seconds after which a probe is given up
+REPORTS = ("report/comparison.json", "comparison.json")  # below a study, or in the report's folder
 
 
 @dataclass(frozen=True)
@@ -118,7 +49,9 @@ class Probe:
         return self.startup + self.steps * self.step + self.images * self.image
 
 
-def probe(variant: PlannedVariant, training: Training, split: str, device: str) -> Probe | str:
+def probe(
+    variant: PlannedVariant, training: Training, split: str, device: str, limit: float = LIMIT
+) -> Probe | str:
     """Time the variant as a run of its own would be; where it fails, return why, in one line."""
     request = json.dumps([asdict(variant), asdict(training), split, device])
     threads = {"OMP_NUM_THREADS": str(training.threads), "OMP_WAIT_POLICY": "PASSIVE"}
@@ -129,12 +62,70 @@ def probe(variant: PlannedVariant, training: Training, split: str, device: str) 
             env=os.environ | threads,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=limit,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"not done after {LIMIT} s"
+        return f"not done after {limit:g} s"
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         return re.sub(r"^(\w+\.)*(\w*Error): ", "", last) + f" (exit code {done.returncode})"
     return Probe(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def wall_time(seconds: Sequence[float], parallel: int) -> float:
+    """Return the least wall time of runs that take `seconds`, `parallel` of them at a time.
+
+    That of runs side by side which do not slow each other down.
+    """
+    return max(sum(seconds) / parallel, max(seconds, default=0.0))
+
+
+def detectable(sd: float, seeds: int, family: int, terms: Terms) -> float:
+    """Return the true effect, AP points, that is found four times in five.
+
+    Args:
+        sd: standard deviation of the paired differences, AP points.
+        seeds: of the study, at least 2.
+        family: variants that share alpha; the first step of Holm is the hardest.
+        terms: of the study.
+    """
+    return detectable_effect(seeds_only(sd), seeds=seeds, alpha=terms.alpha / max(family, 1))
+
+
+def needed(sd: float, family: int, terms: Terms) -> int | None:
+    """Return how many seeds find the smallest effect worth having four times in five."""
+    return seeds_needed(terms.sesoi, seeds_only(sd), alpha=terms.alpha / max(family, 1))
+
+
+def noise_prior(word: str) -> float:
+    """Return the standard deviation of paired differences, AP points, that `word` stands for.
+
+    Args:
+        word: that number itself; or the folder of a study or of its report, of whose baseline runs
+            sqrt(2) s_seed is taken: what two independent runs differ by.
+
+    Raises:
+        InputError: neither, or a report without the noise of seeds.
+    """
+    try:
+        sd = float(word)
+    except ValueError:
+        return _noise_of_report(Path(word).expanduser())
+    if not (math.isfinite(sd) and sd > 0):
+        raise InputError(f"--noise {word}: a standard deviation in AP points, above 0")
+    return sd
+
+
+def _noise_of_report(folder: Path) -> float:
+    report = next((folder / name for name in REPORTS if (folder / name).is_file()), None)
+    if report is None:
+        raise InputError(
+            f"--noise {folder}: neither a number nor a study that has a report; write one by "
+            f"`study report {folder}`"
+        )
+    noise = read_json(report, dict[str, Any], "a comparison").get("seed_noise")
+    sd = noise.get("sd") if isinstance(noise, dict) else None
+    if not (isinstance(sd, float | int) and math.isfinite(sd) and sd > 0):
+        raise InputError(f"--noise {folder}: {report.name} has no noise of seeds; it takes 2 runs")
+    return math.sqrt(2) * 100 * sd

@@ -9,11 +9,9 @@ from yolox_attn.errors import InputError
 from yolox_attn.report.load_runs import Run, attention_in_words, find_runs
 from yolox_attn.runs import DETECTIONS_NAME, RECORD_NAME, file_hash, hold, write_json
 from yolox_attn.runs.protocol import comparable
-from yolox_attn.study.commands import check_unchanged
-from yolox_attn.study.eligibility import expected_of, mismatch
-from yolox_attn.study.plan import Plan, PlannedVariant, read_plan
+from yolox_attn.study.eligibility import built_variant, mismatch, same_attention
+from yolox_attn.study.plan import ADDED_NAME, Plan, PlannedVariant, check_unchanged, read_plan
 from yolox_attn.study.planned_run import (
-    ADDED_NAME,
     Added,
     PlannedRun,
     planned_runs,
@@ -69,19 +67,22 @@ def _planned_run(run: Run, plan: Plan, jobs: Sequence[PlannedRun]) -> PlannedRun
 
 def _variant(run: Run, plan: Plan) -> PlannedVariant:
     """Return the variant that was really built; names decide only among the user's own blocks."""
-    record = run.record
     alike = [
-        each for each in plan.variants if expected_of(each, plan.training).same_attention(record)
+        each
+        for each in plan.variants
+        if same_attention(run.record, built_variant(each, plan.training))
     ]
-    named = [each for each in alike if each.name == record.name]
-    if len(alike) != 1 and len(named) != 1:
-        names = ", ".join(each.name for each in plan.variants)
-        raise InputError(
-            f"{run.folder} holds attention {attention_in_words(record)}, by its blocks, options "
-            f"and shapes {'none' if not alike else 'more than one'} of the plan's variants "
-            f"({names})"
+    matching = alike if len(alike) == 1 else [each for each in alike if each.name == run.name]
+    if len(matching) != 1:
+        how_many, names = (
+            "more than one" if alike else "none",
+            [each.name for each in plan.variants],
         )
-    return alike[0] if len(alike) == 1 else named[0]
+        raise InputError(
+            f"{run.folder} holds attention {attention_in_words(run.record)}, by its blocks, "
+            f"options and shapes {how_many} of the plan's variants ({', '.join(names)})"
+        )
+    return matching[0]
 
 
 def _refuse_taken(

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs import read_json, write_json
+from yolox_attn.runs import file_hash, read_json, write_json
 from yolox_attn.runs.codec import convert
 from yolox_attn.stats.verdict import Terms
 
 PLAN_NAME = "plan.json"
-LEFT = ("runs", "attempts.jsonl", "added.json")  # what a study leaves in its folder
+RUNS, ATTEMPTS_NAME, ADDED_NAME = "runs", "attempts.jsonl", "added.json"  # next to the plan
 SCHEMA = 1
 # Fields that older plans do not have: left out while they are empty, so that a hash stays as it is.
 LATER = {"groups_sha256", "data_sha256", "sources", "command"}
-ROLES = ("baseline", "variant", "control")
 SPLITS = ("val", "test")
 
 
@@ -27,7 +26,7 @@ class PlannedVariant:
 
     Args:
         name: of the variant, and of its folder below `runs`.
-        role: "baseline", "variant", or "control", which stands outside the Holm family.
+        role: "baseline", "variant", or "control", which is outside the Holm family.
         exp_file, exp_name: what -f or -n of the train command gets; one of the two.
         exp_sha256: of the Exp file, None for a name.
         overrides: `key value` words of this variant alone, before those of the whole study.
@@ -72,7 +71,7 @@ class Plan:
         truth: its annotations, and their sha256.
         terms: smallest effect worth having, alpha, resamples.
         groups: key of the image entries, or a csv file, of images that belong together.
-        expected: what the probe and the noise said when it was planned, for people to read.
+        expected: the estimates of time, memory and detectable effect, as they were then.
         groups_sha256: of the csv file, if `groups` is one.
         data_sha256: path -> sha256 of the train and val annotations.
         sources: path -> sha256 of the user's own modules that the Exps import.
@@ -136,7 +135,7 @@ def refuse_planned(folder: Path) -> None:
         raise InputError(f"{folder} is a file; a study is a folder")
     if path.exists():
         raise InputError(f"{path} is there already; a study keeps its plan: choose another folder")
-    for name in LEFT:
+    for name in (RUNS, ATTEMPTS_NAME, ADDED_NAME):
         if (left := folder / name).exists():
             raise InputError(f"{left}: {folder} holds runs of another plan; choose another folder")
 
@@ -164,6 +163,35 @@ def read_plan(folder: Path) -> Plan:
             f"{str(recorded)[:12]}); a study is judged by the plan it began with: plan a new one"
         )
     return plan
+
+
+def check_unchanged(plan: Plan) -> None:
+    """Refuse to run, to add to or to judge what is not what was planned any more.
+
+    Raises:
+        InputError: a file that the plan binds (Exp file, annotations, csv of groups, checkpoint,
+            the user's own module) is gone, cannot be read, or is another.
+    """
+    training = plan.training
+    files = [(each.exp_file, each.exp_sha256) for each in plan.variants]
+    files += [(plan.truth, plan.truth_sha256), (training.checkpoint, training.checkpoint_sha256)]
+    files += [(plan.groups, plan.groups_sha256), *plan.data_sha256.items(), *plan.sources.items()]
+    for file, planned in dict.fromkeys(files):
+        if file is None or planned is None:
+            continue
+        try:
+            now = file_hash(Path(file))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise InputError(
+                f"{file} is gone; the study was planned with it: put it back"
+            ) from error
+        except OSError as error:
+            raise InputError(f"{file} cannot be read: {error.strerror}") from error
+        if now != planned:
+            raise InputError(
+                f"{file} was changed after the study was planned (sha256 {now[:12]}, planned "
+                f"{planned[:12]}), and would make another study of it: put it back, or plan anew"
+            )
 
 
 def _values(plan: Plan) -> dict[str, Any]:

@@ -25,26 +25,23 @@ from yolox_attn.runs import (
     write_text,
 )
 from yolox_attn.runs.codec import convert
-from yolox_attn.study.plan import Plan, PlannedVariant
+from yolox_attn.study.plan import ADDED_NAME, ATTEMPTS_NAME, RUNS, Plan, PlannedVariant
 
-ATTEMPTS_NAME = "attempts.jsonl"
-LONGEST = 300  # characters kept of an error
-TAIL = 64 * 1024  # bytes of a log that are searched for it
+# Exit codes of a process that was stopped from outside: its run goes on where it was saved last.
 CTRL_C = 130
-# Codes of a process that was stopped from outside: its run goes on where it was saved last.
 STOPPED = {
     *(Interrupted.CODE, CTRL_C),
     *(-signal.Signals[name].value for name in ("SIGHUP", "SIGINT", "SIGTERM", "SIGKILL")
       if name in signal.Signals.__members__),
 }  # fmt: skip
-REPORTED = re.compile(r"^(error: .+|[\w.]*(?:Error|Exception): .+)$", re.MULTILINE)
-RUNS, LOGS = "runs", "logs"  # folders of a study
-ADDED_NAME = "added.json"
 # A run that failed stays so until it is retried, one that cannot be read until somebody fixes it:
 # it may be finished. These go on by themselves.
 RESUMABLE = ("interrupted", "killed")
 UNFINISHED = ("missing", "trained", *RESUMABLE)
 FAULTY = ("failed", "unreadable")
+ERROR_LINE = re.compile(r"^(error: .+|[\w.]*(?:Error|Exception): .+)$", re.MULTILINE)
+LONGEST = 300  # characters kept of an error
+TAIL = 64 * 1024  # bytes of a log that are searched for it
 NO_REASON = "no error recorded"
 
 
@@ -83,24 +80,20 @@ class Added:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One planned run: a variant with a seed.
+    """A variant with a seed.
 
     Args:
-        slot: its folder in the study.
-        folder: where the run really is: the slot, or the folder of a run that was added.
-        evaluation: where the test split's detections and metrics belong; None if val judges.
-        log: what its processes said.
-        added_sha256: of an added run's record when it was added.
+        study: the whole path of the study's folder.
+        split: the one that judges.
+        added: the run that was made by hand, if it is one.
         last: how its last process ended, if one was ever started here.
     """
 
     variant: PlannedVariant
     seed: int
-    slot: Path
-    folder: Path
-    evaluation: Path | None
-    log: Path
-    added_sha256: str | None = None
+    study: Path
+    split: str
+    added: Added | None = None
     last: Attempt | None = None
 
     @property
@@ -112,6 +105,29 @@ class PlannedRun:
     def title(self) -> str:
         """What it is called in a sentence."""
         return f"{self.variant.name} seed {self.seed}"
+
+    @property
+    def slot(self) -> Path:
+        """Its folder in the study."""
+        return self.study / RUNS / self.key
+
+    @property
+    def folder(self) -> Path:
+        """Where the run really is: its slot, or the folder of a run that was added."""
+        return self.slot if self.added is None else Path(self.added.folder)
+
+    @property
+    def evaluation(self) -> Path | None:
+        """Where its evaluation on the test split belongs, an added run's too; None if val judges.
+
+        Nothing is written into the folder of an added run.
+        """
+        return self.slot / "eval_test" if self.split == "test" else None
+
+    @property
+    def log(self) -> Path:
+        """What its processes said."""
+        return self.study / "logs" / f"{self.variant.name}_seed{self.seed}.log"
 
 
 def key_of(variant: str, seed: int) -> str:
@@ -125,23 +141,27 @@ def planned_runs(plan: Plan, folder: Path) -> list[PlannedRun]:
     Seed by seed, the baseline first: a study that ends early holds whole pairs.
 
     Raises:
-        InputError: the ledger, or the list of added runs, cannot be read.
+        InputError: the list of attempts, or of added runs, cannot be read.
     """
     folder = folder.resolve()
     added = read_added(folder)
-    last = {(each.variant, each.seed): each for each in read_attempts(folder)}
-    return [
-        _job(plan, folder, variant, seed, added=added, last=last)
+    last = {key_of(each.variant, each.seed): each for each in read_attempts(folder)}
+    jobs = (
+        PlannedRun(variant, seed, folder, plan.split)
         for seed in plan.seeds
         for variant in plan.variants
-    ]
+    )
+    return [replace(job, added=added.get(job.key), last=last.get(job.key)) for job in jobs]
 
 
-def record_attempt(folder: Path, attempt: Attempt) -> None:
-    """Add a line to attempts.jsonl; only for who holds the study."""
-    path = folder / ATTEMPTS_NAME
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    write_text(path, before + json.dumps(asdict(attempt)) + "\n")
+def read_added(folder: Path) -> dict[str, Added]:
+    """Return the runs that were added by hand, by their keys.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    path = folder / ADDED_NAME
+    return read_json(path, dict[str, Added], "a list of added runs") if path.exists() else {}
 
 
 def read_attempts(folder: Path) -> list[Attempt]:
@@ -153,8 +173,15 @@ def read_attempts(folder: Path) -> list[Attempt]:
     return read_json_lines(folder / ATTEMPTS_NAME, Attempt, "an attempt")
 
 
+def record_attempt(folder: Path, attempt: Attempt) -> None:
+    """Add a line to attempts.jsonl; only for who holds the study."""
+    path = folder / ATTEMPTS_NAME
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    write_text(path, before + json.dumps(asdict(attempt)) + "\n")
+
+
 def error_of(code: int, log: Path, start: int) -> str | None:
-    """Say why a process ended with `code`: by a signal, or as the log tells from byte `start`."""
+    """Say why a process ended with `code`: by a signal, or by the log from byte `start` on."""
     if code == 0:
         return None
     if code < 0:
@@ -163,36 +190,9 @@ def error_of(code: int, log: Path, start: int) -> str | None:
         size = file.seek(0, 2)
         file.seek(max(start, size - TAIL))
         text = file.read().decode(errors="replace")
-    errors = REPORTED.findall(text) or [line for line in text.splitlines() if line.strip()]
+    errors = ERROR_LINE.findall(text) or [line for line in text.splitlines() if line.strip()]
     error = errors[-1].strip() if errors else f"exit code {code}, and it said nothing"
     return error[:LONGEST].removeprefix("error: ")
-
-
-def _job(plan: Plan, folder: Path, variant: PlannedVariant, seed: int, **known: Any) -> PlannedRun:
-    key = key_of(variant.name, seed)
-    slot = folder / RUNS / key
-    elsewhere = known["added"].get(key)
-    return PlannedRun(
-        variant=variant,
-        seed=seed,
-        slot=slot,
-        folder=Path(elsewhere.folder) if elsewhere else slot,
-        # Beside an added run nothing is written: its evaluation too belongs to the study.
-        evaluation=slot / "eval_test" if plan.split == "test" else None,
-        log=folder / LOGS / f"{variant.name}_seed{seed}.log",
-        added_sha256=elsewhere.record_sha256 if elsewhere else None,
-        last=known["last"].get((variant.name, seed)),
-    )
-
-
-def read_added(folder: Path) -> dict[str, Added]:
-    """Return key -> where it lies, of the runs that were added by hand.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
-    path = folder / ADDED_NAME
-    return read_json(path, dict[str, Added], "a list of added runs") if path.exists() else {}
 
 
 def record_of(job: PlannedRun) -> RunRecord | None:
@@ -203,14 +203,22 @@ def record_of(job: PlannedRun) -> RunRecord | None:
     """
     path = job.folder / RECORD_NAME
     try:
-        if job.added_sha256 is None and not (path.exists() or path.is_symlink()):
+        if job.added is None and not (path.exists() or path.is_symlink()):
             return None
         record = read_record(job.folder)
-        if job.added_sha256 is not None and file_hash(path) != job.added_sha256:
+        if job.added is not None and file_hash(path) != job.added.record_sha256:
             raise InputError(f"{job.folder} was changed after it was added to the study")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     return replace(record, name=job.variant.name)
+
+
+def readable_record_of(job: PlannedRun) -> RunRecord | None:
+    """Return the run's record under its planned name; None if it is missing or cannot be read."""
+    try:
+        return record_of(job)
+    except InputError:
+        return None
 
 
 def metrics_of(job: PlannedRun) -> Metrics:
@@ -227,11 +235,11 @@ def metrics_of(job: PlannedRun) -> Metrics:
 
 
 def state_of(job: PlannedRun) -> str:
-    """Tell how far a run is.
+    """Return how far a run is.
 
     "missing", "running" (a process, of this study or another, holds it), "interrupted" and
     "killed" (both go on with what was saved), "trained" (the test split is not evaluated yet),
-    "finished", or "failed": what its record says, or how its last process here ended.
+    "finished", or "failed": by its record, or by how its last process here ended.
     "unreadable": there is a record, or an added run, which cannot be read or is another by now; it
     may well be a finished run, so nothing is ever started in its place.
     """
@@ -242,9 +250,9 @@ def state_of(job: PlannedRun) -> str:
     if record is None:
         state = "running" if held(job.folder) else "missing"
     elif record.state == "finished":
-        state = "finished" if _judged(job) else "trained"
+        state = "finished" if _is_judged(job) else "trained"
     else:
-        state = "killed" if _gone(job, record) else record.state
+        state = "killed" if _is_gone(job, record) else record.state
     return "failed" if state in UNFINISHED and job.last and job.last.failed else state
 
 
@@ -261,13 +269,13 @@ def reason_of(job: PlannedRun) -> str:
     return (job.last.error if job.last else None) or NO_REASON
 
 
-def _gone(job: PlannedRun, record: RunRecord) -> bool:
+def _is_gone(job: PlannedRun, record: RunRecord) -> bool:
     """Tell that a "running" run is not, where the file system has no locks to see it by."""
     here = record.host is not None and record.host == platform.node()
     unlocked = record.state == "running" and held(job.folder) is None
     return unlocked and here and not psutil.pid_exists(record.pid)
 
 
-def _judged(job: PlannedRun) -> bool:
+def _is_judged(job: PlannedRun) -> bool:
     # evaluation.json is written last.
     return job.evaluation is None or (job.evaluation / EVALUATION_NAME).is_file()

@@ -1,6 +1,6 @@
 """From what a user asks for to plan.json: everything checked, built and timed before any run."""
 
-import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,20 +10,28 @@ from typing import Any
 
 from loguru import logger
 
+from yolox_attn.console import count
 from yolox_attn.core.describe import describe_versions, now
 from yolox_attn.device import pick_device, precision_dtype
 from yolox_attn.errors import InputError
-from yolox_attn.runs import file_hash, read_json
-from yolox_attn.stats.verdict import Terms
-from yolox_attn.study.estimate import Probe, detectable, probe
-from yolox_attn.study.plan import SPLITS, Plan, Training, refuse_planned, write_plan
-from yolox_attn.study.sources import check_data, planned_variants, user_sources
-from yolox_attn.study.variants import BuiltVariant, build_exp, build_variant, check_variants
+from yolox_attn.machine import usable_cores
+from yolox_attn.runs import file_hash
+from yolox_attn.stats.verdict import MIN_SEEDS, Terms
+from yolox_attn.study.estimate import Probe, detectable, noise_prior, probe
+from yolox_attn.study.plan import SPLITS, Plan, PlannedVariant, Training, refuse_planned, write_plan
+from yolox_attn.study.sources import check_data, user_sources
+from yolox_attn.study.variants import (
+    BuiltVariant,
+    build_exp,
+    build_variant,
+    check_variants,
+    planned_variants,
+)
 
 # A study sets these itself: they are what its runs differ in.
 ITS_OWN = {"attention", "attention_options", "seed", "output_dir", "exp_name"}
 LARGEST_SEED = 2**63 - 1
-REPORTS = ("report/comparison.json", "comparison.json")  # below a study, or in the report's folder
+TimeVariant = Callable[[PlannedVariant, Training, str, str], Probe | str]
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,9 @@ class Request:
 
     Args:
         noise: a number or the folder of a study, as `noise_prior` takes it.
+        device: where the variants are timed.
+        timed: whether they are.
         command: what was typed.
-        device: where the variants are timed; None leaves that out.
     """
 
     baseline: str
@@ -45,8 +54,9 @@ class Request:
     terms: Terms = field(default_factory=Terms)
     groups: str | None = None
     noise: str | None = None
+    device: str = "auto"
+    timed: bool = True
     command: str = ""
-    device: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,8 +66,8 @@ class PlannedStudy:
     Args:
         images: of the split that judges; groups: how many they form, None for single images.
         remarks: a sentence each.
-        probes: variant -> what was timed, or why nothing was; empty where none was asked for.
-        paired_sd: the noise prior, AP points; None where nobody knows it.
+        paired_sd: the noise prior, AP points; None where it is unknown.
+        probes: variant -> what was timed, or why nothing was; empty where nothing was to be.
     """
 
     plan: Plan
@@ -65,8 +75,8 @@ class PlannedStudy:
     images: int
     groups: int | None
     remarks: tuple[str, ...]
-    probes: Mapping[str, Probe | str] = field(default_factory=dict)
     paired_sd: float | None = None
+    probes: Mapping[str, Probe | str] = field(default_factory=dict)
 
     @property
     def timed(self) -> dict[str, Probe]:
@@ -74,37 +84,38 @@ class PlannedStudy:
         return {name: each for name, each in self.probes.items() if isinstance(each, Probe)}
 
 
-def plan_study(folder: Path, request: Request, progress: Callable[[str], None]) -> PlannedStudy:
+def plan_study(
+    folder: Path,
+    request: Request,
+    progress: Callable[[str], None],
+    *,
+    time_variant: TimeVariant = probe,
+) -> PlannedStudy:
     """Check, build and time everything, and write plan.json into `folder`.
 
     Raises:
         InputError: the folder cannot take a plan, or the first thing that cannot work.
     """
     refuse_planned(folder)
-    check_request(request)
+    _check_request(request)
     sd = None if request.noise is None else noise_prior(request.noise)
-    if request.device is not None:
-        precision_dtype(request.training.precision, pick_device(request.device))
-    study = make_plan(request)
-    probes: dict[str, Probe | str] = {}
-    if request.device is not None:
-        for number, variant in enumerate(study.plan.variants, start=1):
-            progress(f"timing {variant.name} ({number} of {len(study.plan.variants)}) ...")
-            probes[variant.name] = probe(
-                variant, study.plan.training, study.plan.split, request.device
-            )
-    study = replace(study, probes=probes, paired_sd=sd)
-    plan = replace(study.plan, expected=_expected(study), command=request.command)
+    device = pick_device(request.device)
+    if request.timed:
+        precision_dtype(request.training.precision, device)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # not on Windows
+    study = replace(_make_plan(request), paired_sd=sd)
+    if request.timed:
+        study = _time_variants(study, request.device, progress, time_variant)
+        if load > usable_cores():
+            busy = f"the machine was busy (load {load:.1f}): alone the runs take less time"
+            study = replace(study, remarks=(*study.remarks, busy))
+    plan = replace(study.plan, expected=_estimates(study), command=request.command)
     write_plan(folder, plan)
     return replace(study, plan=plan)
 
 
-def check_request(request: Request) -> None:
-    """Refuse what needs neither data nor model to be seen as wrong.
-
-    Raises:
-        InputError: which, and what is allowed.
-    """
+def _check_request(request: Request) -> None:
+    """Refuse what needs neither data nor model to be seen as wrong."""
     if request.split not in SPLITS:
         raise InputError(f"--split {request.split}: it is {' or '.join(SPLITS)}")
     _check_seeds(request.seeds)
@@ -120,14 +131,22 @@ def check_request(request: Request) -> None:
         raise InputError(f"no checkpoint {training.checkpoint}")
 
 
-def make_plan(request: Request) -> PlannedStudy:
-    """Check everything that the runs and the verdict will need, and return the plan.
+def _check_seeds(seeds: Sequence[int]) -> None:
+    if not seeds:
+        raise InputError("--seeds: at least 1")
+    if wrong := [seed for seed in seeds if not 0 <= seed <= LARGEST_SEED]:
+        raise InputError(f"--seeds {wrong[0]}: a seed is from 0 to 2**63 - 1")
+    if twice := [seed for seed, times in Counter(seeds).items() if times > 1]:
+        raise InputError(f"--seeds: {twice[0]} is given twice; a seed makes one run")
+
+
+def _make_plan(request: Request) -> PlannedStudy:
+    """Build every variant and look at the data; nothing is timed yet.
 
     Raises:
-        InputError: the first thing that cannot work.
+        InputError: the first thing that would keep the runs or the verdict from working.
     """
-    check_request(request)
-    training = with_absolute_paths(request.training)
+    training = _with_absolute_paths(request.training)
     variants = planned_variants(request.baseline, request.variants, request.controls)
     with _quiet():
         built = [build_variant(variant, training) for variant in variants]
@@ -141,7 +160,7 @@ def make_plan(request: Request) -> PlannedStudy:
         data = check_data(
             exp, batch_size=training.batch_size, split=request.split, groups=request.groups
         )
-    listed = data.groups is not None and data.groups.endswith(".csv")  # else a key, or none
+    is_file = data.groups is not None and data.groups.endswith(".csv")  # else a key, or none
     plan = Plan(
         variants=tuple(replace(v, role=b.role) for v, b in zip(variants, built, strict=True)),
         seeds=request.seeds,
@@ -152,19 +171,19 @@ def make_plan(request: Request) -> PlannedStudy:
         terms=request.terms,
         groups=data.groups,
         created=now(),
-        groups_sha256=file_hash(Path(str(data.groups))) if listed else None,
-        data_sha256={str(each): file_hash(each) for each in data.annotations},
+        groups_sha256=file_hash(Path(str(data.groups))) if is_file else None,
+        data_sha256=data.hashes,
         sources=user_sources(),
         versions=describe_versions(),
     )
     remarks += [*data.remarks, *_remarks(plan, built)]
-    return PlannedStudy(plan, tuple(built), data.images, data.units, tuple(remarks))
+    return PlannedStudy(plan, tuple(built), data.images, data.group_count, tuple(remarks))
 
 
-def with_absolute_paths(training: Training) -> Training:
+def _with_absolute_paths(training: Training) -> Training:
     """Return `training` with absolute paths, and the checkpoint's hash."""
     data, checkpoint = (
-        None if path is None else Path(path).expanduser().resolve()
+        None if path is None else str(Path(path).expanduser().resolve())
         for path in (training.data, training.checkpoint)
     )
     words = list(training.overrides)
@@ -174,87 +193,10 @@ def with_absolute_paths(training: Training) -> Training:
     return replace(
         training,
         overrides=tuple(words),
-        data=None if data is None else str(data),
-        checkpoint=None if checkpoint is None else str(checkpoint),
-        checkpoint_sha256=None if checkpoint is None else file_hash(checkpoint),
+        data=data,
+        checkpoint=checkpoint,
+        checkpoint_sha256=None if checkpoint is None else file_hash(Path(checkpoint)),
     )
-
-
-def noise_prior(word: str) -> float:
-    """Return the standard deviation of paired differences, AP points, that `word` stands for.
-
-    Args:
-        word: that number itself; or the folder of a study or of its report, of whose baseline runs
-            sqrt(2) s_seed is taken: what two independent runs differ by.
-
-    Raises:
-        InputError: neither, or a report without the noise of seeds.
-    """
-    try:
-        sd = float(word)
-    except ValueError:
-        return _noise_of_report(Path(word).expanduser())
-    if not (math.isfinite(sd) and sd > 0):
-        raise InputError(f"--noise {word}: a standard deviation in AP points, above 0")
-    return sd
-
-
-def _noise_of_report(folder: Path) -> float:
-    found = [folder / place for place in REPORTS if (folder / place).is_file()]
-    if not found:
-        raise InputError(
-            f"--noise {folder}: neither a number nor a study that has a report; write one by "
-            f"`study report {folder}`"
-        )
-    noise = read_json(found[0], dict[str, Any], "a comparison").get("seed_noise")
-    sd = noise.get("sd") if isinstance(noise, dict) else None
-    if not (isinstance(sd, float | int) and math.isfinite(sd) and sd > 0):
-        raise InputError(
-            f"--noise {folder}: {found[0].name} has no noise of seeds; it takes 2 runs"
-        )
-    return math.sqrt(2) * 100 * sd
-
-
-def _check_seeds(seeds: Sequence[int]) -> None:
-    if not seeds:
-        raise InputError("--seeds: at least 1")
-    if wrong := [seed for seed in seeds if not 0 <= seed <= LARGEST_SEED]:
-        raise InputError(f"--seeds {wrong[0]}: a seed is from 0 to 2**63 - 1")
-    if twice := [seed for seed, count in Counter(seeds).items() if count > 1]:
-        raise InputError(f"--seeds: {twice[0]} is given twice; a seed makes one run")
-
-
-def _expected(study: PlannedStudy) -> dict[str, Any]:
-    """Return what the plan file keeps of the estimates: seconds, bytes and AP points."""
-    plan, sd, probes = study.plan, study.paired_sd, study.timed.values()
-    seconds = {name: round(found.seconds, 1) for name, found in study.timed.items()}
-    seeds, effect = len(plan.seeds), None
-    if sd is not None and seeds > 1:
-        effect = detectable(sd, seeds, plan.family_size, plan.terms)
-    return {
-        "runs": seeds * len(plan.variants),
-        "seconds_of_a_run": seconds,
-        "seconds": round(seeds * sum(seconds.values()), 1) if seconds else None,
-        "memory": max((each.memory for each in probes if each.memory), default=None),
-        "device": next((each.device for each in probes), None),
-        "paired_sd": sd,
-        "detectable": effect,
-    }
-
-
-def _remarks(plan: Plan, built: Sequence[BuiltVariant]) -> list[str]:
-    remarks = []
-    if len(plan.seeds) < 3:
-        few = "1 seed" if len(plan.seeds) == 1 else f"{len(plan.seeds)} seeds"
-        remarks.append(f"{few}: there will be no verdict; that needs 3 or more")
-    fresh = [each for each in built if each.attention]
-    published = any(each.config["attention_init"] == "published" for each in fresh)
-    if plan.training.checkpoint is not None and published:
-        remarks.append(
-            "fresh blocks change what the pretrained neck sees from the first step; with the "
-            "override attention_init identity every variant starts where the checkpoint was"
-        )
-    return remarks
 
 
 @contextmanager
@@ -265,3 +207,45 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.enable("yolox_attn")
+
+
+def _remarks(plan: Plan, built: Sequence[BuiltVariant]) -> list[str]:
+    remarks = []
+    if len(plan.seeds) < MIN_SEEDS:
+        seeds = count(len(plan.seeds), "seed")
+        remarks.append(f"{seeds}: there will be no verdict; that needs {MIN_SEEDS} or more")
+    starts = {each.config["attention_init"] for each in built if each.attention}
+    if plan.training.checkpoint is not None and "published" in starts:
+        remarks.append(
+            "fresh blocks change what the pretrained neck sees from the first step; with the "
+            "override attention_init identity every variant starts where the checkpoint was"
+        )
+    return remarks
+
+
+def _time_variants(
+    study: PlannedStudy, device: str, progress: Callable[[str], None], time_variant: TimeVariant
+) -> PlannedStudy:
+    plan, probes = study.plan, {}
+    for number, variant in enumerate(plan.variants, start=1):
+        progress(f"timing {variant.name} ({number} of {len(plan.variants)}) ...")
+        probes[variant.name] = time_variant(variant, plan.training, plan.split, device)
+    return replace(study, probes=probes)
+
+
+def _estimates(study: PlannedStudy) -> dict[str, Any]:
+    """Return what the plan file keeps of the estimates: seconds, bytes and AP points."""
+    plan, sd, timed = study.plan, study.paired_sd, study.timed
+    seconds = {name: round(each.seconds, 1) for name, each in timed.items()}
+    seeds, effect = len(plan.seeds), None
+    if sd is not None and seeds > 1:
+        effect = detectable(sd, seeds, plan.family_size, plan.terms)
+    return {
+        "runs": seeds * len(plan.variants),
+        "seconds_of_a_run": seconds,
+        "seconds": round(seeds * sum(seconds.values()), 1) if seconds else None,
+        "memory": max((each.memory for each in timed.values() if each.memory), default=None),
+        "device": next((each.device for each in timed.values()), None),
+        "paired_sd": sd,
+        "detectable": effect,
+    }

@@ -1,26 +1,22 @@
-"""What a study says, by the plan that it began with: runs in, verdicts and files out."""
+"""What a study finds, by the plan that it began with: runs in, verdicts and files out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import torch
-
 from yolox_attn.device import pick_device
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, Run, compare, measure_latency, write_comparison
 from yolox_attn.report.comparison import PlanSummary
 from yolox_attn.report.judge_runs import Request, judge_runs
-from yolox_attn.runs.codec import file_hash
-from yolox_attn.study.commands import check_unchanged, study_command
+from yolox_attn.runs import file_hash
+from yolox_attn.study.commands import study_command
 from yolox_attn.study.eligibility import eligible_runs
-from yolox_attn.study.plan import PLAN_NAME, Plan, read_plan
-from yolox_attn.study.planned_run import planned_runs, state_of
+from yolox_attn.study.plan import PLAN_NAME, Plan, check_unchanged, read_plan
+from yolox_attn.study.planned_run import UNFINISHED, planned_runs, state_of
 
-REPORT = "report"
-TO_COME = ("missing", "running", "interrupted", "killed", "trained")
-Progress = Callable[[str], None]
+REPORT = "report"  # folder of a study
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,9 @@ class ReportOptions:
     repeats: int = 30
 
 
-def report_study(folder: Path, options: ReportOptions, progress: Progress) -> Comparison:
+def report_study(
+    folder: Path, options: ReportOptions, progress: Callable[[str], None]
+) -> Comparison:
     """Judge the study in `folder` by its plan and write the report's files.
 
     A run that is missing, failed, or is not what the plan says leaves the comparison with its
@@ -48,42 +46,40 @@ def report_study(folder: Path, options: ReportOptions, progress: Progress) -> Co
         InputError: no plan, a truth that has changed, or not one run of the baseline.
     """
     plan = read_plan(folder)
-    for file, planned in ((plan.truth, plan.truth_sha256), (plan.groups, plan.groups_sha256)):
-        if planned and (not Path(str(file)).is_file() or file_hash(Path(str(file))) != planned):
-            raise InputError(f"{file} is not the file that {folder / PLAN_NAME} was made with")
+    _refuse_other_truth(plan, folder / PLAN_NAME)
     runs, dropped = eligible_runs(plan, folder)
     if plan.baseline.name not in {run.name for run in runs}:
         raise InputError(f"{folder}: no run of the baseline {plan.baseline.name} to judge by")
-    comparison = _planned(compare(runs, baseline=plan.baseline.name, alone=True), plan)
+    comparison = _with_roles(compare(runs, baseline=plan.baseline.name, alone=True), plan)
     family = tuple(each.name for each in plan.variants if each.role == "variant")
     request = Request(terms=plan.terms, truth=Path(plan.truth), groups=plan.groups, planned=family)
     comparison = judge_runs(comparison, runs, request, progress)
     if options.latency:
         progress(f"measuring the latency of {len(comparison.variants)} models ...")
-        device: torch.device = pick_device(options.device)
+        device = pick_device(options.device)
         comparison = measure_latency(comparison, runs, device=device, repeats=options.repeats)
+    states = [state_of(job) for job in planned_runs(plan, folder)]
     comparison = replace(
         comparison,
-        plan=_summary(plan, folder),
+        plan=PlanSummary(str(folder / PLAN_NAME), plan.hash, plan.created, plan.split, plan.seeds),
         dropped=(*dropped, *comparison.dropped),
         notes=(*_changed(plan), *_before_the_plan(runs, plan), *comparison.notes),
-        commands=commands_of(plan, folder),
-        pending=sum(state_of(job) in TO_COME for job in planned_runs(plan, folder)),
+        commands=_commands(plan, folder),
+        pending=sum(state in (*UNFINISHED, "running") for state in states),
     )
     written = write_comparison(options.output or folder / REPORT, comparison)
     progress(f"written: {', '.join(map(str, written))}")
     return comparison
 
 
-def _time(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError as error:
-        raise InputError(f"{text!r} is no time that can be read: {error}") from error
+def _refuse_other_truth(plan: Plan, file: Path) -> None:
+    for path, planned in ((plan.truth, plan.truth_sha256), (plan.groups, plan.groups_sha256)):
+        if planned and (not Path(str(path)).is_file() or file_hash(Path(str(path))) != planned):
+            raise InputError(f"{path} is not the file that {file} was made with")
 
 
-def _planned(comparison: Comparison, plan: Plan) -> Comparison:
-    """Take the roles from the plan."""
+def _with_roles(comparison: Comparison, plan: Plan) -> Comparison:
+    """Return the comparison with the roles that the plan gives its variants."""
     roles = {each.name: each.role for each in plan.variants}
     variants = (replace(each, role=roles[each.name]) for each in comparison.variants)
     return replace(comparison, variants=tuple(variants))
@@ -99,7 +95,7 @@ def _changed(plan: Plan) -> list[str]:
 
 
 def _before_the_plan(runs: Sequence[Run], plan: Plan) -> list[str]:
-    """Name the blocks' runs that were there before the plan: it cannot have been made blindly."""
+    """Name the blocks' runs that were there before the plan: it may have been made with them."""
     made = _time(plan.created)
     early = [
         run.title
@@ -114,12 +110,14 @@ def _before_the_plan(runs: Sequence[Run], plan: Plan) -> list[str]:
     ]
 
 
-def commands_of(plan: Plan, folder: Path) -> tuple[str, ...]:
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise InputError(f"{text!r} is not a time that can be read: {error}") from error
+
+
+def _commands(plan: Plan, folder: Path) -> tuple[str, ...]:
     """Return the lines that repeat the study."""
     planned = (plan.command,) if plan.command else ()
     return (*planned, *(study_command(name, folder) for name in ("run", "report")))
-
-
-def _summary(plan: Plan, folder: Path) -> PlanSummary:
-    path = str(folder / PLAN_NAME)
-    return PlanSummary(path, plan.hash, plan.created, plan.split, plan.seeds)

@@ -1,4 +1,4 @@
-"""What is missing of a study is run: a process for each run, several at a time, one a device."""
+"""Runs what is missing of a study: a process for each run, several at a time."""
 
 import os
 import time
@@ -13,8 +13,8 @@ from yolox_attn.device import devices_for_runs, pick_device
 from yolox_attn.errors import InputError, Interrupted
 from yolox_attn.machine import usable_cores
 from yolox_attn.runs import hold
-from yolox_attn.study.commands import check_unchanged, next_command, work_of
-from yolox_attn.study.plan import Plan, read_plan
+from yolox_attn.study.commands import next_command, work_of
+from yolox_attn.study.plan import Plan, check_unchanged, read_plan
 from yolox_attn.study.planned_run import (
     FAULTY,
     UNFINISHED,
@@ -46,10 +46,10 @@ def run_study(
 
     Args:
         folder: of the study.
-        parallel: runs at a time; by default what `choose_slots` says.
+        parallel: runs at a time; by default as many as `choose_slots` finds room for.
         device: auto, cpu, cuda, cuda:N or mps.
         retry: run again what failed.
-        command: plan, run and device -> what is typed for it.
+        command: what makes the command of a run.
 
     Raises:
         InputError: no plan, one of its files has changed, or another process is running the study.
@@ -65,8 +65,7 @@ def run_study(
 def choose_slots(plan: Plan, parallel: int | None = None, device: str = "auto") -> list[str]:
     """Return the device of each run that may go on at a time.
 
-    By default one run a CUDA device; on a CPU as many as its cores and its free memory allow, by
-    the plan's threads and, if `plan.expected` has it, its "memory" in bytes.
+    By default one run a CUDA device; on a CPU as many as its cores and its free memory allow.
 
     Raises:
         InputError: there is no such device, or `parallel` is below 1.
@@ -75,20 +74,25 @@ def choose_slots(plan: Plan, parallel: int | None = None, device: str = "auto") 
         raise InputError(f"--max-parallel {parallel}: at least 1")
     devices = devices_for_runs(device)
     if parallel is None:
-        on_cpu = pick_device(devices[0]).type == "cpu"
-        parallel = _on_cpu(plan) if on_cpu else len(devices)
+        parallel = len(devices)
+        if pick_device(devices[0]).type == "cpu":
+            parallel = runs_on_cpu(plan, usable_cores(), psutil.virtual_memory().available)
     return [devices[number % len(devices)] for number in range(parallel)]
 
 
-def _on_cpu(plan: Plan) -> int:
-    fitting = usable_cores() // plan.training.threads
+def runs_on_cpu(plan: Plan, cores: int, memory: int) -> int:
+    """Return how many runs `cores` and `memory` free bytes are enough for, at least 1.
+
+    A run takes the plan's threads and, if `plan.expected` has it, its "memory" in bytes.
+    """
+    fitting = cores // plan.training.threads
     if needed := plan.expected.get("memory"):
-        fitting = min(fitting, int(psutil.virtual_memory().available // needed))
+        fitting = min(fitting, int(memory // needed))
     return max(fitting, 1)
 
 
 class Scheduler:
-    """One call of `study run`: which runs it has taken up, and which of them go on just now.
+    """One call of `study run`: which runs it has started, and which of them go on just now.
 
     A signal is passed on to every run as SIGTERM, as often as it comes: a run that is saving is
     not disturbed by the second one, and one that is starting or evaluating ends at once.
@@ -113,8 +117,8 @@ class Scheduler:
                 self._fill_slots()
                 while self.workers:
                     time.sleep(POLL)
-                    polled = {slot: worker.process.poll() for slot, worker in self.workers.items()}
-                    for slot in (slot for slot, code in polled.items() if code is not None):
+                    codes = {slot: worker.process.poll() for slot, worker in self.workers.items()}
+                    for slot in [slot for slot, code in codes.items() if code is not None]:
                         self._end(slot)
                         self._fill_slots()
             finally:  # nothing is left by now, unless this very program fails
@@ -141,7 +145,7 @@ class Scheduler:
             if (job := self._next_job()) is None:
                 return
             self.taken.add(job.key)
-            self._begin(slot, job)
+            self._start(slot, job)
 
     def _next_job(self) -> PlannedRun | None:
         for job in planned_runs(self.plan, self.folder):
@@ -152,20 +156,18 @@ class Scheduler:
                 self.left_alone.add(job.key)
                 echo(f"{job.title}: another process is training it; left alone", err=True)
             # An added run is judged, never trained.
-            if state in self.wanted and (job.added_sha256 is None or work_of(job) == "evaluate"):
+            if state in self.wanted and (job.added is None or work_of(job) == "evaluate"):
                 return job
         return None
 
-    def _begin(self, slot: int, job: PlannedRun) -> None:
+    def _start(self, slot: int, job: PlannedRun) -> None:
         check_unchanged(self.plan)  # again: hours may have passed
-        worker = start_worker(self.plan, job, self.devices[slot], self.command)
+        device = self.devices[slot]
+        worker = start_worker(self.plan, job, device, self.command)
         self.workers[slot] = worker
         if self.stopped_by:  # while it was being started
             self._ask_to_stop()
-        echo(
-            f"{start_line(job, worker.work, resumed=worker.resumed)}, device {self.devices[slot]}",
-            err=True,
-        )
+        echo(f"{start_line(job, worker.work, resumed=worker.resumed)}, device {device}", err=True)
 
     def _end(self, slot: int) -> None:
         """Record how a process ended; a run that is trained goes on to its evaluation."""
@@ -178,7 +180,7 @@ class Scheduler:
         jobs = planned_runs(self.plan, self.folder)
         job = next(each for each in jobs if each.key == worker.job.key)
         if state_of(job) == "trained" and not self.stopped_by:
-            self._begin(slot, job)
+            self._start(slot, job)
         else:
             echo(end_line(self.plan, job, jobs, len(self.devices)), err=True)
 

@@ -11,13 +11,13 @@ from yolox_attn.report.format import duration
 from yolox_attn.runs import RunRecord
 from yolox_attn.study.commands import study_command
 from yolox_attn.study.estimate import wall_time
-from yolox_attn.study.plan import Plan, read_plan
+from yolox_attn.study.plan import ADDED_NAME, Plan, read_plan
 from yolox_attn.study.planned_run import (
-    ADDED_NAME,
     FAULTY,
     PlannedRun,
     metrics_of,
     planned_runs,
+    readable_record_of,
     reason_of,
     record_of,
     state_of,
@@ -39,13 +39,39 @@ def status_text(folder: Path) -> str:
     lines = [
         f"study {folder}: plan {plan.hash[:12]} of {plan.created}, judged on {plan.split}",
         "",
-        *_table(plan, dict(zip([job.key for job in jobs], map(cell, jobs, states), strict=True))),
+        *_table(plan, [_cell(job, state) for job, state in zip(jobs, states, strict=True)]),
         "",
         count_states(states),
         *problem_lines(jobs, states),
         f"next: {next_step(folder, states)}",
     ]
     return "\n".join(lines)
+
+
+def _table(plan: Plan, cells: Sequence[str]) -> list[str]:
+    """Return a row a variant; `cells` are seed by seed, as the runs of the plan."""
+    names = [variant.name for variant in plan.variants]
+    rows = [[name, *cells[place :: len(names)]] for place, name in enumerate(names)]
+    heads = ["variant", *(f"seed {seed}" for seed in plan.seeds)]
+    return tabulate(rows, heads, disable_numparse=True).splitlines()
+
+
+def _cell(job: PlannedRun, state: str) -> str:
+    """Return how far one run is: "AP 41.2", "epoch 3 of 10", "interrupted after 3 of 10"."""
+    try:
+        record = record_of(job)
+        ap = metrics_of(job).get("AP") if state == "finished" else None
+    except InputError:
+        return state
+    if record is None or state in ("failed", "missing"):
+        return state
+    if state == "finished":
+        early = f", ended at epoch {record.epoch}" if record.stopped_early else ""
+        return ("no AP" if ap is None else f"AP {100 * ap:.1f}") + early
+    if state == "trained":
+        return "trained, not evaluated"
+    epochs = f"{record.epoch} of {record.config.get('max_epoch', '?')} epochs"
+    return f"running, {epochs}" if state == "running" else f"{state} after {epochs}"
 
 
 def count_states(states: Sequence[str]) -> str:
@@ -63,12 +89,18 @@ def problem_lines(jobs: Sequence[PlannedRun], states: Sequence[str]) -> list[str
             lines.append(f"failed: {job.title}: {reason_of(job)}; log: {job.log}")
         elif state == "unreadable":
             lines.append(f"unreadable: {job.title}: {reason_of(job)}; {_remedy(job)}")
-        elif state == "finished" and (fault := unjudgeable(job)):
+        elif state == "finished" and (fault := _unjudgeable(job)):
             lines.append(f"note: {job.title} {fault}: the report will leave it out")
     return lines
 
 
-def unjudgeable(job: PlannedRun) -> str | None:
+def _remedy(job: PlannedRun) -> str:
+    if job.added is not None:
+        return f"put it back as it was, or take {job.key} out of the study's {ADDED_NAME}"
+    return f"fix it, or move {job.folder} away to train the run anew"
+
+
+def _unjudgeable(job: PlannedRun) -> str | None:
     """Say why a finished run cannot be judged."""
     try:
         record, ap = record_of(job), metrics_of(job).get("AP")
@@ -93,129 +125,77 @@ def next_step(folder: Path, states: Sequence[str]) -> str:
     return run
 
 
-def _remedy(job: PlannedRun) -> str:
-    if job.added_sha256 is not None:
-        return f"put it back as it was, or take {job.key} out of the study's {ADDED_NAME}"
-    return f"fix it, or move {job.folder} away to train the run anew"
-
-
-def cell(job: PlannedRun, state: str) -> str:
-    """Return how far one run is: "AP 41.2", "epoch 3 of 10", "interrupted after 3 of 10"."""
-    try:
-        record = record_of(job)
-        ap = metrics_of(job).get("AP") if state == "finished" else None
-    except InputError:
-        return state
-    if record is None or state in ("failed", "missing"):
-        return state
-    if state == "finished":
-        early = f", ended at epoch {record.epoch}" if record.stopped_early else ""
-        return ("no AP" if ap is None else f"AP {100 * ap:.1f}") + early
-    if state == "trained":
-        return "trained, not evaluated"
-    far = f"{record.epoch} of {record.config.get('max_epoch', '?')}"
-    return f"running, {far} epochs" if state == "running" else f"{state} after {far} epochs"
-
-
-def _table(plan: Plan, cells: dict[str, str]) -> list[str]:
-    rows = [
-        [variant.name, *(cells[f"{variant.name}/seed{seed}"] for seed in plan.seeds)]
-        for variant in plan.variants
-    ]
-    heads = ["variant", *(f"seed {seed}" for seed in plan.seeds)]
-    return tabulate(rows, heads, disable_numparse=True).splitlines()
-
-
 def start_line(job: PlannedRun, work: str, *, resumed: bool) -> str:
     """Say what a process was started for just now."""
     if work == "evaluate":
         return f"{job.title} is evaluated on test"
-    record = _record(job)
+    record = readable_record_of(job)
     if resumed and record is not None:
         return f"{job.title} goes on after epoch {record.epoch}"
     return f"{job.title} starts"
 
 
-def end_line(plan: Plan, job: PlannedRun, jobs: Sequence[PlannedRun], slots: int) -> str:
-    """Say how a run ended, how many are left, and how long they will take.
+def end_line(plan: Plan, ended: PlannedRun, jobs: Sequence[PlannedRun], slots: int) -> str:
+    """Say how a run ended, how many of all `jobs` are left, and how long they will take.
 
-    Args:
-        plan: of the study.
-        job: the run.
-        jobs: all runs of the study.
-        slots: runs at a time.
+    `slots` go on at a time.
     """
-    states = {each.key: state_of(each) for each in jobs}
-    left = [each for each in jobs if states[each.key] not in ENDED]
-    words = f"[{len(jobs) - len(left)}/{len(jobs)}] {job.title} {_ending(job, states[job.key])}"
+    states = [state_of(job) for job in jobs]
+    left = [job for job, state in zip(jobs, states, strict=True) if state not in ENDED]
+    state = state_of(ended)
+    line = f"[{len(jobs) - len(left)}/{len(jobs)}] {ended.title} {_ending(ended, state)}"
     if not left:
-        return words
-    done = [each for each in jobs if states[each.key] in ENDED]
-    seconds = seconds_left(plan, left, done, slots)
-    return f"{words}; {len(left)} to go" + (
-        "" if seconds is None else f", about {duration(seconds)} left"
-    )
+        return line
+    seconds = seconds_left(plan, jobs, states, slots)
+    about = "" if seconds is None else f", about {duration(seconds)} left"
+    return f"{line}; {len(left)} to go{about}"
 
 
 def _ending(job: PlannedRun, state: str) -> str:
-    """Return "finished: AP 41.2, 92 seconds", "failed: reason", "killed after 3 of 10 epochs"."""
-    record = _record(job)
+    """Return "finished: AP 41.2, 92 s", "failed: reason", "killed after 3 of 10 epochs"."""
+    record = readable_record_of(job)
     if state in FAULTY:
         return f"{state}: {reason_of(job)}"
     if state == "finished" and record is not None:
-        return f"finished: {cell(job, state)}, {duration(record.seconds)}"
-    return cell(job, state)
+        return f"finished: {_cell(job, state)}, {duration(record.seconds)}"
+    return _cell(job, state)
 
 
 def seconds_left(
-    plan: Plan, left: Sequence[PlannedRun], done: Sequence[PlannedRun], slots: int
+    plan: Plan, jobs: Sequence[PlannedRun], states: Sequence[str], slots: int
 ) -> float | None:
-    """Return the wall time until the runs in `left` are done, `slots` at a time.
+    """Return the wall time until all runs are done, `slots` at a time.
 
     A run takes what an epoch of its variant took in this study; where none is known yet, what the
-    probe said, else what an epoch of the other variants took. None where nothing is known at all.
-
-    Args:
-        plan: of the study.
-        left: runs that are unfinished, those that go on just now among them.
-        done: all others.
-        slots: runs at a time.
+    probe measured, else what an epoch of the other variants took. None where nothing is known.
     """
-    records = {job.key: _record(job) for job in (*left, *done)}
-    known = [each for each in records.values() if each is not None and each.epoch > 0]
+    records = [readable_record_of(job) for job in jobs]
+    trained = [record for record in records if record is not None and record.epoch > 0]
     seconds = []
-    for job in left:
-        whole = _whole_run(plan, job.variant.name, known)
+    for job, state, record in zip(jobs, states, records, strict=True):
+        if state in ENDED:
+            continue
+        whole = _whole_run(plan, job.variant.name, trained)
         if whole is None:
             return None
-        record = records[job.key]
-        seconds.append(whole * (1 - _share(record)))
+        share_done = 0.0 if record is None else min(record.epoch / max(_epochs(record), 1), 1.0)
+        seconds.append(whole * (1 - share_done))
     return wall_time(seconds, slots)
 
 
-def _whole_run(plan: Plan, variant: str, known: Sequence[RunRecord]) -> float | None:
+def _whole_run(plan: Plan, variant: str, trained: Sequence[RunRecord]) -> float | None:
     """Return the seconds of a run of `variant` from its first epoch to its last."""
-    own = [record for record in known if record.name == variant]
+    own = [record for record in trained if record.name == variant]
     probed = plan.expected.get("seconds_of_a_run", {}).get(variant)
     if not own and probed is not None:
         return float(probed)
-    measured = own or known
+    measured = own or trained
     if not measured:
         return None
     an_epoch = sum(each.seconds for each in measured) / sum(each.epoch for each in measured)
-    return an_epoch * float(measured[0].config.get("max_epoch", measured[0].epoch))
+    return an_epoch * _epochs(measured[0])
 
 
-def _share(record: RunRecord | None) -> float:
-    """Return how much of a run is done, by its epochs."""
-    if record is None or record.state == "failed":  # which starts anew
-        return 0.0
-    epochs = int(record.config.get("max_epoch", record.epoch))
-    return min(record.epoch / max(epochs, 1), 1.0)
-
-
-def _record(job: PlannedRun) -> RunRecord | None:
-    try:
-        return record_of(job)
-    except InputError:
-        return None
+def _epochs(record: RunRecord) -> int:
+    """Return how many epochs a run has, or has had where its settings do not say it."""
+    return int(record.config.get("max_epoch", record.epoch))

@@ -6,7 +6,8 @@ from tabulate import tabulate
 
 from yolox_attn.console import count
 from yolox_attn.report.format import duration
-from yolox_attn.study.estimate import effect_lines, wall_time
+from yolox_attn.stats.verdict import Terms
+from yolox_attn.study.estimate import detectable, needed, wall_time
 from yolox_attn.study.planner import PlannedStudy
 from yolox_attn.study.variants import BuiltVariant
 
@@ -16,6 +17,9 @@ NOISE = (
     "many seeds the smallest effect worth having needs. Until pairs of runs exist, their",
     "differences are taken to scatter by sqrt(2) s_seed.",
 )
+NOT_COUNTED = "  (what the choice of test images adds is not in it: the report measures it)"
+# SD of paired differences, AP points, from detectors on COCO to a small set of one's own.
+USUAL_NOISE = (0.3, 0.6, 1.0, 2.0)
 
 
 def plan_lines(study: PlannedStudy, parallel: int) -> list[str]:
@@ -88,23 +92,64 @@ def _judging(study: PlannedStudy) -> str:
 def time_lines(study: PlannedStudy, parallel: int) -> list[str]:
     """Say how long the runs will take, or why that is not known."""
     lines = [
-        f"note: no estimate for {name}: {found}"
-        for name, found in study.probes.items()
-        if isinstance(found, str)
+        f"note: no estimate for {name}: {reason}"
+        for name, reason in study.probes.items()
+        if isinstance(reason, str)
     ]
-    known, plan = study.timed, study.plan
-    if not known:
+    timed, plan = study.timed, study.plan
+    if not timed:
         return lines or ["time: not estimated (--no-probe)"]
-    seconds = [found.seconds for found in known.values() for _ in plan.seeds]
+    seconds = [each.seconds for each in timed.values() for _ in plan.seeds]
     least, most = duration(min(seconds)), duration(max(seconds))
-    each = least if least == most else f"{least} to {most}"
-    memory = max(found.memory or 0 for found in known.values()) / 2**30
+    a_run = least if least == most else f"{least} to {most}"
+    memory = max(each.memory or 0 for each in timed.values()) / 2**30
     room = f", {memory:.1f} GiB of memory" if memory else ""
-    device = next(iter(known.values())).device
-    lost = ", ".join(name for name in study.probes if name not in known)
+    device = next(iter(timed.values())).device
+    lost = ", ".join(name for name in study.probes if name not in timed)
     where = f"{device}, without {lost}" if lost else device
-    total = f"time: about {duration(sum(seconds))} on {where} (a run {each}{room})"
+    total = f"time: about {duration(sum(seconds))} on {where} (a run {a_run}{room})"
     if parallel > 1:
         faster = duration(wall_time(seconds, parallel))
         total += f"; with --max-parallel {parallel} about {faster} at best"
     return [total, *lines]
+
+
+def effect_lines(sd: float | None, seeds: int, family: int, terms: Terms) -> list[str]:
+    """Say which effect a study of so many seeds would find, for one noise or for usual ones.
+
+    Args:
+        sd: standard deviation of the paired differences, AP points; None where it is unknown.
+        seeds: of the study.
+        family: variants that share alpha.
+        terms: of the study.
+    """
+    if seeds < 2:
+        return ["effect: one seed finds none of any size: what seeds do to AP stays unknown"]
+    holm = f", at Holm's first step among {family} blocks" if family > 1 else ""
+    find = f"{seeds} seeds find four times in five{holm}"
+    if sd is None:
+        return [
+            f"effect: the true difference, AP, that {find}:",
+            *_usual_lines(seeds, family, terms),
+        ]
+    many = needed(sd, family, terms)
+    enough = f"{terms.sesoi:g} AP needs {many} seeds" if many else "no number of seeds is enough"
+    return [
+        f"effect: with paired differences of SD {sd:.2f} AP, {find}, a true difference of "
+        f"{detectable(sd, seeds, family, terms):.1f} AP or more; {enough}",
+        NOT_COUNTED,
+    ]
+
+
+def _usual_lines(seeds: int, family: int, terms: Terms) -> list[str]:
+    rows = [
+        (f"{sd:.1f}", f"{detectable(sd, seeds, family, terms):.1f}", needed(sd, family, terms))
+        for sd in USUAL_NOISE
+    ]
+    heads = ["SD of paired differences", "found from", f"seeds for {terms.sesoi:g} AP"]
+    table = tabulate(rows, heads, tablefmt="simple", stralign="right", disable_numparse=True)
+    return [
+        *(f"  {line}" for line in table.splitlines()),
+        "  which line is yours, `study noise` measures: --noise STUDY_OR_SD then gives one number",
+        NOT_COUNTED,
+    ]

@@ -1,11 +1,12 @@
 """A few real steps of a run's trainer, timed: python -m yolox_attn.study.timing < REQUEST."""
 
 import json
+import math
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,40 +16,38 @@ import psutil
 from yolox_attn import device as devices
 from yolox_attn.core import AttentionTrainer
 from yolox_attn.core.options import TrainOptions
-from yolox_attn.evaluators.predict import predict
-from yolox_attn.evaluators.rules import rules_of
+from yolox_attn.evaluators.predict import predict, rules_of
 from yolox_attn.seed import stream
 from yolox_attn.study.estimate import Probe
 from yolox_attn.study.plan import PlannedVariant, Training
 from yolox_attn.study.variants import build_exp
 
 BUDGET = 1.0  # seconds for each thing that is timed; one step is always done
-Size = tuple[int, int]
+Size = tuple[int, int]  # height and width, pixels
 
 
 def main() -> None:
     """Answer the request on stdin; the last line of stdout is the answer."""
     variant, training, split, device = json.load(sys.stdin)
     devices.fix_threads()
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(PlannedVariant(**variant), Training(**training), split, device, folder)
-        print(json.dumps(asdict(found)))  # noqa: T201 - the answer
+    timed = measure(PlannedVariant(**variant), Training(**training), split, device)
+    print(json.dumps(asdict(timed)))  # noqa: T201 - the answer
 
 
 def measure(
-    variant: PlannedVariant, training: Training, split: str, device: str, folder: str
+    variant: PlannedVariant, training: Training, split: str, device: str, budget: float = BUDGET
 ) -> Probe:
-    """Time the variant in this process; its trainer may use `folder`, and writes nothing there."""
+    """Time the variant in this process, `budget` seconds for each of the things that it takes."""
     exp = build_exp(variant, training)
-    exp.seed, exp.output_dir = 0, folder
-    trainer = exp.get_trainer(_options(variant, training, device))
-    trainer.before_train()
-    startup = time.time() - psutil.Process().create_time()
-    step = _mean_step(trainer)
-    image = _image_seconds(trainer)
-    judged = len(trainer.evaluator.dataloader.dataset)
+    with tempfile.TemporaryDirectory() as folder:
+        exp.seed, exp.output_dir = 0, folder
+        trainer = exp.get_trainer(_options(variant, training, device))
+        trainer.before_train()
+        startup = time.time() - psutil.Process().create_time()
+        step = _mean_step(trainer, budget)
+        image = _image_seconds(trainer, budget)
     schedule = trainer.schedule
-    images = judged * len(schedule.evaluated)
+    images = len(trainer.evaluator.dataloader.dataset) * len(schedule.evaluated)
     if split == "test":
         judging: Any = exp.get_eval_loader(training.batch_size, False, testdev=True).dataset  # noqa: FBT003
         images += len(judging)
@@ -79,36 +78,42 @@ def _options(variant: PlannedVariant, training: Training, device: str) -> TrainO
     )
 
 
-def _mean_step(trainer: AttentionTrainer) -> float:
-    """Return the seconds of a step, of loading and computing whichever takes longer."""
+def _mean_step(trainer: AttentionTrainer, budget: float) -> float:
+    """Return the seconds of a step, its loading included."""
     with stream(0, "sizes of the probe"):
         sizes: list[Size] = [
             trainer.exp.random_resize(trainer.train_loader, 0, 0, False)  # noqa: FBT003
             for _ in range(200)
         ]
-    small, large = min(sizes, key=_area), max(sizes, key=_area)
+    small, large = min(sizes, key=math.prod), max(sizes, key=math.prod)
     trainer.epoch = trainer.iter = 0
-    _step_seconds(trainer, small, most=1)  # warms up
-    computing = _step_seconds(trainer, small)
-    if large != small:
-        share = statistics.fmean(map(_area, sizes)) - _area(small)
-        slope = (_step_seconds(trainer, large) - computing) / (_area(large) - _area(small))
-        computing += slope * share
+    _step_seconds(trainer, small, 0)  # warms up
+    at_small = _step_seconds(trainer, small, budget)
+    at_large = at_small if large == small else _step_seconds(trainer, large, budget)
     workers: int = trainer.train_loader.num_workers
-    loading: float = trainer.accumulate * _batch_seconds(trainer, workers)
+    loading: float = trainer.accumulate * _batch_seconds(trainer, workers, budget)
+    return whole_step(at_mean(sizes, at_small, at_large), loading, workers)
+
+
+def at_mean(sizes: Sequence[Size], small: float, large: float) -> float:
+    """Return the seconds of a mean step, which grow with its pixels from `small` to `large`."""
+    areas = [height * width for height, width in sizes]
+    least, most = min(areas), max(areas)
+    share = (statistics.fmean(areas) - least) / max(most - least, 1)
+    return small + share * (large - small)
+
+
+def whole_step(computing: float, loading: float, workers: int) -> float:
+    """Return the seconds of a step; with `workers` the next is loaded meanwhile."""
     return max(computing, loading) if workers else computing + loading
 
 
-def _area(size: Size) -> int:
-    return size[0] * size[1]
-
-
-def _step_seconds(trainer: AttentionTrainer, size: Size, most: int = 10) -> float:
-    """Return the median seconds of up to `most` steps at `size`, without their loading."""
+def _step_seconds(trainer: AttentionTrainer, size: Size, budget: float) -> float:
+    """Return the median seconds of up to 10 steps at `size`, without their loading."""
     trainer.input_size = size
     times: list[float] = []
-    end = time.perf_counter() + BUDGET
-    while not times or (time.perf_counter() < end and len(times) < most):
+    end = time.perf_counter() + budget
+    while not times or (time.perf_counter() < end and len(times) < 10):
         start = time.perf_counter()
         trainer.train_one_iter()
         devices.synchronize(trainer.device)
@@ -116,11 +121,11 @@ def _step_seconds(trainer: AttentionTrainer, size: Size, most: int = 10) -> floa
     return statistics.median(times)
 
 
-def _batch_seconds(trainer: AttentionTrainer, workers: int) -> float:
+def _batch_seconds(trainer: AttentionTrainer, workers: int, budget: float) -> float:
     """Return the seconds between two batches that are only loaded, after those loaded ahead."""
     ahead = workers * (trainer.train_loader.prefetch_factor or 0) + 1
     times: list[float] = []
-    end = time.perf_counter() + BUDGET
+    end = time.perf_counter() + budget
     while not times or (time.perf_counter() < end and len(times) < 4 * ahead):
         start = time.perf_counter()
         trainer.prefetcher.take(1)
@@ -128,7 +133,7 @@ def _batch_seconds(trainer: AttentionTrainer, workers: int) -> float:
     return statistics.fmean(times[ahead:] or times[-1:])
 
 
-def _image_seconds(trainer: AttentionTrainer) -> float:
+def _image_seconds(trainer: AttentionTrainer, budget: float) -> float:
     """Return the seconds of one evaluated image, loading included; the first batch warms up."""
     evaluator, model = trainer.evaluator, trainer.shown_model()
     done: list[tuple[float, int]] = [(time.perf_counter(), 0)]  # when, images so far
@@ -137,10 +142,10 @@ def _image_seconds(trainer: AttentionTrainer) -> float:
         for batch in evaluator.dataloader:
             yield batch
             done.append((time.perf_counter(), done[-1][1] + len(batch[0])))
-            if done[-1][0] > done[0][0] + BUDGET:
+            if done[-1][0] > done[0][0] + budget:
                 return
 
-    predict(model, timed(), rules_of(evaluator, model, half=False, trt_file=None, decoder=None))
+    predict(model, timed(), rules_of(evaluator, model))
     first = done[1] if len(done) > 2 else done[0]
     return (done[-1][0] - first[0]) / (done[-1][1] - first[1])
 

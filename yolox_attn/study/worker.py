@@ -12,7 +12,7 @@ from yolox_attn.study.commands import work_of
 from yolox_attn.study.plan import Plan
 from yolox_attn.study.planned_run import Attempt, PlannedRun, error_of, state_of
 
-Command = Callable[[Plan, PlannedRun, str], list[str]]
+Command = Callable[[Plan, PlannedRun, str], list[str]]  # the str is the device
 DONE = {"train": ("finished", "trained"), "evaluate": ("finished",)}  # what each shall lead to
 
 
@@ -24,7 +24,7 @@ class Worker:
         work: "train" or "evaluate".
         started: when.
         resumed: it goes on with what was saved.
-        start: the byte of the run's log at which its own words begin.
+        log_start: the byte of the run's log at which its own words begin.
     """
 
     job: PlannedRun
@@ -32,11 +32,11 @@ class Worker:
     process: subprocess.Popen[bytes]
     started: str
     resumed: bool
-    start: int
+    log_start: int
 
 
 def start_worker(plan: Plan, job: PlannedRun, device: str, command: Command) -> Worker:
-    """Start what the run needs next; all that it says goes into the run's log, behind its command.
+    """Start what the run needs next; all that it says goes into the run's log, after its command.
 
     It gets a session of its own: Ctrl-C reaches it through the study, and not a second time.
     """
@@ -63,17 +63,9 @@ def start_worker(plan: Plan, job: PlannedRun, device: str, command: Command) -> 
 
 def attempt_of(worker: Worker) -> Attempt:
     """Return how a process ended that has ended."""
-    code = worker.process.returncode
-    error = error_of(code, worker.job.log, worker.start)
-    state = state_of(worker.job)
+    job, code = worker.job, worker.process.returncode
+    error, state = error_of(code, job.log, worker.log_start), state_of(job)
     if code == 0 and state not in DONE[worker.work]:
         error = f"{worker.work} ended with exit code 0, but the run is {state}"
-    return Attempt(
-        variant=worker.job.variant.name,
-        seed=worker.job.seed,
-        work=worker.work,
-        started=worker.started,
-        ended=now(),
-        code=code,
-        error=error,
-    )
+    ended = now()
+    return Attempt(job.variant.name, job.seed, worker.work, worker.started, ended, code, error)
