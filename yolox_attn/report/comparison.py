@@ -1,7 +1,7 @@
-"""What a comparison holds: variants beside their baseline, everything a fraction (0 to 1)."""
+"""What a comparison holds: a baseline and its variants, every AP a fraction (0 to 1)."""
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from yolox_attn.coco.evaluate import Metrics
@@ -16,7 +16,7 @@ class RunResult:
 
     Args:
         curve: (epoch, AP) of each evaluation during training, AP as a fraction.
-        seconds: of training; peak_memory: bytes; both None where nobody measured them.
+        seconds: of training; peak_memory: bytes; None where not measured.
     """
 
     folder: str
@@ -42,7 +42,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Built:
-    """What really stands at one level, and how many numbers it holds."""
+    """What was really built at one level, and how many parameters it has."""
 
     level: str
     block: str
@@ -52,7 +52,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A verdict in words: what is said, and the numbers that it rests on."""
+    """A verdict in words: the claim, and the numbers that it rests on."""
 
     claim: str
     basis: str
@@ -70,9 +70,9 @@ class Variant:
         sd: standard deviation over the runs (n - 1); None for one run.
         difference: to the baseline; None for the baseline itself.
         gflops: of one image at the test size, inference.
-        latency: of one image at the test size; None where it was not measured.
+        latency: of one image at the test size; None where not measured.
         judgement: None for the baseline, and where nothing could be judged (a note says why).
-        sentence: the judgement's verdict; settling: what would settle an open one, a sentence.
+        sentence: the judgement's verdict; settling: a sentence on what would settle an open one.
         trainable: parameters that may change; optimised: those in the optimiser.
     """
 
@@ -97,7 +97,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A run that was to be there and is not judged: its pair is left out."""
+    """A run that should be judged and cannot be: its pair is left out."""
 
     name: str
     seed: int | None
@@ -138,7 +138,7 @@ class SeedNoise:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Variants beside their baseline, which comes first.
+    """Variants and their baseline, which comes first.
 
     Args:
         test_size: height and width of the images that AP, GFLOPs and latency are measured at.
@@ -155,7 +155,7 @@ class Comparison:
     variants: tuple[Variant, ...]
     test_size: tuple[int, int] | None
     val_images: int | None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     terms: Terms | None = None
     family: tuple[str, ...] = ()
     groups: str | None = None
@@ -170,8 +170,8 @@ class Comparison:
 
     def judged(self) -> list[tuple[Variant, Judgement]]:
         """Return the variants with a judgement: blocks first, then controls."""
-        found = [(each, each.judgement) for each in self.variants if each.judgement is not None]
-        return sorted(found, key=lambda pair: pair[0].role == "control")
+        pairs = [(each, each.judgement) for each in self.variants if each.judgement is not None]
+        return sorted(pairs, key=lambda pair: pair[0].role == "control")
 
     def unjudged(self) -> list[Variant]:
         """Return the variants without a judgement."""
@@ -179,7 +179,7 @@ class Comparison:
 
     @property
     def alone(self) -> bool:
-        """Whether the baseline stands for itself, to show the noise of its seeds."""
+        """Whether there is only the baseline, to show the noise of its seeds."""
         return len(self.variants) == 1
 
     @property
@@ -193,34 +193,14 @@ class Comparison:
 
 
 def mean_metrics(runs: Sequence[Metrics]) -> Metrics:
-    """Return the mean of each metric; None where a run has none."""
-    return {key: _defined(statistics.fmean, values) for key, values in _columns(runs)}
+    """Return the mean of each metric; None where a run has no such value."""
+    return {key: statistics.fmean(values) if values else None for key, values in _columns(runs)}
 
 
 def sd_metrics(runs: Sequence[Metrics]) -> Metrics:
-    """Return the standard deviation (n - 1) of each metric; None for one run."""
-    several = len(runs) > 1
-    return {
-        key: _defined(statistics.stdev, values) if several else None
-        for key, values in _columns(runs)
-    }
-
-
-def without(comparison: Comparison, dropped: Sequence[Dropped]) -> Comparison:
-    """Leave the dropped runs out of every mean; a variant that has no other run keeps its row."""
-    gone = {(each.name, each.seed) for each in dropped}
-    variants = [_kept(variant, gone) for variant in comparison.variants]
-    base = variants[0]
-    beside = [replace(each, difference=difference(each.runs, base.runs)) for each in variants[1:]]
-    return replace(comparison, variants=(base, *beside), dropped=(*comparison.dropped, *dropped))
-
-
-def _kept(variant: Variant, gone: set[tuple[str, int | None]]) -> Variant:
-    runs = tuple(run for run in variant.runs if (variant.name, run.seed) not in gone)
-    if not runs or len(runs) == len(variant.runs):
-        return variant
-    metrics = [run.metrics for run in runs]
-    return replace(variant, runs=runs, mean=mean_metrics(metrics), sd=sd_metrics(metrics))
+    """Return the standard deviation (n - 1) of each metric; None also for one run."""
+    columns = _columns(runs)
+    return {key: statistics.stdev(values) if len(values) > 1 else None for key, values in columns}
 
 
 def difference(
@@ -240,8 +220,32 @@ def difference(
     return Difference(_minus(*means), ())
 
 
-def _columns(runs: Sequence[Metrics]) -> list[tuple[str, list[float | None]]]:
-    return [(key, [metrics[key] for metrics in runs]) for key in METRICS]
+def with_differences(variants: Sequence[Variant]) -> tuple[Variant, ...]:
+    """Subtract the first variant, the baseline, from all others."""
+    base, *others = variants
+    return (base, *(replace(each, difference=difference(each.runs, base.runs)) for each in others))
+
+
+def without(comparison: Comparison, dropped: Sequence[Dropped]) -> Comparison:
+    """Leave the dropped runs out of every mean; a variant that has no other run keeps its row."""
+    gone = {(each.name, each.seed) for each in dropped}
+    variants = with_differences([_kept(variant, gone) for variant in comparison.variants])
+    return replace(comparison, variants=variants, dropped=(*comparison.dropped, *dropped))
+
+
+def _kept(variant: Variant, gone: set[tuple[str, int | None]]) -> Variant:
+    runs = tuple(run for run in variant.runs if (variant.name, run.seed) not in gone)
+    if not runs or len(runs) == len(variant.runs):
+        return variant
+    metrics = [run.metrics for run in runs]
+    return replace(variant, runs=runs, mean=mean_metrics(metrics), sd=sd_metrics(metrics))
+
+
+def _columns(runs: Sequence[Metrics]) -> Iterator[tuple[str, list[float]]]:
+    """Yield each metric with its value of every run; without values where a run has none."""
+    for key in METRICS:
+        values = [value for metrics in runs if (value := metrics[key]) is not None]
+        yield key, values if len(values) == len(runs) else []
 
 
 def _minus(left: Metrics, right: Metrics) -> Metrics:
@@ -249,11 +253,3 @@ def _minus(left: Metrics, right: Metrics) -> Metrics:
         key: None if (a := left[key]) is None or (b := right[key]) is None else a - b
         for key in METRICS
     }
-
-
-def _defined(
-    summary: Callable[[list[float]], float], values: Sequence[float | None]
-) -> float | None:
-    """Return the summary of `values`, None if any of them is undefined."""
-    known = [value for value in values if value is not None]
-    return summary(known) if len(known) == len(values) else None

@@ -1,38 +1,29 @@
 """External detections, judged: COCO results and their truth are all that is needed."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
 from yolox_attn.coco.annotations import read_truth
-from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.errors import InputError
 from yolox_attn.report.comparison import (
     Comparison,
     RunResult,
     Variant,
-    difference,
     mean_metrics,
     sd_metrics,
+    with_differences,
 )
 from yolox_attn.report.judge_runs import Progress, Request, unknown_categories, with_verdicts
 from yolox_attn.runs import file_hash
 from yolox_attn.stats.judge import fraction
-from yolox_attn.stats.measured import Measured, Resamples, draw_resamples, measure_file
+from yolox_attn.stats.measured import Measured, draw_resamples, measure_file
 from yolox_attn.stats.weighted_ap import METRICS, best_engine
 
 Files = Sequence[Path]
-UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class _Side:
-    name: str
-    files: Files
-    measured: dict[int, Measured]
+UNKNOWN = "unknown"  # what stands where in a network that nobody describes
 
 
 def compare_detections(
@@ -48,34 +39,43 @@ def compare_detections(
         truth: COCO annotations of the test images.
         sides: variant -> its COCO results, one file a training.
         baseline: the side to subtract; None: the first.
-        request: how to judge; its `truth` is not looked at.
+        request: how to judge; its `truth` is not used.
         progress: called with a line before each file.
 
     Raises:
         InputError: fewer than two sides, a side without a file, no such baseline, one file twice,
             or a file that cannot be read or does not fit the truth.
     """
-    first = _checked(sides, baseline)
+    _refuse_unusable(sides, baseline)
+    first = baseline or next(iter(sides))
+    sides = {first: sides[first], **sides}
     drawn = draw_resamples(read_truth(truth), request.terms, request.groups)
     total, done = sum(map(len, sides.values())), 0
     engine = best_engine().name
-    measured: list[_Side] = []
-    for name in (first, *(name for name in sides if name != first)):
-        found = {}
-        for number, path in enumerate(sides[name], start=1):
+    measured: dict[str, dict[int, Measured]] = {name: {} for name in sides}
+    for name, files in sides.items():
+        for number, path in enumerate(files, start=1):
             done += 1
             if progress:
                 progress(f"judging {done} of {total}: {name}, {path} ({engine})")
-            found[number] = measure_file(path, drawn)
-        measured.append(_Side(name, sides[name], found))
-    comparison = _comparison(measured, truth, drawn)
-    of_sides = {side.name: side.measured for side in measured}
-    comparison = replace(comparison, notes=(*_notes(measured), *unknown_categories(of_sides)))
-    return with_verdicts(comparison, of_sides, drawn, request.terms)
+            measured[name][number] = measure_file(path, drawn)
+    base, *others = (_variant(name, files, measured[name]) for name, files in sides.items())
+    comparison = Comparison(
+        baseline=first,
+        variants=with_differences([replace(base, role="baseline"), *others]),
+        test_size=None,
+        val_images=len(drawn.truth.images),
+        notes=(*_notes(sides), *unknown_categories(measured)),
+        data={
+            "truth": str(truth),
+            "truth_sha256": file_hash(truth),
+            "classes": len(drawn.truth.class_names),
+        },
+    )
+    return with_verdicts(comparison, measured, drawn, request.terms)
 
 
-def _checked(sides: Mapping[str, Files], baseline: str | None) -> str:
-    """Refuse what cannot be compared, and return the baseline's name."""
+def _refuse_unusable(sides: Mapping[str, Files], baseline: str | None) -> None:
     if len(sides) < 2:
         raise InputError("a comparison needs the detections of two sides at least, as A=a.json")
     for name, files in sides.items():
@@ -83,54 +83,38 @@ def _checked(sides: Mapping[str, Files], baseline: str | None) -> str:
             raise InputError(f"{name}: no file of detections")
     if baseline is not None and baseline not in sides:
         raise InputError(f"--baseline {baseline}: no such side; here: {', '.join(sides)}")
-    seen: dict[Path, Path] = {}
+    seen = set()
     for path in chain.from_iterable(sides.values()):
         if path.resolve() in seen:
             raise InputError(f"{path} is given twice: every training has detections of its own")
-        seen[path.resolve()] = path
-    _refuse_copies(sides)
-    return baseline or next(iter(sides))
-
-
-def _refuse_copies(sides: Mapping[str, Files]) -> None:
-    """Refuse one side's file under two names: it would pass for a second training."""
+        seen.add(path.resolve())
     for files in sides.values():
-        seen: dict[str, Path] = {}
-        for path in files:
-            if not path.is_file():
-                raise InputError(f"{path}: no such file")
-            if other := seen.get(content := file_hash(path)):
-                raise InputError(f"{other} and {path} are copies of one file, not two trainings")
-            seen[content] = path
+        _refuse_copies(files)
 
 
-def _comparison(sides: Sequence[_Side], truth: Path, drawn: Resamples) -> Comparison:
-    baseline, *others = (_variant(side) for side in sides)
-    beside = (
-        replace(each, role="variant", difference=difference(each.runs, baseline.runs))
-        for each in others
-    )
-    return Comparison(
-        baseline=baseline.name,
-        variants=(baseline, *beside),
-        test_size=None,
-        val_images=len(drawn.truth.images),
-        data={
-            "truth": str(truth),
-            "truth_sha256": file_hash(truth),
-            "classes": len(drawn.truth.class_names),
-        },
-    )
+def _refuse_copies(files: Files) -> None:
+    """Refuse one side's file under two names: it would pass for a second training."""
+    seen: dict[str, Path] = {}
+    for path in files:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        if other := seen.get(content := file_hash(path)):
+            raise InputError(f"{other} and {path} are copies of one file, not two trainings")
+        seen[content] = path
 
 
-def _variant(side: _Side) -> Variant:
+def _variant(name: str, files: Files, measured: Mapping[int, Measured]) -> Variant:
     runs = tuple(
-        RunResult(str(path), number, _metrics(side.measured[number]))
-        for number, path in enumerate(side.files, start=1)
+        RunResult(
+            str(path),
+            number,
+            {key: _defined_fraction(measured[number].metrics[key]) for key in METRICS},
+        )
+        for number, path in enumerate(files, start=1)
     )
     metrics = [run.metrics for run in runs]
     return Variant(
-        name=side.name,
+        name=name,
         attention=UNKNOWN,
         runs=runs,
         mean=mean_metrics(metrics),
@@ -139,17 +123,15 @@ def _variant(side: _Side) -> Variant:
         parameters=None,
         gflops=None,
         gflops_training=None,
-        role="baseline",
     )
 
 
-def _metrics(measured: Measured) -> Metrics:
-    points = {key: measured.metrics[key] for key in METRICS}
-    return {key: fraction(value) if np.isfinite(value) else None for key, value in points.items()}
+def _defined_fraction(points: float) -> float | None:
+    return fraction(points) if math.isfinite(points) else None
 
 
-def _notes(sides: Sequence[_Side]) -> list[str]:
-    counts = {side.name: len(side.files) for side in sides}
+def _notes(sides: Mapping[str, Files]) -> list[str]:
+    counts = {name: len(files) for name, files in sides.items()}
     notes = []
     if max(counts.values()) > 1:
         notes.append(

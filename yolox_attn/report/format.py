@@ -1,17 +1,17 @@
 """What a report is made of, before any format: sections, tables, and cells in AP points.
 
-A cell is the text of a number and keeps the number, for whoever sorts or aligns by it.
+A cell is the text of a number and keeps the number, for sorting and alignment.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 
 from yolox_attn.report.comparison import Comparison, Variant
 from yolox_attn.stats.verdict import MIN_SEEDS, Ends, Judgement
 from yolox_attn.stats.weighted_ap import METRICS
-
-DIGITS = {"AP": 2}  # the metric that is judged; 1 for the others
 
 
 class Cell(str):
@@ -25,8 +25,10 @@ class Cell(str):
         return cell
 
 
+Columns = dict[str, Callable[[Variant], str]]  # header -> the cell of a variant
+NAME: Columns = {"variant": attrgetter("name")}
 NONE = Cell("-")  # a number that does not exist; the baseline's cells of what is judged are empty
-Columns = dict[str, Callable[[Variant], str]]
+DIGITS = {"AP": 2}  # the metric that is judged; 1 for the others
 
 
 @dataclass(frozen=True)
@@ -69,56 +71,51 @@ class Section:
     parts: Sequence[Part]
 
 
-def points(value: float) -> str:
-    """A difference in AP points with its sign, two decimals; more where they would hide it.
-
-    >>> points(0.5), points(-0.004), points(0.0)
-    ('+0.50', '-0.004', '0.00')
-    """
-    if value == 0:
-        return "0.00"
-    if abs(value) >= 0.005:
-        return f"{value:+.2f}"
-    if abs(value) < 1e-6:
-        return "+0.000001" if value > 0 else "-0.000001"
-    return f"{value:+.{-math.floor(math.log10(abs(value)))}f}"
-
-
 def main_columns(comparison: Comparison) -> Columns:
-    """Return header -> cell of a judged comparison's main table, also those that stay empty."""
-    columns: Columns = {
-        "variant": lambda variant: variant.name,
-        "runs": runs,
-        "AP": lambda variant: mean(variant, "AP"),
-        "diff": difference,
-        f"{confidence(comparison)} interval": of_judgement(lambda found: span(found.interval)),
+    """Return the columns of what was judged, also those that stay empty."""
+    interval = f"{confidence(comparison.alpha)} interval"
+    columns = _first_columns() | {
+        interval: of_judgement(lambda found: span(found.interval)),
         "Holm p": of_judgement(holm_p),
         "seeds won": of_judgement(seeds_won),
     }
-    if comparison.terms is not None:
-        columns["verdict"] = verdict
-    return columns | cost_columns(comparison)
+    return columns if comparison.terms is None else columns | {"verdict": verdict}
 
 
-def plain_columns(comparison: Comparison) -> Columns:
+def plain_columns() -> Columns:
     """Return the columns of what was not judged: every metric, and the difference in AP."""
-    columns: Columns = {
-        "variant": lambda variant: variant.name,
-        "runs": lambda variant: Cell(str(len(variant.runs)), len(variant.runs)),
-    }
-    for key in METRICS:
-        columns[key] = lambda variant, key=key: mean(variant, key)  # type: ignore[misc]
-        if key == "AP":
-            columns["diff"] = difference
-    return columns | cost_columns(comparison)
+    return _first_columns() | metric_columns()
+
+
+def metric_columns() -> Columns:
+    """Return a column a metric."""
+    return {key: partial(mean, key=key) for key in METRICS}
 
 
 def cost_columns(comparison: Comparison) -> Columns:
     """Return the columns of what a variant costs at inference."""
-    columns: Columns = {"params (M)": parameters, "GFLOPs": gflops}
-    if any(in_training(each) != gflops(each) for each in comparison.variants):
+    columns: Columns = {
+        "params (M)": lambda variant: decimal(variant.parameters, 1e6),
+        "GFLOPs": lambda variant: decimal(variant.gflops),
+    }
+    if any(in_training(each) != decimal(each.gflops) for each in comparison.variants):
         columns["in training"] = in_training
     return columns | {"latency (ms)": latency}
+
+
+def _first_columns() -> Columns:
+    return NAME | {"runs": runs, "AP": partial(mean, key="AP"), "diff": difference}
+
+
+def of_judgement(show: Callable[[Judgement], str]) -> Callable[[Variant], str]:
+    """Show a number of a judgement; nothing for the baseline, a dash for what was not judged."""
+
+    def cell(variant: Variant) -> str:
+        if variant.judgement is None:
+            return "" if variant.role == "baseline" else NONE
+        return show(variant.judgement)
+
+    return cell
 
 
 def filled(columns: Mapping[str, Callable[[Variant], str]], variants: Iterable[Variant]) -> Grid:
@@ -126,11 +123,6 @@ def filled(columns: Mapping[str, Callable[[Variant], str]], variants: Iterable[V
     rows = [{head: show(variant) for head, show in columns.items()} for variant in variants]
     heads = [head for head in columns if any(row[head] not in ("", NONE) for row in rows)]
     return Grid(heads, [[row[head] for head in heads] for row in rows])
-
-
-def confidence(comparison: Comparison) -> str:
-    """The level of the intervals: "95 %"."""
-    return f"{100 - 100 * comparison.alpha:g} %"
 
 
 def mean(variant: Variant, key: str) -> str:
@@ -149,26 +141,12 @@ def difference(variant: Variant) -> str:
     return "" if variant.difference is None else signed(variant.difference.metrics["AP"])
 
 
-def signed(fraction: float | None) -> str:
-    """A difference in points, with its sign."""
-    return NONE if fraction is None else Cell(points(100 * fraction), fraction)
-
-
-def span(ends: Ends | None) -> str:
-    """An interval in points: "+0.31 to +1.20"."""
-    return NONE if ends is None else Cell(f"{signed(ends[0])} to {signed(ends[1])}", ends[0])
-
-
-def size(fraction: float | None, sign: str = "") -> str:
-    """A spread in points behind `sign`; "0.004" where two decimals would say 0."""
-    return NONE if fraction is None else Cell(sign + points(100 * fraction).lstrip("+-"), fraction)
-
-
-def p_text(p: float | None) -> str:
-    """A p value with three decimals, "<0.001" below them."""
-    if p is None:
-        return NONE
-    return Cell("<0.001" if p < 0.001 else f"{p:.3f}", p)
+def runs(variant: Variant) -> str:
+    """How many runs, and how many of them have a partner if not all have."""
+    count = len(variant.runs)
+    if variant.judgement is None or len(variant.judgement.seeds) == count:
+        return Cell(str(count), count)
+    return Cell(f"{count} ({len(variant.judgement.seeds)} paired)", count)
 
 
 def holm_p(found: Judgement) -> str:
@@ -195,63 +173,78 @@ def verdict(variant: Variant) -> str:
     return f"control: {word}" if variant.role == "control" else word
 
 
-def runs(variant: Variant) -> str:
-    """How many runs, and how many of them have a partner if not all have."""
-    count = len(variant.runs)
-    if variant.judgement is None or len(variant.judgement.seeds) == count:
-        return Cell(str(count), count)
-    return Cell(f"{count} ({len(variant.judgement.seeds)} paired)", count)
-
-
-def parameters(variant: Variant) -> str:
-    """Parameters in millions."""
-    number = variant.parameters
-    return NONE if number is None else Cell(f"{number / 1e6:.2f}", number)
-
-
-def gflops(variant: Variant) -> str:
-    """GFLOPs of one image at inference."""
-    return _two_decimals(variant.gflops)
-
-
 def in_training(variant: Variant) -> str:
-    """The forward pass that is trained; the same as at inference where nobody counted it."""
+    """GFLOPs of the form that is trained; those at inference where it has none of its own."""
     dense = variant.gflops_training
-    return gflops(variant) if dense is None else _two_decimals(dense)
-
-
-def _two_decimals(number: float | None) -> str:
-    return NONE if number is None else Cell(f"{number:.2f}", number)
+    return decimal(variant.gflops if dense is None else dense)
 
 
 def latency(variant: Variant) -> str:
     """Median, and 10th to 90th percentile: "20.1 (19.8-22.0)"."""
-    found = variant.latency
-    if found is None:
+    timed = variant.latency
+    if timed is None:
         return NONE
-    spread = f"{found.low_ms:.1f}-{found.high_ms:.1f}"
-    return Cell(f"{found.median_ms:.1f} ({spread})", found.median_ms)
+    spread = f"{timed.low_ms:.1f}-{timed.high_ms:.1f}"
+    return Cell(f"{timed.median_ms:.1f} ({spread})", timed.median_ms)
 
 
-def of_judgement(show: Callable[[Judgement], str]) -> Callable[[Variant], str]:
-    """Show a number of a judgement; nothing for the baseline, a dash for what was not judged."""
+def points(value: float) -> str:
+    """A difference in AP points with its sign, two decimals; more where they would hide it.
 
-    def cell(variant: Variant) -> str:
-        if variant.judgement is None:
-            return "" if variant.role == "baseline" else NONE
-        return show(variant.judgement)
+    >>> points(0.5), points(-0.004), points(0.0)
+    ('+0.50', '-0.004', '0.00')
+    """
+    if value == 0:
+        return "0.00"
+    if abs(value) >= 0.005:
+        return f"{value:+.2f}"
+    if abs(value) < 1e-6:
+        return "+0.000001" if value > 0 else "-0.000001"
+    return f"{value:+.{-math.floor(math.log10(abs(value)))}f}"
 
-    return cell
+
+def signed(fraction: float | None) -> str:
+    """A difference in points, with its sign."""
+    return NONE if fraction is None else Cell(points(100 * fraction), fraction)
 
 
-def count(number: int | None) -> str:
+def span(ends: Ends | None) -> str:
+    """An interval in points: "+0.31 to +1.20"."""
+    return NONE if ends is None else Cell(f"{signed(ends[0])} to {signed(ends[1])}", ends[0])
+
+
+def size(fraction: float | None, sign: str = "") -> str:
+    """A spread in points behind `sign`; "0.004" where two decimals would say 0."""
+    return NONE if fraction is None else Cell(sign + points(100 * fraction).lstrip("+-"), fraction)
+
+
+def p_text(p: float | None) -> str:
+    """A p value with three decimals, "<0.001" below them."""
+    return NONE if p is None else Cell("<0.001" if p < 0.001 else f"{p:.3f}", p)
+
+
+def confidence(alpha: float) -> str:
+    """The level of intervals made for that error rate: "95 %"."""
+    return f"{100 - 100 * alpha:g} %"
+
+
+def decimal(number: float | None, unit: float = 1) -> str:
+    """A number with two decimals, counted in `unit`s."""
+    return NONE if number is None else Cell(f"{number / unit:.2f}", number)
+
+
+def whole(number: int | None) -> str:
     """A whole number with commas."""
     return NONE if number is None else Cell(f"{number:,}", number)
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit that suits it: "95 s", "10.3 min", "3.4 h"."""
+    """A time in the unit that suits it: "95 s", "10.3 min", "3.4 h", "3.5 days"."""
+    minutes, hours = seconds / 60, seconds / 3600
     if seconds < 100:
-        return Cell(f"{seconds:.0f} s", seconds)
-    minutes = seconds / 60
-    return Cell(f"{minutes:.1f} min" if minutes < 100 else f"{minutes / 60:.1f} h", seconds)
+        text = f"{seconds:.0f} s"
+    elif minutes < 100:
+        text = f"{minutes:.1f} min"
+    else:
+        text = f"{hours:.1f} h" if hours < 72 else f"{hours / 24:.1f} days"
+    return Cell(text, seconds)

@@ -11,8 +11,8 @@ import numpy as np
 
 from yolox_attn.coco.annotations import read_truth
 from yolox_attn.coco.results import EVALUATION_NAME
+from yolox_attn.core.checkpoint import LATEST_NAME
 from yolox_attn.errors import InputError
-from yolox_attn.report.build import JUDGED_CHECKPOINT
 from yolox_attn.report.comparison import (
     Comparison,
     Dropped,
@@ -68,10 +68,10 @@ def judge_runs(
     request: Request,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Return `comparison` with a verdict on each variant; without, and a note, where none can be.
+    """Return `comparison` with a verdict on each variant, or with a note where there can be none.
 
-    A run whose detections are missing or are not those behind its AP leaves the verdict together
-    with its pair, and is named. Of a baseline alone only the noise of its seeds is told.
+    A run whose detections are missing or are not those behind its AP is left out together with its
+    pair, and is named. Of a baseline alone only the noise of its seeds is measured.
 
     Args:
         comparison: by `compare` of these runs.
@@ -94,11 +94,10 @@ def judge_runs(
         val_images=len(drawn.truth.images),
         data={**comparison.data, "truth": str(path), "truth_sha256": file_hash(path)},
     )
-    measured, dropped = measure_runs(_paired(comparison, runs), drawn, progress or _silent)
+    measured, dropped = _measure_runs(_paired(comparison, runs), drawn, progress)
     comparison = without(comparison, dropped).noted(*unknown_categories(measured))
-    if len(comparison.variants) > 1:
-        terms, planned = request.terms, request.planned
-        return with_verdicts(comparison, measured, drawn, terms, planned)
+    if not comparison.alone:
+        return with_verdicts(comparison, measured, drawn, request.terms, request.planned)
     noise = seed_noise(measured.get(comparison.baseline, {}), drawn.test_set, request.terms)
     return replace(comparison, terms=request.terms, groups=drawn.groups, seed_noise=noise)
 
@@ -121,31 +120,35 @@ def with_verdicts(
         terms: of the study.
         planned: variants that count in Holm's family whether they have a run or not.
     """
-    here = [each.name for each in comparison.variants]
-    absent = [name for name in planned if name not in here]
-    sides = [
+    baseline, *sides = [
         Side(each.name, measured.get(each.name, {}), each.role == "control")
         for each in comparison.variants
     ]
+    present = {each.name for each in comparison.variants}
+    sides += [Side(name, {}) for name in planned if name not in present]
     try:
-        others = [*sides[1:], *(Side(name, {}) for name in absent)]
-        judged = judge(sides[0], others, drawn.test_set, terms)
+        judged = judge(baseline, sides, drawn.test_set, terms)
     except InputError as error:
         return comparison.noted(f"No verdict: {error}.")
     if not any(judged.values()):
         return comparison.noted("No verdict: no variant has a run left to pair with the baseline.")
-    baseline = comparison.variants[0]
-    variants = [
-        _judged(each, baseline, judged.get(each.name), terms) for each in comparison.variants
-    ]
-    unpaired = [name for name, judgement in judged.items() if judgement is None]
+    base = comparison.variants[0]
+    variants = (
+        _judged(each, base, judgement, terms) if (judgement := judged.get(each.name)) else each
+        for each in comparison.variants
+    )
+    unpaired = (
+        f"{name}: no verdict, none of its runs has a partner among those of {base.name}."
+        for name, judgement in judged.items()
+        if judgement is None
+    )
     return replace(
-        comparison.noted(*(_unpaired(name, comparison.baseline) for name in unpaired)),
+        comparison.noted(*unpaired),
         variants=tuple(variants),
         terms=terms,
-        family=tuple(side.name for side in others if not side.control),
+        family=tuple(side.name for side in sides if not side.control),
         groups=drawn.groups,
-        seed_noise=seed_noise(sides[0].runs, drawn.test_set, terms),
+        seed_noise=seed_noise(baseline.runs, drawn.test_set, terms),
     )
 
 
@@ -180,74 +183,6 @@ def seed_noise(runs: Mapping[int, Measured], test: TestSet, terms: Terms) -> See
     )
 
 
-def measure_runs(
-    runs: Sequence[Run], drawn: Resamples, progress: Progress
-) -> tuple[dict[str, dict[int, Measured]], list[Dropped]]:
-    """Return variant -> seed -> AP on the images and on every resample, and who has none."""
-    measured: dict[str, dict[int, Measured]] = defaultdict(dict)
-    dropped = []
-    engine = best_engine().name
-    for number, run in enumerate(runs, start=1):
-        progress(f"judging {number} of {len(runs)}: {run.title} ({engine})")
-        try:
-            measured[run.name][_seed(run)] = _measured(run, drawn)
-        except InputError as error:
-            dropped.append(Dropped(run.name, run.record.seed, str(error)))
-    return dict(measured), dropped
-
-
-def _paired(comparison: Comparison, runs: Sequence[Run]) -> list[Run]:
-    """Return the runs that are measured, in the comparison's order.
-
-    All of the baseline, which show its noise; of the others those that have a partner there.
-    """
-    seeds: Mapping[str, set[int]] = {
-        each.name: {run.seed for run in each.runs if run.seed is not None}
-        for each in comparison.variants
-    }
-    base = comparison.baseline
-    order = list(seeds)
-    chosen = [run for run in runs if run.record.seed in seeds[base]]
-    return sorted(chosen, key=lambda run: (order.index(run.name), run.record.seed))
-
-
-def _measured(run: Run, drawn: Resamples) -> Measured:
-    """Take the AP of the run's detections.
-
-    Raises:
-        InputError: they are missing, or not those of the checkpoint that its metrics are of.
-    """
-    _refuse_another_checkpoint(run)
-    if not run.detections.is_file():
-        raise InputError(f"{run.detections} is missing")
-    found = measure_file(run.detections, drawn)
-    ap, recorded = found.metrics[PRIMARY] / 100, run.metrics.get(PRIMARY)
-    if recorded is None or not math.isclose(ap, recorded, rel_tol=0, abs_tol=ROUNDING):
-        source = RECORD_NAME if run.evaluation is None else EVALUATION_NAME
-        says = "none" if recorded is None else f"{recorded:.6f}"
-        raise InputError(
-            f"{run.detections} gives AP {ap:.6f}, {source} says {says}: not of this "
-            "checkpoint, or not judged by this truth"
-        )
-    return found
-
-
-def _refuse_another_checkpoint(run: Run) -> None:
-    """Refuse an evaluation from before the run went on."""
-    checkpoint = run.folder / JUDGED_CHECKPOINT
-    if run.evaluation is None or not checkpoint.is_file():
-        return
-    if file_hash(checkpoint) != run.evaluated["checkpoint"]["sha256"]:
-        raise InputError(f"{run.evaluation} is not an evaluation of {checkpoint} as it is now")
-
-
-def _seed(run: Run) -> int:
-    seed = run.record.seed
-    if seed is None:  # cannot be paired, and is never measured
-        raise InputError(f"{run.folder}: the run has no seed")
-    return seed
-
-
 def find_truth(runs: Sequence[Run], wanted: Path | None) -> Path | None:
     """Return the truth file: `wanted`, else the one that the first run names; None if it is gone.
 
@@ -260,9 +195,9 @@ def find_truth(runs: Sequence[Run], wanted: Path | None) -> Path | None:
             raise InputError(f"--truth {wanted}: no such file")
         return None
     known = _known_hash(runs[0])
-    if known is not None and (found := file_hash(path)) != known:
+    if known is not None and (now := file_hash(path)) != known:
         raise InputError(
-            f"{path} is not the truth that judged the runs: its sha256 is {found[:12]}, theirs "
+            f"{path} is not the truth that judged the runs: its sha256 is {now[:12]}, theirs "
             f"{known[:12]}; name that file by --truth, or leave the verdict out by --no-verdict"
         )
     return path
@@ -276,16 +211,8 @@ def named_truth(run: Run) -> Path | None:
     return Path(folder) / ANNOTATIONS / name if folder and name else None
 
 
-def _known_hash(run: Run) -> str | None:
-    """Return the truth's sha256 where the run kept it: of the split that it validated on."""
-    if run.evaluated and run.evaluated["split"] != "val":
-        return None
-    known = run.record.data.get("val_sha256")
-    return None if known is None else str(known)
-
-
 def unknown_categories(measured: Mapping[str, Mapping[int, Measured]]) -> list[str]:
-    """Say which detections were left out for a class that the truth does not list."""
+    """Say how many detections of each side were left out: the truth does not list their class."""
     counts = {
         name: sum(run.unknown_categories for run in runs.values())
         for name, runs in measured.items()
@@ -297,12 +224,76 @@ def unknown_categories(measured: Mapping[str, Mapping[int, Measured]]) -> list[s
     ]
 
 
-def _judged(
-    variant: Variant, baseline: Variant, judgement: Judgement | None, terms: Terms
-) -> Variant:
+def _paired(comparison: Comparison, runs: Sequence[Run]) -> list[tuple[Run, int]]:
+    """Return the runs that are measured and their seeds, in the comparison's order.
+
+    All of the baseline, which show its noise; of the others those that have a partner there.
+    """
+    order = [each.name for each in comparison.variants]
+    seeds = {run.seed for run in comparison.variants[0].runs}
+    chosen = [
+        (run, seed) for run in runs if (seed := run.record.seed) is not None and seed in seeds
+    ]
+    return sorted(chosen, key=lambda pair: (order.index(pair[0].name), pair[1]))
+
+
+def _measure_runs(
+    runs: Sequence[tuple[Run, int]], drawn: Resamples, progress: Progress | None
+) -> tuple[dict[str, dict[int, Measured]], list[Dropped]]:
+    """Return variant -> seed -> AP on the images and on every resample, and the runs without."""
+    measured: dict[str, dict[int, Measured]] = defaultdict(dict)
+    dropped = []
+    engine = best_engine().name
+    for number, (run, seed) in enumerate(runs, start=1):
+        if progress:
+            progress(f"judging {number} of {len(runs)}: {run.title} ({engine})")
+        try:
+            measured[run.name][seed] = _measured(run, drawn)
+        except InputError as error:
+            dropped.append(Dropped(run.name, seed, str(error)))
+    return dict(measured), dropped
+
+
+def _measured(run: Run, drawn: Resamples) -> Measured:
+    """Take the AP of the run's detections.
+
+    Raises:
+        InputError: they are missing, or not those of the checkpoint that its metrics are of.
+    """
+    _refuse_another_checkpoint(run)
+    if not run.detections.is_file():
+        raise InputError(f"{run.detections} is missing")
+    measured = measure_file(run.detections, drawn)
+    ap, recorded = measured.metrics[PRIMARY] / 100, run.metrics.get(PRIMARY)
+    if recorded is None or not math.isclose(ap, recorded, rel_tol=0, abs_tol=ROUNDING):
+        source = RECORD_NAME if run.evaluation is None else EVALUATION_NAME
+        says = "none" if recorded is None else f"{recorded:.6f}"
+        raise InputError(
+            f"{run.detections} gives AP {ap:.6f}, {source} says {says}: not of this "
+            "checkpoint, or not judged by this truth"
+        )
+    return measured
+
+
+def _refuse_another_checkpoint(run: Run) -> None:
+    """Refuse an evaluation from before the run went on."""
+    checkpoint = run.folder / LATEST_NAME
+    if run.evaluation is None or not checkpoint.is_file():
+        return
+    if file_hash(checkpoint) != run.evaluated["checkpoint"]["sha256"]:
+        raise InputError(f"{run.evaluation} is not an evaluation of {checkpoint} as it is now")
+
+
+def _known_hash(run: Run) -> str | None:
+    """Return the truth's sha256 where the run kept it: of the split that it validated on."""
+    if run.evaluated and run.evaluated["split"] != "val":
+        return None
+    known = run.record.data.get("val_sha256")
+    return None if known is None else str(known)
+
+
+def _judged(variant: Variant, baseline: Variant, judgement: Judgement, terms: Terms) -> Variant:
     """Add the judgement and its words; the difference shown is over the same seeds."""
-    if judgement is None:
-        return variant
     return replace(
         variant,
         judgement=judgement,
@@ -310,11 +301,3 @@ def _judged(
         settling=settling_sentence(judgement),
         difference=difference(variant.runs, baseline.runs, judgement.seeds),
     )
-
-
-def _unpaired(name: str, baseline: str) -> str:
-    return f"{name}: no verdict, none of its runs has a partner among those of {baseline}."
-
-
-def _silent(_: str) -> None:
-    return

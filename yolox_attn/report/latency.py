@@ -20,35 +20,35 @@ def measure_latency(
 ) -> Comparison:
     """Return `comparison` with the latency of every model that can be built again.
 
-    A model that cannot gets a note that says why; models that learnt nothing take as long as
-    trained ones, so no checkpoint is read.
+    A model that cannot gets a note that says why; an untrained model takes as long as a trained
+    one, so no checkpoint is read.
 
     Raises:
-        InputError: the comparison is of detections alone: there is no model to time.
+        InputError: the comparison is of external detections: there is no model to time.
     """
     if comparison.test_size is None:
-        raise InputError("detections from elsewhere come without a model: no latency to measure")
+        raise InputError("external detections come without a model: no latency to measure")
     models: dict[str, nn.Module] = {}
-    notes = list(comparison.notes)
+    notes = []
     records = {name: members[0].record for name, members in by_variant(runs).items()}
     for variant in comparison.variants:
         try:
             models[variant.name] = rebuild(records[variant.name])
         except InputError as error:
             notes.append(f"{variant.name}: latency not measured: {error}.")
-        except Exception as error:  # noqa: BLE001 - an Exp or block of the user's: its reason is told
+        except Exception as error:  # noqa: BLE001 - an Exp or block of the user's: the note says it
             why = f"{type(error).__name__}: {error}"
             notes.append(f"{variant.name}: latency not measured, its model cannot be built: {why}.")
-    found = latency(models, comparison.test_size, device=device, repeats=repeats)
+    timed = latency(models, comparison.test_size, device=device, repeats=repeats)
     height, width = comparison.test_size
-    if found:
+    if timed:
         notes.append(
             f"Latency: median of {repeats} passes in turns (10th to 90th percentile), one image of "
             f"{height}x{width} in fp32, on {describe(device)}, {torch.get_num_threads()} threads; "
             "without box suppression."
         )
-    variants = [replace(each, latency=found.get(each.name)) for each in comparison.variants]
-    return replace(comparison, variants=tuple(variants), notes=tuple(notes))
+    variants = [replace(each, latency=timed.get(each.name)) for each in comparison.variants]
+    return replace(comparison.noted(*notes), variants=tuple(variants))
 
 
 def rebuild(record: RunRecord) -> nn.Module:

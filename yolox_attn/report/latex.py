@@ -4,19 +4,22 @@ import re
 from collections.abc import Sequence
 
 from yolox_attn.report.comparison import Comparison
-from yolox_attn.report.details import explored, images_of
+from yolox_attn.report.details import explored
 from yolox_attn.report.format import (
+    NAME,
     NONE,
     Cell,
     Grid,
     cost_columns,
-    count,
     filled,
     main_columns,
     signed,
+    whole,
 )
 from yolox_attn.report.sections import caption
+from yolox_attn.report.sentences import UNPLANNED
 from yolox_attn.stats.judge import LEAST_IMAGES
+from yolox_attn.stats.verdict import Exploratory
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -39,16 +42,16 @@ def as_latex(comparison: Comparison) -> str:
 
     Each fits the width of a page of two columns. The first line is a comment with the plan's hash.
     """
-    columns, costs = main_columns(comparison), cost_columns(comparison)
-    without_costs = {head: columns[head] for head in columns if head not in costs}
-    results = filled(without_costs, comparison.variants)
-    texts = [_origin(comparison), _table(results, _caption(comparison, results.headers), "main")]
-    cost = filled({"variant": columns["variant"], **costs}, comparison.variants)
+    results = filled(main_columns(comparison), comparison.variants)
+    texts = [_first_line(comparison)]
+    texts.append(_table(results, _caption(comparison, results.headers), "main"))
+    cost = filled(NAME | cost_columns(comparison), comparison.variants)
     if len(cost.headers) > 1:
         texts.append(_table(cost, _inline(caption(comparison, cost.headers)), "cost"))
-    classes = _classes(comparison)
-    if classes is not None:
-        texts.append(_table(classes, _caption_of_classes(comparison), "classes"))
+    if rows := [_class_row(row, comparison.alpha) for row in explored(comparison, "class")]:
+        names = [variant.name for variant, _ in comparison.judged()]
+        grid = Grid(["class", "images", *names], rows)
+        texts.append(_table(grid, _caption_of_classes(comparison), "classes"))
     return "\n\n".join(texts) + "\n"
 
 
@@ -62,33 +65,32 @@ def number(text: str) -> str:
     return RANGE.sub("--", MINUS.sub("$-$", escape(text)))
 
 
-def _origin(comparison: Comparison) -> str:
+def _first_line(comparison: Comparison) -> str:
     plan = comparison.plan
     if comparison.terms is None:
         return "% Nothing was judged: differences without their noise."
     if plan is None:
-        return "% No plan was made before these runs: read the p values as exploratory."
+        return f"% {UNPLANNED}"
     file = " ".join(plan.file.split())  # a line break would end the comment
     return f"% Plan: {file}, SHA-256 {plan.hash}"
 
 
 def _table(grid: Grid, text: str, label: str) -> str:
-    lines = [_line(grid.headers, grid.align), r"\midrule"]
-    lines += [_line(row, grid.align) for row in grid.rows]
-    return "\n".join(
-        [
-            r"\begin{table*}",  # over both columns of a page that has two
-            r"\centering\scriptsize\setlength{\tabcolsep}{2.5pt}",
-            rf"\caption{{{text}}}",
-            rf"\label{{tab:comparison-{label}}}",
-            rf"\begin{{tabular}}{{{grid.align}}}",
-            r"\toprule",
-            *lines,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table*}",
-        ]
-    )
+    lines = [
+        r"\begin{table*}",  # over both columns of a page that has two
+        r"\centering\scriptsize\setlength{\tabcolsep}{2.5pt}",
+        rf"\caption{{{text}}}",
+        rf"\label{{tab:comparison-{label}}}",
+        rf"\begin{{tabular}}{{{grid.align}}}",
+        r"\toprule",
+        _line(grid.headers, grid.align),
+        r"\midrule",
+        *(_line(row, grid.align) for row in grid.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table*}",
+    ]
+    return "\n".join(lines)
 
 
 def _line(cells: Sequence[str], align: str) -> str:
@@ -115,18 +117,13 @@ def _inline(text: str) -> str:
     return UNIT.sub(r"\\,", escape(text))
 
 
-def _classes(comparison: Comparison) -> Grid | None:
-    rows = []
-    for name, found in explored(comparison, "class").items():
-        row = [name, count(images_of(found))]
-        for each in found.values():
-            p = None if each is None else each.p_adjusted
-            star = "*" if p is not None and p < comparison.alpha else ""
-            shown = None if each is None else each.difference
-            row.append(NONE if shown is None else Cell(signed(shown) + star, shown))
-        rows.append(row)
-    heads = ["class", "images", *(variant.name for variant, _ in comparison.judged())]
-    return Grid(heads, rows) if rows else None
+def _class_row(row: Sequence[Exploratory], alpha: float) -> list[str]:
+    cells = [row[0].name, whole(row[0].images)]
+    for each in row:
+        star = "*" if each.p_adjusted is not None and each.p_adjusted < alpha else ""
+        shown = each.difference
+        cells.append(NONE if shown is None else Cell(signed(shown) + star, shown))
+    return cells
 
 
 def _caption_of_classes(comparison: Comparison) -> str:

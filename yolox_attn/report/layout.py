@@ -17,8 +17,7 @@ class Place:
         anchor: its id in the page.
         terminal: shown in the terminal too, which has the first things only.
         figure: name of the one that belongs to it in the page.
-        folded: in the page shown when it is asked for; half: of the page's width, where there is
-            room.
+        folded: in the page opened on demand; half: of the page's width, where there is room.
     """
 
     make: Callable[[Comparison], Section]
@@ -29,9 +28,10 @@ class Place:
     half: bool = False
 
 
+VERDICTS = Place(sections.verdicts, "verdicts", terminal=True, figure="intervals")
 NOISE = Place(sections.seed_noise, "seed-noise", terminal=True, half=True)
 ORDER = (
-    Place(sections.verdicts, "verdicts", terminal=True, figure="intervals"),
+    VERDICTS,
     Place(sections.settling, "settling", terminal=True),
     Place(sections.dropped, "missing", terminal=True),
     Place(sections.results, "results", terminal=True),
@@ -53,6 +53,7 @@ ORDER = (
 
 
 def placed(comparison: Comparison) -> list[tuple[Place, Section]]:
-    """Return all sections in their order; of a baseline alone its noise comes first."""
-    order = sorted(ORDER, key=lambda place: place is not NOISE) if comparison.alone else ORDER
+    """Return all sections in their order; of a baseline alone its noise follows the warnings."""
+    first = (VERDICTS, NOISE) if comparison.alone else ()
+    order = sorted(ORDER, key=lambda place: place not in first)
     return [(place, place.make(comparison)) for place in order]

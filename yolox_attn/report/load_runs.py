@@ -13,13 +13,11 @@ from yolox_attn.runs import DETECTIONS_NAME, RECORD_NAME, RunRecord, read_json, 
 
 NEEDED = ("metrics", "checkpoint", "split", "annotations", "test_size")  # of an evaluation
 OLD_EVALUATION = "figures.json"  # what evaluation.json was called, with other words in it
-# State of a run that did not end -> what the user can do about it.
-UNFINISHED = {
-    "running": "let it end, or leave it out",
-    "interrupted": "go on with --resume, or leave it out",
-    "killed": "its process is gone: go on with --resume, or leave it out",
+UNFINISHED = {  # state of a run that has not ended -> how to say it, and what to do about it
+    "running": ("is running", "let it end, or leave it out"),
+    "interrupted": ("was interrupted", "go on with --resume, or leave it out"),
+    "killed": ("was killed", "its process is gone: go on with --resume, or leave it out"),
 }
-STOPPED = ("interrupted", "killed")
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,13 @@ class Run:
 
     @property
     def title(self) -> str:
-        """The run in a sentence: variant and seed."""
+        """Variant and seed: what the run is called in a sentence."""
         seed = self.record.seed
         return f"{self.name} (no seed)" if seed is None else f"{self.name} seed {seed}"
 
     @property
     def metrics(self) -> Metrics:
-        """The COCO metrics that count, fractions.
-
-        Raises:
-            InputError: the evaluation cannot be read.
-        """
+        """The COCO metrics that count, fractions."""
         return self.record.metrics if self.evaluation is None else self.evaluated["metrics"]
 
     @property
@@ -72,7 +66,7 @@ class Run:
         """What the evaluation.json of the other evaluation says; empty where there is none.
 
         Raises:
-            InputError: it cannot be read or is no such file.
+            InputError: it cannot be read, or is another file of that name.
         """
         return {} if self.evaluation is None else read_evaluation(self.evaluation)
 
@@ -113,9 +107,28 @@ def attention_in_words(record: RunRecord) -> str:
     if not placed:
         return "none"
     everywhere = len(placed) == 3 and len(set(placed.values())) == 1
-    text = ", ".join(f"{block} at {level}" for level, block in placed.items())
-    text = next(iter(placed.values())) if everywhere else text
+    words = [f"{block} at {level}" for level, block in placed.items()]
+    text = next(iter(placed.values())) if everywhere else ", ".join(words)
     return text if record.attention_init == "published" else f"{text}, {record.attention_init}"
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """Return what evaluation.json in `folder` says.
+
+    Raises:
+        InputError: it cannot be read, or is another file of that name.
+    """
+    path = folder / EVALUATION_NAME
+    if not path.exists() and (folder / OLD_EVALUATION).exists():
+        raise InputError(
+            f"{folder / OLD_EVALUATION} is of an earlier version: evaluate again (the eval "
+            f"command, or `study run`), which writes {EVALUATION_NAME}"
+        )
+    what = "what the eval command writes"
+    values = read_json(path, dict[str, Any], what)
+    if missing := [key for key in NEEDED if key not in values]:
+        raise InputError(f"{path}: not {what}: {', '.join(missing)} missing")
+    return values
 
 
 def _folders(path: Path) -> list[Path]:
@@ -133,11 +146,8 @@ def _fault(run: Run) -> str | None:
     if record.state == "failed":
         return f"{run.folder}: the run failed: {record.error or 'no error recorded'}"
     if record.state != "finished":
-        way = UNFINISHED.get(record.state, "leave it out")
-        return (
-            f"{run.folder}: the run {'was' if record.state in STOPPED else 'is'} {record.state}, "
-            f"{record.epoch} epochs done; {way}"
-        )
+        state, remedy = UNFINISHED.get(record.state, (f"is {record.state}", "leave it out"))
+        return f"{run.folder}: the run {state}, {record.epoch} epochs done; {remedy}"
     if early := record.stopped_early:
         return (
             f"{run.folder}: its validation split ended the run after epoch {early.get('epoch')} "
@@ -158,9 +168,8 @@ def _refuse_repeats(runs: Sequence[Run]) -> None:
             keys.append(("seed", run.name, record.seed))
         for key in keys:
             if other := seen.get(key):
-                raise InputError(
-                    f"{other.folder} and {run.folder} are both {run.title}; leave one out"
-                )
+                both = f"{other.folder} and {run.folder} are both {run.title}"
+                raise InputError(f"{both}; leave one out")
             seen[key] = run
 
 
@@ -178,22 +187,3 @@ def _refuse_two_blocks(name: str, runs: Sequence[Run]) -> None:
 def _details(record: RunRecord) -> str:
     options = {level: each.get("options") for level, each in record.attention.items()}
     return f"{attention_in_words(record)} with options {options}"
-
-
-def read_evaluation(folder: Path) -> dict[str, Any]:
-    """Return what evaluation.json in `folder` says.
-
-    Raises:
-        InputError: it cannot be read, or is another file of that name.
-    """
-    path = folder / EVALUATION_NAME
-    if not path.exists() and (folder / OLD_EVALUATION).exists():
-        raise InputError(
-            f"{folder / OLD_EVALUATION} is of an earlier version: evaluate again (the eval "
-            f"command, or `study run`), which writes {EVALUATION_NAME}"
-        )
-    what = "what the eval command writes"
-    values = read_json(path, dict[str, Any], what)
-    if missing := [key for key in NEEDED if key not in values]:
-        raise InputError(f"{path}: not {what}: {', '.join(missing)} missing")
-    return values

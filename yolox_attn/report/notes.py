@@ -6,29 +6,28 @@ from yolox_attn.report.load_runs import Run
 from yolox_attn.runs import RunRecord
 
 Variants = Mapping[str, Sequence[Run]]
+Fact = Callable[[RunRecord], object]
+FACTS: dict[str, Fact] = {
+    "training device": lambda record: record.device,
+    "processor": lambda record: record.cpu,
+    "images of one forward pass": lambda record: record.batch_size // record.processes,
+    "number of threads": lambda record: record.threads,
+    "memory format": lambda record: record.memory_format,
+}
 
 
 def make_notes(variants: Variants) -> tuple[str, ...]:
     """Return the sentences; `variants` begins with the baseline."""
     baseline, *others = variants.values()
     runs = [run for members in variants.values() for run in members]
-    notes = [_single_runs(variants), *(_pairing(each, baseline) for each in others)]
-    notes += [_continued(runs), *(_mixed(variants, *fact) for fact in FACTS)]
     packages = sorted({package for run in runs for package in run.record.versions})
-    notes += [_mixed(variants, f"{package} version", _version(package)) for package in packages]
+    facts = FACTS | {f"{package} version": _version(package) for package in packages}
+    notes = [_single_runs(variants), *(_pairing(each, baseline) for each in others)]
+    notes += [_continued(runs), *(_mixed(variants, what, fact) for what, fact in facts.items())]
     return tuple(note for note in notes if note)
 
 
-FACTS: tuple[tuple[str, Callable[[RunRecord], object]], ...] = (
-    ("training device", lambda record: record.device),
-    ("processor", lambda record: record.cpu),
-    ("images of one forward pass", lambda record: record.batch_size // record.processes),
-    ("number of threads", lambda record: record.threads),
-    ("memory format", lambda record: record.memory_format),
-)
-
-
-def _version(package: str) -> Callable[[RunRecord], object]:
+def _version(package: str) -> Fact:
     return lambda record: str(record.versions.get(package))
 
 
@@ -45,9 +44,9 @@ def _single_runs(variants: Variants) -> str | None:
 
 def _pairing(runs: Sequence[Run], baseline: Sequence[Run]) -> str | None:
     """Say over which seeds the difference is taken, unless it is over all runs of both."""
-    seeds = [[run.record.seed for run in group] for group in (runs, baseline)]
-    common = [str(seed) for seed in seeds[0] if seed is not None and seed in seeds[1]]
-    if len(common) == len(seeds[0]) == len(seeds[1]):
+    ours, theirs = ([run.record.seed for run in group] for group in (runs, baseline))
+    common = [str(seed) for seed in ours if seed is not None and seed in theirs]
+    if len(common) == len(ours) == len(theirs):
         return None
     name = f"{runs[0].name} - {baseline[0].name}"
     if not common:
@@ -68,8 +67,8 @@ def _continued(runs: Sequence[Run]) -> str | None:
     )
 
 
-def _mixed(variants: Variants, what: str, fact: Callable[[RunRecord], object]) -> str | None:
-    """Say who has which value, if the runs do not all have the same."""
+def _mixed(variants: Variants, what: str, fact: Fact) -> str | None:
+    """Say which runs have which value, if they do not all have the same."""
     groups: dict[object, list[str]] = {}
     for name, runs in variants.items():
         values = [fact(run.record) for run in runs]

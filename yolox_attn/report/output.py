@@ -12,79 +12,25 @@ from yolox_attn.report.comparison import Comparison, Variant
 from yolox_attn.report.text import as_markdown
 from yolox_attn.runs import read_json, write_text
 from yolox_attn.runs.codec import convert, to_json
-from yolox_attn.stats.verdict import Ends, Judgement
 from yolox_attn.stats.weighted_ap import METRICS
 
 SCHEMA = 3
 NAME = "comparison"
 FIGURES = "figures"  # the folder of the drawings
-ENDS = ("interval", "narrow", "crossed", "checkpoints")
-FRACTIONS = ("difference", "seed_error", "image_error", "detectable")
+FRACTIONS = ("difference", "seed_error", "image_error", "detectable")  # of a judgement
+INTERVALS = ("interval", "narrow", "crossed", "checkpoints")
 
 
 def as_csv(comparison: Comparison) -> str:
     """Return one line a variant, in points, unrounded; empty where a number is undefined."""
-    text = io.StringIO()
-    rows = [_record(variant) for variant in comparison.variants]
+    rows = [_row(variant) for variant in comparison.variants]
     if comparison.terms is not None:
-        for row, variant in zip(rows, comparison.variants, strict=True):
-            row |= _judged(variant)
+        rows = [_row(variant) | _judged(variant) for variant in comparison.variants]
+    text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def _record(variant: Variant) -> dict[str, object]:
-    seeds = [str(run.seed) for run in variant.runs if run.seed is not None]
-    row: dict[str, object] = {"variant": variant.name, "attention": variant.attention}
-    row |= {"runs": len(variant.runs), "seeds": " ".join(seeds)}
-    difference = variant.difference.metrics if variant.difference else {}
-    for key in METRICS:
-        row[key] = _points(variant.mean[key])
-        row[f"{key}_sd"] = _points(variant.sd[key])
-        row[f"{key}_difference"] = _points(difference.get(key))
-    row |= {"parameters": variant.parameters, "gflops": variant.gflops}
-    row["gflops_training"] = variant.gflops_training
-    for part in ("median_ms", "low_ms", "high_ms"):
-        row[f"latency_{part}"] = getattr(variant.latency, part, None)
-    return row
-
-
-def _judged(variant: Variant) -> dict[str, object]:
-    found = variant.judgement
-    row: dict[str, object] = {"role": variant.role}
-    row |= {"verdict": _of(found, "word"), "amount": _of(found, "amount")}
-    row["paired_seeds"] = None if found is None else " ".join(map(str, found.seeds))
-    for name in FRACTIONS:
-        row[name] = _points(_of(found, name))
-    for name in ENDS:
-        row[f"{name}_low"], row[f"{name}_high"] = _both(_of(found, name))
-    known = None if found is None or found.seed_error is None else found  # one seed has no p
-    row |= {"p": _of(known, "p_value"), "p_holm": _of(known, "p_holm")}
-    row |= {"p_equivalence": _of(known, "p_equivalence"), "sign_flip": _of(found, "sign_flip")}
-    row["p_superiority"] = _of(found, "probability")
-    ends = _of(found, "probability_interval") or (None, None)
-    row["p_superiority_low"], row["p_superiority_high"] = ends
-    row |= {name: _of(found, name) for name in ("wins", "ties", "freedom")}
-    row |= {"trainable": variant.trainable, "optimised": variant.optimised}
-    seconds = [run.seconds for run in variant.runs if run.seconds is not None]
-    peaks = [run.peak_memory for run in variant.runs if run.peak_memory is not None]
-    row["seconds_mean"] = statistics.fmean(seconds) if seconds else None
-    row["peak_memory_max"] = max(peaks, default=None)
-    return row
-
-
-def _of(found: Judgement | None, name: str) -> Any:
-    return getattr(found, name, None)
-
-
-def _both(ends: Ends | None) -> tuple[float | None, float | None]:
-    return (None, None) if ends is None else (_points(ends[0]), _points(ends[1]))
-
-
-def _points(fraction: float | None) -> float | None:
-    return None if fraction is None else round(100 * fraction, 10)  # without 100 * 0.29's tail
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
@@ -92,7 +38,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
 
     A drawing of an earlier comparison that this one has nothing for is removed.
     """
-    # Here, and not above: who only reads a comparison needs neither matplotlib nor jinja2.
+    # Here, not above: to read or print a comparison takes neither matplotlib nor jinja2.
     from yolox_attn.report.figures import DRAWINGS, draw
     from yolox_attn.report.html import as_html
     from yolox_attn.report.latex import as_latex
@@ -122,8 +68,51 @@ def read_comparison(path: Path) -> Comparison:
     what = "a comparison"
     values = read_json(path, dict[str, Any], what)
     if (schema := values.pop("schema", None)) != SCHEMA:
-        raise InputError(
-            f"{path}: not a comparison of schema {SCHEMA} (it says {schema!r}); compare the runs "
-            "again"
-        )
+        says = f"not a comparison of schema {SCHEMA} (it says {schema!r})"
+        raise InputError(f"{path}: {says}; compare the runs again")
     return convert(values, Comparison, str(path), what)
+
+
+def _row(variant: Variant) -> dict[str, object]:
+    seeds = [str(run.seed) for run in variant.runs if run.seed is not None]
+    row: dict[str, object] = {"variant": variant.name, "attention": variant.attention}
+    row |= {"runs": len(variant.runs), "seeds": " ".join(seeds)}
+    difference = variant.difference.metrics if variant.difference else {}
+    for key in METRICS:
+        row[key] = _points(variant.mean[key])
+        row[f"{key}_sd"] = _points(variant.sd[key])
+        row[f"{key}_difference"] = _points(difference.get(key))
+    row |= {"parameters": variant.parameters, "gflops": variant.gflops}
+    row["gflops_training"] = variant.gflops_training
+    for part in ("median_ms", "low_ms", "high_ms"):
+        row[f"latency_{part}"] = getattr(variant.latency, part, None)
+    return row
+
+
+def _judged(variant: Variant) -> dict[str, object]:
+    def of(name: str) -> Any:
+        return getattr(variant.judgement, name, None)
+
+    row: dict[str, object] = {"role": variant.role, "verdict": of("word"), "amount": of("amount")}
+    row["paired_seeds"] = " ".join(map(str, of("seeds") or ()))
+    row |= {name: _points(of(name)) for name in FRACTIONS}
+    for name in INTERVALS:
+        low, high = of(name) or (None, None)
+        row |= {f"{name}_low": _points(low), f"{name}_high": _points(high)}
+    several = of("seed_error") is not None  # one seed has no p value
+    for key, name in (("p", "p_value"), ("p_holm", "p_holm"), ("p_equivalence", "p_equivalence")):
+        row[key] = of(name) if several else None
+    row |= {"sign_flip": of("sign_flip"), "p_superiority": of("probability")}
+    low, high = of("probability_interval") or (None, None)
+    row |= {"p_superiority_low": low, "p_superiority_high": high}
+    row |= {name: of(name) for name in ("wins", "ties", "freedom")}
+    row |= {"trainable": variant.trainable, "optimised": variant.optimised}
+    seconds = [run.seconds for run in variant.runs if run.seconds is not None]
+    peaks = [run.peak_memory for run in variant.runs if run.peak_memory is not None]
+    row["seconds_mean"] = statistics.fmean(seconds) if seconds else None
+    row["peak_memory_max"] = max(peaks, default=None)
+    return row
+
+
+def _points(fraction: float | None) -> float | None:
+    return None if fraction is None else round(100 * fraction, 10)  # without 100 * 0.29's tail

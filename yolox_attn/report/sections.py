@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from yolox_attn.report.comparison import Comparison, Dropped, Variant
+from yolox_attn.report.comparison import Comparison, Variant
 from yolox_attn.report.format import (
-    NONE,
+    NAME,
     Bullets,
     Code,
-    Columns,
     Grid,
     Section,
     confidence,
@@ -19,7 +18,7 @@ from yolox_attn.report.format import (
     signed,
     size,
 )
-from yolox_attn.report.sentences import scale, warnings
+from yolox_attn.report.sentences import UNPLANNED, scale, verdict_sentences, warnings
 from yolox_attn.stats.verdict import MIN_SEEDS, Judgement
 
 MOSTLY = 2 / 3  # of the variance: then one source of noise is the one to work against
@@ -30,6 +29,16 @@ ADVICE = {
     "none": "no noise at all",
     "unknown": "train 3 seeds or more",
 }
+ADVICE_IN_FULL = {
+    "seeds": "Add seeds: in {} the training seeds are the larger noise by far, and more test images"
+    " would change little.",
+    "images": "Label images: in {} the test images are the larger noise by far, and more seeds"
+    " would change little.",
+    "both": "In {} seeds and test images are noise alike: add both, the cheaper one first.",
+    "none": "In {} there is no noise at all, which separate trainings hardly ever show.",
+    "unknown": "In {} there is one seed a side, so what a seed is worth is not known: train at"
+    " least 3.",
+}
 FEW_SEEDS = (
     "Three seeds that are the larger noise by far: such studies claim an effect where there is "
     "none in 8 to 10 of 100 cases, not in 5 (docs/statistics.md). Train five."
@@ -37,17 +46,16 @@ FEW_SEEDS = (
 
 
 def verdicts(comparison: Comparison) -> Section:
-    """One sentence a variant, blocks first, after what all of them speak of."""
-    said = warnings(comparison)
-    if not comparison.judged():
-        return Section("No verdict", said)
-    items = [f"{marked(variant)}{variant.sentence}" for variant, _ in comparison.judged()]
-    items += [
-        f"{marked(each)}{each.name} is not judged; the notes say why."
-        for each in comparison.unjudged()
+    """One sentence a variant, blocks first, and what they are about; else the warnings alone."""
+    sentences = verdict_sentences(comparison)
+    if not sentences:
+        return Section("Warnings" if comparison.alone else "No verdict", warnings(comparison))
+    items = [
+        f"{'Control: ' if variant.role == 'control' else ''}{sentence}"
+        for variant, sentence in sentences
     ]
     title = f"Verdicts against {comparison.baseline}"
-    return Section(title, (scale(comparison), Bullets(items), *said))
+    return Section(title, (scale(comparison), Bullets(items), *warnings(comparison)))
 
 
 def settling(comparison: Comparison) -> Section:
@@ -63,28 +71,37 @@ def settling(comparison: Comparison) -> Section:
     return Section("What would settle the open cases", (Bullets(items),) if items else ())
 
 
+def dropped(comparison: Comparison) -> Section:
+    """The runs that should be here and are not."""
+    items = [
+        f"{each.name}{'' if each.seed is None else f' seed {each.seed}'}: {each.why.rstrip('.')}."
+        for each in comparison.dropped
+    ]
+    text = "A seed that one side lacks is left out of the differences that need it:"
+    return Section("Missing and failed runs", (text, Bullets(items)) if items else ())
+
+
 def results(comparison: Comparison) -> Section:
     """The table that is cited; every metric where nothing was judged."""
-    if comparison.alone or comparison.terms is None:
-        return Section("Results", (_plain_table(comparison), _plain_caption(comparison)))
-    grid = filled(main_columns(comparison), comparison.variants)
-    return Section("Results", (grid, caption(comparison, grid.headers)))
+    plain = comparison.alone or comparison.terms is None
+    columns = plain_columns() if plain else main_columns(comparison)
+    grid = filled(columns | cost_columns(comparison), comparison.variants)
+    text = (_plain_caption if plain else caption)(comparison, grid.headers)
+    return Section("Results", (grid, text))
 
 
 def seeds(comparison: Comparison) -> Section:
     """Each seed's difference, variant minus baseline: pairs side by side."""
-    title, judged = "Differences seed by seed", comparison.judged()
-    numbers = sorted({seed for _, found in judged for seed in found.seeds})
-    if not numbers:
-        return Section(title, ())
+    judged = comparison.judged()
+    numbers = sorted({seed for _, judgement in judged for seed in judgement.seeds})
     rows = []
-    for variant, found in judged:
-        known = dict(zip(found.seeds, found.differences, strict=True))
+    for variant, judgement in judged:
+        known = dict(zip(judgement.seeds, judgement.differences, strict=True))
         each = [signed(known.get(seed)) for seed in numbers]
-        rows.append([variant.name, *each, signed(found.difference)])
+        rows.append([variant.name, *each, signed(judgement.difference)])
     heads = ["variant", *(f"seed {seed}" for seed in numbers), "mean"]
     text = f"AP points, variant minus {comparison.baseline} of the same seed."
-    return Section(title, (text, Grid(heads, rows)))
+    return Section("Differences seed by seed", (text, Grid(heads, rows)) if rows else ())
 
 
 def noise(comparison: Comparison) -> Section:
@@ -92,10 +109,9 @@ def noise(comparison: Comparison) -> Section:
     title, judged = "Where the noise comes from", comparison.judged()
     if not judged:
         return Section(title, ())
-    columns: Columns = {
-        "variant": lambda variant: variant.name,
-        "seeds give": of_judgement(lambda found: give(found.seed_error)),
-        "test images give": of_judgement(lambda found: give(found.image_error)),
+    columns = NAME | {
+        "seeds give": of_judgement(lambda found: _error(found.seed_error)),
+        "test images give": of_judgement(lambda found: _error(found.image_error)),
         "to narrow it": of_judgement(lambda found: ADVICE[source(found)]),
         "detectable": of_judgement(lambda found: size(found.detectable)),
     }
@@ -108,53 +124,65 @@ def noise(comparison: Comparison) -> Section:
             " Detectable: a true effect of this size is found by such a study four times in five,"
             f" a smaller one less often{step}."
         )
-    return Section(title, (advice(comparison), grid, text))
+    return Section(title, (advice(judged), grid, text))
+
+
+def source(judgement: Judgement) -> str:
+    """Which noise is the larger: "seeds", "images", "both", "none", "unknown" from one seed."""
+    if judgement.seed_error is None:
+        return "unknown"
+    of_seeds, of_images = judgement.seed_error**2, judgement.image_error**2
+    if of_seeds + of_images == 0:
+        return "none"
+    share = of_seeds / (of_seeds + of_images)
+    if share >= MOSTLY:
+        return "seeds"
+    return "images" if share <= 1 - MOSTLY else "both"
+
+
+def advice(judged: Sequence[tuple[Variant, Judgement]]) -> str:
+    """The table of noise in one sentence; of the blocks, or of the controls where none is there."""
+    blocks = [judgement for variant, judgement in judged if variant.role != "control"]
+    sources = [source(each) for each in blocks or [judgement for _, judgement in judged]]
+    most = max(ADVICE, key=sources.count)
+    return ADVICE_IN_FULL[most].format(f"{sources.count(most)} of {len(sources)} variants")
 
 
 def seed_noise(comparison: Comparison) -> Section:
     """A/A: how far the baseline moves by its seed alone."""
     title = f"How far {comparison.baseline} moves by its seed alone (A/A)"
-    found = comparison.seed_noise
-    if found is None:
+    measured = comparison.seed_noise
+    if measured is None:
         return Section(title, ())
-    lower, upper = (size(end) for end in found.interval)
+    lower, upper = (size(end) for end in measured.interval)
     unit = "images" if comparison.groups is None else "groups of images"
     text = (
-        f"{found.runs} runs of {comparison.baseline} scatter by {size(found.sd)} AP "
+        f"{measured.runs} runs of {comparison.baseline} scatter by {size(measured.sd)} AP "
         f"(standard deviation; its 95 % limits are {lower} and {upper}). If pairing by seed brings "
-        f"nothing, {found.seeds} seeds a side on {found.images} {unit} find a true effect of "
-        f"{size(found.detectable)} AP four times in five"
+        f"nothing, {measured.seeds} seeds a side on {measured.images} {unit} find a true effect of "
+        f"{size(measured.detectable)} AP four times in five"
     )
     if comparison.terms is not None:
         wanted = f"{comparison.terms.sesoi:.2f} AP"
-        if found.needed is None:
+        if measured.needed is None:
             text += f"; no affordable number of seeds finds {wanted}"
         else:
-            text += f"; to find {wanted} takes {found.needed} seeds a side"
+            text += f"; to find {wanted} takes {measured.needed} seeds a side"
     return Section(title, (f"{text}.",))
 
 
-def dropped(comparison: Comparison) -> Section:
-    """The runs that should be here and are not."""
-    title = "Missing and failed runs"
-    items = [f"{_title(each)}: {each.why.rstrip('.')}." for each in comparison.dropped]
-    text = "A seed that one side lacks is left out of the differences that need it:"
-    return Section(title, (text, Bullets(items)) if items else ())
-
-
 def plan(comparison: Comparison) -> Section:
-    """What was agreed on, and when; no plan is worth a word beside verdicts alone."""
-    found, terms = comparison.plan, comparison.terms
-    items = []
-    if found is not None:
+    """What was agreed on, and when; that there was no plan is said next to verdicts alone."""
+    made, terms, items = comparison.plan, comparison.terms, []
+    if made is not None:
         items += [
-            f"File: {found.file}, made {found.created}",
-            f"SHA-256: {found.hash}",
-            f"Split that judges: {found.split}",
-            f"Seeds: {', '.join(map(str, found.seeds))}",
+            f"File: {made.file}, made {made.created}",
+            f"SHA-256: {made.hash}",
+            f"Split that judges: {made.split}",
+            f"Seeds: {', '.join(map(str, made.seeds))}",
         ]
     elif comparison.judged():
-        items.append("No plan was made before these runs: read the p values as exploratory.")
+        items.append(UNPLANNED)
     if items and terms is not None:
         items += [
             f"Smallest effect worth having: {terms.sesoi:.2f} AP",
@@ -192,14 +220,9 @@ def notes(comparison: Comparison) -> Section:
     return Section("Notes", (Bullets(items),) if items else ())
 
 
-def marked(variant: Variant) -> str:
-    """What stands before a control's sentence."""
-    return "Control: " if variant.role == "control" else ""
-
-
 def caption(comparison: Comparison, heads: Sequence[str]) -> str:
     """What those columns of the main table mean that are not clear by their heads."""
-    share = confidence(comparison)
+    share = confidence(comparison.alpha)
     at = "" if comparison.test_size is None else f" at {'x'.join(map(str, comparison.test_size))},"
     meanings = {
         "AP": "mean ± standard deviation over the runs, in points (0-100)",
@@ -213,64 +236,20 @@ def caption(comparison: Comparison, heads: Sequence[str]) -> str:
     return "; ".join(f"{head}: {meanings[head]}" for head in heads if head in meanings) + "."
 
 
-def source(found: Judgement) -> str:
-    """Which noise is the larger: "seeds", "images", "both", "none", "unknown" from one seed."""
-    if found.seed_error is None:
-        return "unknown"
-    of_seeds, of_images = found.seed_error**2, found.image_error**2
-    if of_seeds + of_images == 0:
-        return "none"
-    share = of_seeds / (of_seeds + of_images)
-    if share >= MOSTLY:
-        return "seeds"
-    return "images" if share <= 1 - MOSTLY else "both"
-
-
-def advice(comparison: Comparison) -> str:
-    """The table of noise in one sentence; of the blocks, or of the controls where none is there."""
-    judged = comparison.judged()
-    blocks = [found for variant, found in judged if variant.role != "control"]
-    sources = [source(found) for found in blocks or [found for _, found in judged]]
-    most = max(ADVICE, key=sources.count)
-    number = f"{sources.count(most)} of {len(sources)} variants"
-    return {
-        "seeds": f"Add seeds: in {number} the training seeds are the larger noise by far, and more "
-        "test images would change little.",
-        "images": f"Label images: in {number} the test images are the larger noise by far, and "
-        "more seeds would change little.",
-        "both": f"In {number} seeds and test images are noise alike: add both, the cheaper one "
-        "first.",
-        "none": f"In {number} there is no noise at all, which separate trainings hardly ever show.",
-        "unknown": f"In {number} there is one seed a side, so what a seed is worth is not known: "
-        "train at least 3.",
-    }[most]
-
-
-def give(error: float | None) -> str:
-    """One standard error: "±0.12"; unknown from one seed."""
-    return "unknown" if error is None else size(error, sign="±")
-
-
-def _plain_table(comparison: Comparison) -> Grid:
-    """Every metric, also one that no run has; of the costs those that some variant has."""
-    costs, columns = cost_columns(comparison), plain_columns(comparison)
-    rows = {
-        head: [show(variant) for variant in comparison.variants] for head, show in columns.items()
-    }
-    heads = [head for head in columns if head not in costs or {*rows[head]} != {NONE}]
-    return Grid(heads, [*zip(*(rows[head] for head in heads), strict=True)])
-
-
-def _plain_caption(comparison: Comparison) -> str:
+def _plain_caption(comparison: Comparison, heads: Sequence[str]) -> str:
     several = any(len(variant.runs) > 1 for variant in comparison.variants)
     images = "" if comparison.val_images is None else f" on {comparison.val_images} images"
-    shape = comparison.test_size
-    counted = "" if shape is None else f"; GFLOPs at {shape[0]}x{shape[1]}, 2 a multiply-add"
-    return (
-        f"AP in points (0-100) of the latest checkpoint{images}"
-        f"{', mean ± standard deviation over runs' if several else ''}; "
-        f"diff: AP minus that of {comparison.baseline}{counted}."
-    )
+    text = f"AP in points (0-100) of the latest checkpoint{images}"
+    text += ", mean ± standard deviation over runs" if several else ""
+    text += f"; diff: AP minus that of {comparison.baseline}" if "diff" in heads else ""
+    if comparison.test_size is not None:
+        text += f"; GFLOPs at {'x'.join(map(str, comparison.test_size))}, 2 a multiply-add"
+    return f"{text}."
+
+
+def _error(error: float | None) -> str:
+    """One part of the standard error: "±0.12"; unknown from one seed."""
+    return "unknown" if error is None else size(error, sign="±")
 
 
 def _rules(comparison: Comparison) -> list[str]:
@@ -286,19 +265,15 @@ def _rules(comparison: Comparison) -> list[str]:
     few = [FEW_SEEDS] if any(_few_seeds(found) for _, found in comparison.judged()) else []
     return [
         *few,
-        f"Intervals are {confidence(comparison)} two-component t intervals (seeds and test images),"
-        " each unadjusted for the number of variants.",
+        f"Intervals are {confidence(comparison.alpha)} two-component t intervals (seeds and test"
+        " images), each unadjusted for the number of variants.",
         f"{adjusted}.",
         "The verdicts speak of training again, with other seeds, and of other images of this kind; "
         "fewer than 3 seeds give none.",
     ]
 
 
-def _few_seeds(found: Judgement) -> bool:
+def _few_seeds(judgement: Judgement) -> bool:
     """Whether it rests on three seeds that are the larger noise by far."""
-    by_far = found.seed_error is not None and found.seed_error > 2 * found.image_error
-    return len(found.seeds) == MIN_SEEDS and by_far
-
-
-def _title(each: Dropped) -> str:
-    return each.name if each.seed is None else f"{each.name} seed {each.seed}"
+    by_far = judgement.seed_error is not None and judgement.seed_error > 2 * judgement.image_error
+    return len(judgement.seeds) == MIN_SEEDS and by_far

@@ -3,50 +3,60 @@
 Written so that a tired reader cannot misread them; AP points (0-100).
 """
 
-from yolox_attn.report.comparison import Comparison, Sentence
-from yolox_attn.report.format import signed, size, span
+from yolox_attn.console import count
+from yolox_attn.report.comparison import Comparison, Sentence, Variant
+from yolox_attn.report.format import confidence, signed, size, span
 from yolox_attn.stats.power import Settling
 from yolox_attn.stats.verdict import MIN_SEEDS, Amount, Ends, Judgement, Terms, Word
 
-COUNTED = {  # word -> how the headline counts variants of that verdict
+COUNTED = {  # word -> how the headline counts one variant, or several, of that verdict
     Word.HELPS: ("helps", "help"),
     Word.HURTS: ("hurts", "hurt"),
     Word.NO_DIFFERENCE: ("makes no worthwhile difference", "make no worthwhile difference"),
     Word.CANNOT_TELL: ("cannot be told yet", "cannot be told yet"),
 }
+UNPLANNED = "No plan was made before these runs: read the p values as exploratory."
 
 
-def verdict_sentence(name: str, found: Judgement, terms: Terms) -> Sentence:
+def verdict_sentence(name: str, judgement: Judgement, terms: Terms) -> Sentence:
     """One sentence for the first screen of a report; the word comes first.
 
     Of one run a side it also says how the two checkpoints differ, which is all that it shows.
     """
-    word = Word(found.word)
+    word = Word(judgement.word)
     if word is Word.CANNOT_TELL:
-        basis = _why_open(found, terms)
-        if len(found.seeds) == 1 and not found.identical:
-            share = f"{100 - 100 * terms.alpha:g} %"
-            basis += (
-                ". Of these two checkpoints alone, on images like these:"
-                f" {share} interval {span(found.checkpoints)} AP"
-            )
+        basis = _why_open(judgement, terms)
+        if len(judgement.seeds) == 1 and not judgement.identical:
+            interval = _interval(judgement.checkpoints, terms.alpha)
+            basis += f". Of these two checkpoints alone, on images like these: {interval} AP"
         return Sentence(f"Cannot tell whether {name} helps or hurts", basis)
     if word is Word.NO_DIFFERENCE:
-        return Sentence(f"{name} makes no worthwhile difference", _why_none(found, terms))
-    return Sentence(f"{name} {word.value}{_how_much(found, terms)}", _numbers(found, terms))
+        return Sentence(f"{name} makes no worthwhile difference", _why_none(judgement, terms))
+    claim = f"{name} {word.value}{_how_much(judgement, terms)}"
+    return Sentence(claim, _numbers(judgement, terms))
 
 
-def settling_sentence(found: Judgement) -> str | None:
+def verdict_sentences(comparison: Comparison) -> list[tuple[Variant, Sentence]]:
+    """Return each variant's verdict: blocks first, then controls, then what is not judged."""
+    judged = [(each, each.sentence) for each, _ in comparison.judged() if each.sentence]
+    unjudged = [
+        (each, Sentence(f"{each.name} is not judged", "the notes say why"))
+        for each in comparison.unjudged()
+    ]
+    return judged + unjudged if judged else []
+
+
+def settling_sentence(judgement: Judgement) -> str | None:
     """Say what would settle an open case: numbers in all, and how many more; None if it is closed.
 
-    Without the noise of seeds nobody can say, but that more than one are needed.
+    Without the noise of seeds that is not known, but that more than one are needed.
     """
-    if found.word != Word.CANNOT_TELL.value:
+    if judgement.word != Word.CANNOT_TELL.value:
         return None
-    if found.settling is None:
+    if judgement.settling is None:
         return "Train at least 3 seeds of both sides: what one seed is worth is not known yet."
-    seeds, images, settling = len(found.seeds), found.images, found.settling
-    unit = "groups of images" if found.grouped else "images"
+    seeds, images, settling = len(judgement.seeds), judgement.images, judgement.settling
+    unit = "groups of images" if judgement.grouped else "images"
     more_seeds, more_images = settling.both or (settling.seeds, settling.images)
     ways = []
     if more_seeds is not None:
@@ -58,7 +68,7 @@ def settling_sentence(found: Judgement) -> str | None:
     joint = " and " if settling.both else ", or "
     return (
         f"To settle it, {joint.join(ways)}; {_one_way(settling, seeds)}; a rough number: it rests"
-        f" on the noise of {_seeds(found)} and is enough four times in five."
+        f" on the noise of {count(seeds, 'seed')} and is enough four times in five."
     )
 
 
@@ -69,15 +79,15 @@ def headline(comparison: Comparison) -> str:
 
 
 def facts(comparison: Comparison) -> list[str]:
-    """What the verdicts speak of, a few words each."""
-    counts = {len(found.seeds) for _, found in comparison.judged()}
+    """What the verdicts are about, a few words each."""
+    counts = {len(judgement.seeds) for _, judgement in comparison.judged()}
     least, most = min(counts, default=0), max(counts, default=0)
-    several = f"{most}" if least == most else f"{least} to {most}"
+    seeds = count(most, "seed") if least == most else f"{least} to {most} seeds"
     images = "" if comparison.val_images is None else f"{comparison.val_images:,} test images"
     terms = comparison.terms
     known = [
         f"against {comparison.baseline}",
-        f"{several} seed{'s' if most > 1 else ''} a side" if most else "",
+        f"{seeds} a side" if most else "",
         comparison.groups or images,
         f"an effect worth having: {terms.sesoi:g} AP or more" if terms else "",
     ]
@@ -97,21 +107,19 @@ def scale(comparison: Comparison) -> str:
 
 def warnings(comparison: Comparison) -> list[str]:
     """What is said before any verdict: that the study is not finished, or was not planned."""
-    found = []
+    lines = []
     if comparison.pending:
-        one = comparison.pending == 1
-        runs = "1 planned run is" if one else f"{comparison.pending} planned runs are"
-        found.append(
-            f"INTERIM: {runs} still to come. This is not the study's result: whoever looks now and "
-            "stops when the word pleases is wrong more often than alpha says."
+        lines.append(
+            f"INTERIM: {_are(comparison.pending, 'planned run')} still to come. This is not the "
+            "study's result: whoever looks now and stops when the word pleases is wrong more often "
+            "than alpha says."
         )
     if comparison.dropped:
-        one = len(comparison.dropped) == 1
-        runs = "1 run is" if one else f"{len(comparison.dropped)} runs are"
-        found.append(f"{runs} missing from these numbers, see below.")
+        missing = _are(len(comparison.dropped), "run")
+        lines.append(f"{missing} missing from these numbers, see below.")
     if comparison.plan is None and comparison.judged():
-        found.append("No plan was made before these runs: read the p values as exploratory.")
-    return found
+        lines.append(UNPLANNED)
+    return lines
 
 
 def _headline(comparison: Comparison) -> str:
@@ -121,10 +129,10 @@ def _headline(comparison: Comparison) -> str:
             return f"{comparison.baseline}, compared with nothing"
         return f"{comparison.baseline} scatters by {size(noise.sd)} AP from seed to seed"
     blocks = [(each, found) for each, found in comparison.judged() if each.role != "control"]
-    if comparison.terms is None or not blocks:
+    if not blocks:
         names = [each.name for each in comparison.variants[1:]]
         return f"No verdict on {names[0] if len(names) == 1 else f'{len(names)} variants'}"
-    words = [Word(found.word) for _, found in blocks]
+    words = [Word(judgement.word) for _, judgement in blocks]
     if len(blocks) == 1:
         name = blocks[0][0].name
         if words[0] is Word.CANNOT_TELL:
@@ -134,6 +142,10 @@ def _headline(comparison: Comparison) -> str:
     parts = [f"{number} {COUNTED[word][number > 1]}" for word, number in counts.items()]
     listed = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
     return f"Of {len(blocks)} variants, {listed}"
+
+
+def _are(number: int, thing: str) -> str:
+    return f"{count(number, thing)} {'is' if number == 1 else 'are'}"
 
 
 def _one_way(settling: Settling, seeds: int) -> str:
@@ -149,77 +161,73 @@ def _one_way(settling: Settling, seeds: int) -> str:
     return "more images alone would not do, as the noise of the seeds stays"
 
 
-def _how_much(found: Judgement, terms: Terms) -> str:
-    if found.amount == Amount.WORTHWHILE.value:
-        hurts = found.word == Word.HURTS.value
+def _how_much(judgement: Judgement, terms: Terms) -> str:
+    if judgement.amount == Amount.WORTHWHILE.value:
+        hurts = judgement.word == Word.HURTS.value
         amount = "an amount that matters" if hurts else "a worthwhile amount"
         return f" by {amount} (at least {terms.sesoi:.2f} AP)"
-    if found.amount == Amount.SMALL.value:
+    if judgement.amount == Amount.SMALL.value:
         return f", but by less than the {terms.sesoi:.2f} AP that would matter"
     return f"; whether by the {terms.sesoi:.2f} AP that would matter is open"
 
 
-def _numbers(found: Judgement, terms: Terms) -> str:
-    interval = _interval(found.interval, terms.alpha)
-    return f"{_difference(found)}, {interval}, {_p(found)}, {_size(found)}"
-
-
-def _difference(found: Judgement) -> str:
-    return f"{signed(found.difference)} AP"
-
-
-def _interval(ends: Ends | None, alpha: float) -> str:
-    return f"{100 - 100 * alpha:g} % interval {span(ends)}"
-
-
-def _p(found: Judgement) -> str:
-    p = found.p_value if found.p_holm is None else found.p_holm
-    number = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-    return f"{number} (Holm, {found.family} variants)" if found.family > 1 else number
-
-
-def _size(found: Judgement) -> str:
-    unit = "groups of test images" if found.grouped else "test images"
-    return f"{_seeds(found)}, {found.images} {unit}"
-
-
-def _seeds(found: Judgement) -> str:
-    return "1 seed" if len(found.seeds) == 1 else f"{len(found.seeds)} seeds"
-
-
-def _why_none(found: Judgement, terms: Terms) -> str:
-    if found.identical:
+def _why_none(judgement: Judgement, terms: Terms) -> str:
+    if judgement.identical:
         return (
-            f"both sides are identical on every image ({_size(found)}),"
+            f"both sides are identical on every image ({_size(judgement)}),"
             " as separate trainings hardly ever are"
         )
+    interval = _interval(judgement.narrow, 2 * terms.alpha)
     return (
         f"if it does anything, then less than {terms.sesoi:.2f} AP either way"
-        f" ({_difference(found)}, {_interval(found.narrow, 2 * terms.alpha)}, {_size(found)})"
+        f" ({_difference(judgement)}, {interval}, {_size(judgement)})"
     )
 
 
-def _why_open(found: Judgement, terms: Terms) -> str:
-    if found.identical:
-        return f"both sides are identical on every image ({_size(found)})"
-    if len(found.seeds) == 1:
-        return f"one run each ({_difference(found)}) cannot be told from the effect of its seed"
-    if found.interval is None:
-        return f"{_difference(found)} without any noise to compare it with: check the data"
-    if len(found.seeds) == 2:
-        return (
-            f"2 seeds give an interval ({_difference(found)},"
-            f" {_interval(found.interval, terms.alpha)}) but are too few for a verdict"
-        )
-    lower, upper = (100 * end for end in found.interval)
+def _why_open(judgement: Judgement, terms: Terms) -> str:
+    difference = _difference(judgement)
+    if judgement.identical:
+        return f"both sides are identical on every image ({_size(judgement)})"
+    if len(judgement.seeds) == 1:
+        return f"one run each ({difference}) cannot be told from the effect of its seed"
+    if judgement.interval is None:
+        return f"{difference} without any noise to compare it with: check the data"
+    if len(judgement.seeds) == 2:
+        interval = _interval(judgement.interval, terms.alpha)
+        return f"2 seeds give an interval ({difference}, {interval}) but are too few for a verdict"
+    lower, upper = (100 * end for end in judgement.interval)
     if lower > 0 or upper < 0:
         return (
-            f"its interval alone leaves out 0, but with {found.family} variants one of them"
-            f" does so by chance too often ({_numbers(found, terms)})"
+            f"its interval alone leaves out 0, but with {judgement.family} variants one of them"
+            f" does so by chance too often ({_numbers(judgement, terms)})"
         )
     gain, loss = upper >= terms.sesoi, lower <= -terms.sesoi
     either = "a gain or a loss" if gain and loss else "a gain" if gain else "a loss"
     return (
         f"{either} that would matter is still possible, and so is no effect at all"
-        f" ({_numbers(found, terms)})"
+        f" ({_numbers(judgement, terms)})"
     )
+
+
+def _numbers(judgement: Judgement, terms: Terms) -> str:
+    interval = _interval(judgement.interval, terms.alpha)
+    return f"{_difference(judgement)}, {interval}, {_p(judgement)}, {_size(judgement)}"
+
+
+def _difference(judgement: Judgement) -> str:
+    return f"{signed(judgement.difference)} AP"
+
+
+def _interval(ends: Ends | None, alpha: float) -> str:
+    return f"{confidence(alpha)} interval {span(ends)}"
+
+
+def _p(judgement: Judgement) -> str:
+    p = judgement.p_value if judgement.p_holm is None else judgement.p_holm
+    number = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return f"{number} (Holm, {judgement.family} variants)" if judgement.family > 1 else number
+
+
+def _size(judgement: Judgement) -> str:
+    unit = "groups of test images" if judgement.grouped else "test images"
+    return f"{count(len(judgement.seeds), 'seed')}, {judgement.images} {unit}"

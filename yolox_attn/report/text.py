@@ -21,13 +21,12 @@ SPECIAL = re.compile(r"[\\`*\[\]|~$#]|<(?=[A-Za-z/!?])|(?<![^\W_])_|_(?![^\W_])"
 def as_text(comparison: Comparison) -> str:
     """Return the verdicts and what they rest on, for a terminal.
 
-    Where there is no verdict, a study's plan and the commands that go on with it stand there too.
+    A study without any verdict also shows its plan and the commands that go on with it.
     """
-    onward = comparison.plan is not None and not comparison.judged()
+    unjudged_study = comparison.plan is not None and not comparison.judged()
+    more = ("plan", "commands") if unjudged_study else ()
     sections = [
-        section
-        for place, section in placed(comparison)
-        if place.terminal or (onward and place.anchor in ("plan", "commands"))
+        section for place, section in placed(comparison) if place.terminal or place.anchor in more
     ]
     return to_text(sections, shutil.get_terminal_size().columns)
 
@@ -87,6 +86,17 @@ def _markdown(part: Part) -> str:
     return escape(part)
 
 
+def _wrap(text: str, width: int, mark: str = "") -> str:
+    return textwrap.fill(
+        text,
+        min(width, PROSE),
+        initial_indent=mark,
+        subsequent_indent=" " * len(mark),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def _aligned(grid: Grid) -> str:
     """Return the grid in columns as narrow as their cells."""
     widths = _widths(grid)
@@ -104,17 +114,6 @@ def _aligned(grid: Grid) -> str:
 
 def _widths(grid: Grid) -> list[int]:
     return [max(map(len, column)) for column in zip(grid.headers, *grid.rows, strict=True)]
-
-
-def _wrap(text: str, width: int, mark: str = "") -> str:
-    return textwrap.fill(
-        text,
-        min(width, PROSE),
-        initial_indent=mark,
-        subsequent_indent=" " * len(mark),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def _fold(grid: Grid, width: int) -> list[Grid]:

@@ -7,13 +7,12 @@ from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.figures.style import (
     CHARACTER,
     INK,
-    SMALL,
     Style,
     legend,
     legend_height,
-    points,
+    new_figure,
+    row_title,
     rows_only,
-    sheet,
     short,
     signed_ticks,
     styles,
@@ -23,7 +22,8 @@ from yolox_attn.stats.verdict import Exploratory
 MOST = 20  # classes; beyond that only the largest differences
 STEP = 7.0  # points, of one variant's line
 TITLE = 16.0  # points, of a class
-Classes = dict[str, list[tuple[str, Exploratory]]]  # class -> (variant, its difference) each
+GAP = 6.0  # points, below a class
+Found = list[tuple[str, Exploratory, float]]  # variant, what was found of a class, its difference
 
 
 def draw_classes(comparison: Comparison) -> Figure | None:
@@ -32,15 +32,20 @@ def draw_classes(comparison: Comparison) -> Figure | None:
     if not classes:
         return None
     shown = dict(sorted(classes.items(), key=_largest, reverse=True)[:MOST])
-    judged = {name for rows in shown.values() for name, _ in rows}
-    height = sum(TITLE + STEP * len(rows) + 6 for rows in shown.values())
-    figure, axes = sheet(height, bottom=54 + legend_height(len(judged)))
+    judged = {name for rows in shown.values() for name, *_ in rows}
+    height = sum(TITLE + STEP * len(rows) + GAP for rows in shown.values())
+    figure, axes = new_figure(height, bottom=54 + legend_height(len(judged)))
     rows_only(axes)
     signed_ticks(axes)
     axes.axvline(0, color=INK, alpha=0.6, linewidth=0.8)
-    looks, y = styles(comparison.variants, comparison.baseline), 0.0
+    looks, y = styles(comparison), 0.0
     for name, rows in shown.items():
-        y = _group(axes, name, [(looks[who], each) for who, each in rows], y)
+        row_title(axes, y + 12, short(name, int(240 / CHARACTER)), f"{rows[0][1].images} images")
+        y += TITLE
+        for variant, each, difference in rows:
+            _draw(axes, looks[variant], each, difference, y + STEP / 2)
+            y += STEP
+        y += GAP
     most = f"; the {MOST} largest of {len(classes)} classes" if len(classes) > MOST else ""
     axes.set_xlabel(
         f"AP points against {short(comparison.baseline, 30)}\n"
@@ -50,37 +55,22 @@ def draw_classes(comparison: Comparison) -> Figure | None:
     return figure
 
 
-def _by_class(comparison: Comparison) -> Classes:
-    found: Classes = {}
+def _by_class(comparison: Comparison) -> dict[str, Found]:
+    classes: dict[str, Found] = {}
     for variant, judgement in comparison.judged():
         for each in judgement.exploratory:
             if each.kind == "class" and each.difference is not None:
-                found.setdefault(each.name, []).append((variant.name, each))
-    return found
+                classes.setdefault(each.name, []).append((variant.name, each, each.difference))
+    return classes
 
 
-def _largest(entry: tuple[str, list[tuple[str, Exploratory]]]) -> float:
-    return max(abs(each.difference or 0.0) for _, each in entry[1])
+def _largest(entry: tuple[str, Found]) -> float:
+    return max(abs(difference) for *_, difference in entry[1])
 
 
-def _group(axes: Axes, name: str, rows: list[tuple[Style, Exploratory]], y: float) -> float:
-    """Draw the lines of one class from `y` down; return where the next one begins."""
-    across, images = axes.get_yaxis_transform(), rows[0][1].images
-    axes.text(0, y + 12, short(name, int(240 / CHARACTER)), transform=across)
-    axes.text(1, y + 12, f"{images} images", transform=across, ha="right", fontsize=SMALL)
-    y += TITLE
-    for style, each in rows:
-        y += STEP
-        filled = style.colour if each.interval else "none"
-        middle = y - STEP / 2
-        if each.interval:
-            ends = [points(end) for end in each.interval]
-            axes.plot(ends, [middle] * 2, color=style.colour, linewidth=1.2)
-        axes.plot(
-            points(each.difference or 0.0),
-            middle,
-            style.marker,
-            color=style.colour,
-            markerfacecolor=filled,
-        )
-    return y + 6
+def _draw(axes: Axes, style: Style, each: Exploratory, difference: float, y: float) -> None:
+    if each.interval:
+        ends = [100 * end for end in each.interval]
+        axes.plot(ends, [y] * 2, color=style.colour, linewidth=1.2)
+    filled = style.colour if each.interval else "none"
+    axes.plot(100 * difference, y, style.marker, color=style.colour, markerfacecolor=filled)

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from yolox_attn.report.comparison import Comparison, Variant
-from yolox_attn.report.figures.style import INK, legend, legend_height, points, sheet, styles
+from yolox_attn.report.figures.style import legend, legend_height, new_figure, styles, value_axes
 
 Row = tuple[int, float, float, float]  # epoch, then least, mean and greatest AP over the seeds
 
@@ -15,17 +15,15 @@ def draw_curves(comparison: Comparison) -> Figure | None:
     curves = {name: band for name, band in curves.items() if len(band) > 1}
     if not curves:
         return None
-    figure, axes = sheet(200, left=38, bottom=40 + legend_height(len(curves)))
-    axes.autoscale(axis="y")
-    axes.grid(visible=True, color=INK, alpha=0.1, linewidth=0.6)
-    looks = styles(comparison.variants, comparison.baseline)
+    figure, axes = new_figure(200, left=38, bottom=40 + legend_height(len(curves)))
+    value_axes(axes)
+    looks = styles(comparison)
     for name, band in reversed(curves.items()):  # the baseline last: on top
         epochs, low, mean, high = zip(*band, strict=True)
         style = looks[name]
         axes.fill_between(epochs, low, high, color=style.colour, alpha=0.15, linewidth=0)
         (line,) = axes.plot(epochs, mean, color=style.colour)
         line.set(linestyle=style.dashes, marker=style.marker, markevery=[-1])
-    axes.set_ylim(*sorted(axes.get_ylim()))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("AP points")
     axes.set_xlabel("epoch; line: mean over seeds, band: least to greatest")
@@ -41,6 +39,6 @@ def _band(variant: Variant) -> list[Row]:
     shared = sorted(set.intersection(*(set(curve) for curve in curves)))
     rows = []
     for epoch in shared:
-        values = [points(curve[epoch]) for curve in curves]
+        values = [100 * curve[epoch] for curve in curves]
         rows.append((epoch, min(values), sum(values) / len(values), max(values)))
     return rows

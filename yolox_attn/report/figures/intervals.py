@@ -14,13 +14,12 @@ from yolox_attn.report.figures.style import (
     ORANGE,
     SMALL,
     WIDTH,
-    points,
-    sheet,
+    limits,
+    new_figure,
     short,
     signed_ticks,
-    spread,
 )
-from yolox_attn.report.format import points as signed
+from yolox_attn.report.format import confidence, signed
 from yolox_attn.stats.verdict import Judgement, Terms, Word
 
 ROW = 39.0  # points: a line of text above its interval
@@ -38,26 +37,33 @@ def draw_intervals(comparison: Comparison) -> Figure | None:
     judged, terms = comparison.judged(), comparison.terms
     if not judged or terms is None:
         return None
-    controls = [variant.role == "control" for variant, _ in judged]
-    unknown = any(found.interval is None for _, found in judged)
-    gap = GAP if any(controls) else 0.0
-    figure, axes = sheet(ROW * len(judged) + gap, bottom=72 + (14 if unknown else 0))
+    blocks = sum(variant.role != "control" for variant, _ in judged)
+    unknown = any(judgement.interval is None for _, judgement in judged)
+    gap = GAP if blocks < len(judged) else 0.0
+    figure, axes = new_figure(ROW * len(judged) + gap, bottom=72 + (14 if unknown else 0))
     axes.set_yticks([])
     signed_ticks(axes)
     for place, (variant, judgement) in enumerate(judged):
         y = ROW * place + (gap if variant.role == "control" else 0)
-        _track(axes, terms, y + 27)
+        _sesoi(axes, terms, y + 27)
         _title(axes, variant, judgement, y + 12)
         _interval(axes, judgement, y + 27)
     if gap:
-        _divide(axes, ROW * controls.index(True) + gap)
+        _divide(axes, ROW * blocks + gap)
     axes.set_xlim(_limits([judgement for _, judgement in judged], terms))
-    _explain(axes, comparison, terms)
+    lines = [
+        f"AP points against {short(comparison.baseline, 34)}",
+        f"shaded: less than {terms.sesoi:g}; thin {confidence(terms.alpha)}, thick"
+        f" {confidence(2 * terms.alpha)} interval",
+        *(["dotted: the interval is not known"] if unknown else []),
+    ]
+    axes.set_xlabel("\n".join(lines), labelpad=18)
+    _directions(axes)
     return figure
 
 
-def _track(axes: Axes, terms: Terms, y: float) -> None:
-    """Draw what the interval at `y` is held against: nothing, and what is too small to matter."""
+def _sesoi(axes: Axes, terms: Terms, y: float) -> None:
+    """Draw what the interval at `y` is compared with: 0, and what is too small to matter."""
     corner, width = (-terms.sesoi, y - 8), 2 * terms.sesoi
     axes.add_patch(Rectangle(corner, width, 16, color=INK, alpha=0.11, linewidth=0))
     axes.plot([0, 0], [y - 8, y + 8], color=INK, alpha=0.7, linewidth=0.8)
@@ -66,7 +72,7 @@ def _track(axes: Axes, terms: Terms, y: float) -> None:
 def _title(axes: Axes, variant: Variant, judgement: Judgement, y: float) -> None:
     colour, mark = LOOKS[judgement.word]
     across = axes.get_yaxis_transform()
-    verdict = f"{judgement.word}  {signed(points(judgement.difference))}"
+    verdict = f"{judgement.word}  {signed(judgement.difference)}"
     room = int((WIDTH - 2 * MARGIN) / CHARACTER - len(verdict) - 4)
     axes.text(0, y, short(variant.name, max(room, 8)), transform=across)
     axes.text(0.955, y, verdict, transform=across, ha="right")
@@ -79,9 +85,9 @@ def _interval(axes: Axes, judgement: Judgement, y: float) -> None:
         _whole_line(axes, colour, y)
     for ends, width in ((judgement.interval, 1.4), (judgement.narrow, 4.0)):
         if ends is not None:
-            low, high = map(points, ends)
+            low, high = (100 * end for end in ends)
             axes.plot([low, high], [y, y], color=colour, linewidth=width, solid_capstyle="butt")
-    axes.plot(points(judgement.difference), y, marker=mark, color=colour, markersize=8)
+    axes.plot(100 * judgement.difference, y, marker=mark, color=colour, markersize=8)
 
 
 def _whole_line(axes: Axes, colour: str, y: float) -> None:
@@ -101,27 +107,12 @@ def _limits(judgements: list[Judgement], terms: Terms) -> tuple[float, float]:
     values = [-1.3 * terms.sesoi, 1.3 * terms.sesoi]
     for each in judgements:
         ends = (each.difference, *(each.interval or ()), *(each.narrow or ()))
-        values += [points(end) for end in ends]
-    return spread(values)
+        values += [100 * end for end in ends]
+    return limits(values)
 
 
-def _explain(axes: Axes, comparison: Comparison, terms: Terms) -> None:
-    wide, narrow = 100 - 100 * terms.alpha, 100 - 200 * terms.alpha
-    across = axes.transAxes
+def _directions(axes: Axes) -> None:
+    """Write below the axis which way is better."""
     for x, side, text in ((0, "left", "← worse"), (1, "right", "better →")):
-        axes.annotate(
-            text,
-            (x, 0),
-            xycoords=across,
-            xytext=(0, -30),
-            textcoords="offset points",
-            ha=side,
-            fontsize=SMALL,
-        )
-    lines = [
-        f"AP points against {short(comparison.baseline, 34)}",
-        f"shaded: less than {terms.sesoi:g}; thin {wide:g} %, thick {narrow:g} % interval",
-    ]
-    if any(found.interval is None for _, found in comparison.judged()):
-        lines.append("dotted: the interval is not known")
-    axes.set_xlabel("\n".join(lines), labelpad=18)
+        place = axes.annotate(text, (x, 0), (0, -30), "axes fraction", "offset points")
+        place.set(ha=side, fontsize=SMALL)

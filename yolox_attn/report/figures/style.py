@@ -1,4 +1,4 @@
-"""What all figures share: the sheet, the colours, and marks that do not need them."""
+"""What all figures share: their size, colours and marks that do not need them, and the SVG."""
 
 import io
 import re
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from yolox_attn.report.comparison import Comparison, Variant
+from yolox_attn.report.comparison import Comparison
 
 WIDTH = 360.0  # points: on a phone about 1:1, so that no text shrinks
 MARGIN = 8.0  # points, left and right of the axes
@@ -22,6 +22,8 @@ INK = "#010203"  # stands for the page's own text colour; nothing else may use i
 BLUE, ORANGE, GREY = "#1f7bc4", "#d4600a", "#808487"  # 3:1 and more on white and on near black
 HUES = (BLUE, ORANGE, "#0c9270", "#a862b8", "#a57c10", "#c8506e", "#5f7fd8", "#6f8f2a")
 MARKS = "os^Dvp<"  # one fewer than hues, so that pairs repeat late
+FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif"  # of the page
+REFERENCE = re.compile(r"(?:url\(#|^#)([\w-]+)")
 LOOK: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.facecolor": "none",
@@ -59,7 +61,7 @@ class Style:
     dashes: Literal["-", "--", ":"]
 
 
-def sheet(height: float, *, left: float = MARGIN, bottom: float = 40.0) -> tuple[Figure, Axes]:
+def new_figure(height: float, *, left: float = MARGIN, bottom: float = 40) -> tuple[Figure, Axes]:
     """Return a figure and its axes, `height` points high; y runs down in points, as text does."""
     total = height + bottom + TOP
     figure = Figure(figsize=(WIDTH / 72, total / 72))
@@ -83,18 +85,28 @@ def signed_ticks(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:+.6g}" if abs(x) > 1e-9 else "0")
 
 
-def styles(variants: Sequence[Variant], baseline: str) -> dict[str, Style]:
+def row_title(axes: Axes, y: float, name: str, remark: str) -> None:
+    """Write a name above the rows that belong to it, and a small remark at the right."""
+    across = axes.get_yaxis_transform()
+    axes.text(0, y, name, transform=across)
+    axes.text(1, y, remark, transform=across, ha="right", fontsize=SMALL)
+
+
+def value_axes(axes: Axes) -> None:
+    """Let the y axis run up, with a grid, as numbers do."""
+    axes.set_ylim(0, 1)
+    axes.autoscale(axis="y")
+    axes.grid(visible=True, color=INK, alpha=0.1, linewidth=0.6)
+
+
+def styles(comparison: Comparison) -> dict[str, Style]:
     """Return name -> style: ink for the baseline, hues and marks in turn for the others."""
-    others = [variant.name for variant in variants if variant.name != baseline]
-    found = {
-        name: Style(
-            HUES[place % len(HUES)],
-            MARKS[place % len(MARKS)],
-            "-" if place < len(HUES) else "--",
-        )
-        for place, name in enumerate(others)
-    }
-    return {baseline: Style(INK, "o", ":"), **found}
+    baseline, *others = (variant.name for variant in comparison.variants)
+    looks = {baseline: Style(INK, "o", ":")}
+    for place, name in enumerate(others):
+        dashes: Literal["-", "--"] = "-" if place < len(HUES) else "--"
+        looks[name] = Style(HUES[place % len(HUES)], MARKS[place % len(MARKS)], dashes)
+    return looks
 
 
 def legend(figure: Figure, looks: Mapping[str, Style], *, line: bool = False) -> None:
@@ -132,25 +144,11 @@ def short(text: str, most: int) -> str:
     return f"{line[:head]}…{line[len(line) - (most - 1 - head) :]}"
 
 
-def points(fraction: float) -> float:
-    """Return a fraction in AP points."""
-    return 100 * fraction
-
-
-def spread(values: Sequence[float], *, room: float = 0.06) -> tuple[float, float]:
-    """Return limits that hold all `values` with some room around them."""
+def limits(values: Sequence[float]) -> tuple[float, float]:
+    """Return ends of an axis that hold all `values` with some room around them."""
     low, high = min(values), max(values)
-    margin = room * (high - low) or 0.5
-    return low - margin, high + margin
-
-
-def baseline_of(comparison: Comparison) -> Variant:
-    """Return the variant that all others are held against."""
-    return next(each for each in comparison.variants if each.name == comparison.baseline)
-
-
-FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif"
-REFERENCE = re.compile(r"(?:url\(#|^#)([\w-]+)")
+    room = 0.06 * (high - low) or 0.5
+    return low - room, high + room
 
 
 def as_svg(figure: Figure, name: str, title: str) -> str:
