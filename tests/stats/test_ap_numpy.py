@@ -4,7 +4,7 @@ from resampled_sets import random_set
 
 from yolox_attn.coco.annotations import truth_from
 from yolox_attn.coco.evaluate import Matches, match
-from yolox_attn.stats import ap_numpy as curves
+from yolox_attn.stats import ap_numpy
 from yolox_attn.stats.ap_numba import fill_ap, levels_passed
 from yolox_attn.stats.ap_numpy import (
     LEVELS,
@@ -17,18 +17,18 @@ from yolox_attn.stats.ap_numpy import (
 from yolox_attn.stats.bootstrap import image_weights
 
 
-def matches_of(score, image, true, *, ignored=(), images=3) -> Matches:
-    """One class; every IoU and area alike."""
+def matches_of(score, image, true, *, ignored=(), starts=None) -> Matches:
+    """Three images, one class unless `starts` has more; every IoU and area alike."""
     flags = np.broadcast_to(np.array(true, dtype=bool), (4, 10, len(true)))
-    void = np.isin(np.arange(len(true)), ignored)
+    is_ignored = np.isin(np.arange(len(true)), ignored)
     return Matches(
-        images=images,
+        images=3,
         class_names=("a",),
-        starts=np.array([0, len(true)]),
+        starts=np.array(starts or [0, len(true)]),
         image=np.array(image),
         score=np.array(score),
-        true=flags & ~void,
-        false=~flags & ~void,
+        true=flags & ~is_ignored,
+        false=~flags & ~is_ignored,
         object_starts=np.array([0, 1]),
         object_image=np.array([0]),
         object_count=np.ones((4, 1), dtype=np.int64),
@@ -36,27 +36,19 @@ def matches_of(score, image, true, *, ignored=(), images=3) -> Matches:
 
 
 @pytest.mark.parametrize(
-    ("score", "image", "true", "groups"),
+    ("matches", "groups"),
     [
-        ([0.9, 0.5, 0.5, 0.1], [0, 1, 1, 1], [1, 1, 0, 1], [(1, 3)]),
-        ([0.9, 0.5, 0.5, 0.1], [0, 1, 1, 1], [1, 0, 0, 1], []),  # all false
-        ([0.9, 0.5, 0.5, 0.1], [0, 1, 2, 1], [1, 1, 0, 1], []),  # two images
-        ([0.9, 0.5, 0.4, 0.1], [0, 1, 1, 1], [1, 1, 0, 1], []),  # no tie
-        ([], [], [], []),
+        (matches_of([0.9, 0.5, 0.5, 0.1], [0, 1, 1, 1], [1, 1, 0, 1]), [(1, 3)]),
+        (matches_of([0.9, 0.5, 0.5, 0.1], [0, 1, 1, 1], [1, 0, 0, 1]), []),  # all false
+        (matches_of([0.5, 0.5], [1, 1], [1, 0], ignored=(1,)), []),
+        (matches_of([0.9, 0.5, 0.5, 0.1], [0, 1, 2, 1], [1, 1, 0, 1]), []),  # two images
+        (matches_of([0.5, 0.5], [1, 1], [1, 0], starts=(0, 1, 2)), []),  # two classes
+        (matches_of([0.9, 0.5, 0.4, 0.1], [0, 1, 1, 1], [1, 1, 0, 1]), []),  # no tie
+        (matches_of([], [], []), []),
     ],
 )
-def test_only_mixed_ties_within_an_image_are_taken_copy_by_copy(score, image, true, groups):
-    assert list(tied_groups(matches_of(score, image, true))) == groups
-
-
-def test_a_tie_with_something_ignored_is_none():
-    assert not list(tied_groups(matches_of([0.5, 0.5], [1, 1], [1, 0], ignored=(1,))))
-
-
-def test_a_tie_over_the_border_of_two_classes_is_none():
-    matches = matches_of([0.5, 0.5], [1, 1], [1, 0])
-    two = Matches(**{**vars(matches), "class_names": ("a", "b"), "starts": np.array([0, 1, 2])})
-    assert not list(tied_groups(two))
+def test_only_mixed_ties_within_an_image_are_taken_copy_by_copy(matches, groups):
+    assert list(tied_groups(matches)) == groups
 
 
 def test_copies_stand_one_after_the_other():
@@ -71,51 +63,37 @@ def test_copies_stand_one_after_the_other():
 
 def test_what_cannot_change_the_ap_is_left_out():
     matches = matches_of([0.9, 0.8, 0.7, 0.6], [0, 1, 2, 0], [0, 0, 1, 0], ignored=(1,))
-    track = make_layout(matches, counting_order(matches, np.ones(3, int)), label=0, area=0)
-    assert track.rows.tolist() == [0, 2]
-    assert track.true_place.tolist() == [1] * 10
-    assert not len(track.void_place)
+    layout = make_layout(matches, counting_order(matches, np.ones(3, int)), label=0, area=0)
+    assert layout.rows.tolist() == [0, 2]
+    assert layout.true_place.tolist() == [1] * 10
+    assert not len(layout.ignored_place)
 
 
-def test_places_of_every_iou():
-    matches = match_of_random()
-    order = counting_order(matches, np.ones(matches.images, int))
-    for label in range(len(matches.class_names)):
-        track = make_layout(matches, order, label=label, area=0)
-        chosen = slice(matches.starts[label], matches.starts[label + 1])
-        assert np.array_equal(np.diff(track.true_starts), matches.true[0, :, chosen].sum(axis=1))
-
-
-def match_of_random() -> Matches:
-    truth, detections = random_set(5)
-    return match(truth_from(truth), detections)
-
-
-def track_of(true, objects) -> Layout:
+def layout_of(true, objects) -> Layout:
     """Each detection and object in an image of its own; one IoU, nothing ignored."""
     none = np.zeros(0, dtype=np.int64)
     return Layout(
         rows=np.arange(len(true)),
         true_starts=np.array([0, sum(true)]),
         true_place=np.flatnonzero(true),
-        void_starts=np.array([0, 0]),
-        void_place=none,
-        void_before=np.zeros(sum(true), dtype=np.int64),
+        ignored_starts=np.array([0, 0]),
+        ignored_place=none,
+        ignored_before=np.zeros(sum(true), dtype=np.int64),
         object_rows=np.arange(objects),
         object_count=np.ones(objects, dtype=np.int64),
     )
 
 
-def compiled_by_hand(track, weights):
+def compiled_by_hand(layout, weights):
     """The loops as python runs them."""
-    result = np.empty((len(track.true_starts) - 1, len(weights)))
-    fill_ap(track, weights.astype(np.int64), LEVELS, result)
+    result = np.empty((len(layout.true_starts) - 1, len(weights)))
+    fill_ap(layout, weights.astype(np.int64), LEVELS, result)
     return result
 
 
 @pytest.fixture(params=[class_ap, compiled_by_hand])
 def ap_of(request):
-    return lambda track, weights: request.param(track, np.array(weights, dtype=np.float64))
+    return lambda layout, weights: request.param(layout, np.array(weights, dtype=np.float64))
 
 
 @pytest.mark.parametrize(
@@ -132,13 +110,13 @@ def ap_of(request):
 )
 def test_by_hand(true, objects, ap, ap_of):
     columns = max(len(true), objects)
-    assert ap_of(track_of(true, objects), [[1] * columns])[0, 0] == pytest.approx(ap)
+    assert ap_of(layout_of(true, objects), [[1] * columns])[0, 0] == pytest.approx(ap)
 
 
 def test_weights_by_hand(ap_of):
     """Two false before three of four true: recall 0.75, precision 3 of 5."""
-    track = track_of([0, 1], 3)
-    found = ap_of(track, [[2, 3, 0], [0, 0, 0], [4, 0, 1], [0, 2, 0]])
+    layout = layout_of([0, 1], 3)
+    found = ap_of(layout, [[2, 3, 0], [0, 0, 0], [4, 0, 1], [0, 2, 0]])
     assert found[0, 0] == pytest.approx(3 / 5 * 61 / 101)  # 3 of 5 objects: level 0.6 is reached
     assert np.isnan(found[0, 1])
     assert found[0, 2] == 0
@@ -157,7 +135,7 @@ def test_57_of_100_objects_do_not_reach_recall_057():
     assert levels_passed(100, LEVELS)[56:59].tolist() == [57, 57, 59]
 
 
-def real_tracks():
+def real_layouts():
     truth, detections = random_set(5)
     matches = match(truth_from(truth), detections)
     weights = image_weights(np.random.default_rng(0), matches.images, 30)
@@ -169,13 +147,13 @@ def real_tracks():
 
 
 def test_loops_and_arrays_agree():
-    for track, columns in real_tracks():
-        expected = compiled_by_hand(track, columns)
-        np.testing.assert_allclose(class_ap(track, columns), expected, rtol=0, atol=1e-12)
+    for layout, columns in real_layouts():
+        expected = compiled_by_hand(layout, columns)
+        np.testing.assert_allclose(class_ap(layout, columns), expected, rtol=0, atol=1e-12)
 
 
 def test_a_class_too_large_for_memory_is_taken_in_parts(monkeypatch):
-    whole = [class_ap(*case) for case in real_tracks()]
-    monkeypatch.setattr(curves, "HELD", 40)
-    for case, expected in zip(real_tracks(), whole, strict=True):
+    whole = [class_ap(*case) for case in real_layouts()]
+    monkeypatch.setattr(ap_numpy, "ARRAY_SIZE", 40)
+    for case, expected in zip(real_layouts(), whole, strict=True):
         assert np.array_equal(class_ap(*case), expected, equal_nan=True)

@@ -31,9 +31,9 @@ def test_hand_worked_study():
 
 def test_without_noise_of_images_it_is_the_paired_t_test():
     differences = np.random.default_rng(0).normal(0.3, 1, 7)
-    paired, judge = two_component(differences, 0.0, 300), stats.ttest_1samp(differences, 0)
-    assert p_value(paired) == pytest.approx(judge.pvalue)
-    limits = judge.confidence_interval(0.9)
+    paired, reference = two_component(differences, 0.0, 300), stats.ttest_1samp(differences, 0)
+    assert p_value(paired) == pytest.approx(reference.pvalue)
+    limits = reference.confidence_interval(0.9)
     assert interval(paired, 0.9) == (pytest.approx(limits.low), pytest.approx(limits.high))
 
 
@@ -120,9 +120,9 @@ def test_one_replicate_is_refused():
 
 
 def test_it_equals_the_paired_two_one_sided_tests():
-    judge = pytest.importorskip("statsmodels.stats.weightstats")
+    reference = pytest.importorskip("statsmodels.stats.weightstats")
     differences = np.random.default_rng(0).normal(0.1, 0.3, 8)
-    expected = judge.DescrStatsW(differences).ttost_mean(-0.5, 0.5)[0]
+    expected = reference.DescrStatsW(differences).ttost_mean(-0.5, 0.5)[0]
     assert equivalence_p(two_component(differences, 0.0, 300), 0.5) == pytest.approx(expected)
 
 

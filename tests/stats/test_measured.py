@@ -1,65 +1,52 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from judged_runs import IMAGES, VIDEOS, draw_truth
-from resampled_sets import judged, random_set, repeated
+from resampled_sets import pycocotools_ap, random_set, repeated
 
 from yolox_attn.coco.annotations import truth_from
 from yolox_attn.coco.evaluate import match
 from yolox_attn.errors import InputError
 from yolox_attn.stats.bootstrap import image_weights
-from yolox_attn.stats.measured import draw_resamples, images_of_classes, measure, measure_matches
+from yolox_attn.stats.measured import draw_resamples, images_of_classes, measure, measure_file
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.stats.weighted_ap import METRICS
 
 SEEDS = (5, 11, 12)  # of sets with several images and classes
-
-
-def points(expected: np.ndarray) -> np.ndarray:
-    return 100 * expected
+TERMS = Terms(replicates=120, seed=4)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_ap_points_as_pycocotools_gives_them_on_the_images_and_on_each_resample(seed):
     content, detections = random_set(seed)
     weights = image_weights(np.random.default_rng(seed), len(content["images"]), 3)
-    found = measure(truth_from(content), detections, weights)
-    as_they_are = judged(content, detections)
+    found = measure(match(truth_from(content), detections), weights)
+    as_they_are = pycocotools_ap(content, detections)
     assert list(found.metrics) == list(found.resampled) == list(METRICS)
     for name in METRICS:
-        np.testing.assert_allclose(found.metrics[name], points(as_they_are[name][0]), atol=1e-10)
+        np.testing.assert_allclose(found.metrics[name], 100 * as_they_are[name][0], atol=1e-10)
         assert found.resampled[name].shape == (3,)
-    np.testing.assert_allclose(found.by_class, points(as_they_are["AP"][1:]), atol=1e-10)
+    np.testing.assert_allclose(found.by_class, 100 * as_they_are["AP"][1:], atol=1e-10)
     for row, own in enumerate(weights):
-        expected = judged(*repeated(content, detections, own))
+        expected = pycocotools_ap(*repeated(content, detections, own))
         for name in METRICS:
-            value = points(expected[name][0])
+            value = 100 * expected[name][0]
             np.testing.assert_allclose(found.resampled[name][row], value, atol=1e-10)
-        classes = points(expected["AP"][1:])
+        classes = 100 * expected["AP"][1:]
         np.testing.assert_allclose(found.class_resampled[row], classes, atol=1e-10)
 
 
-def test_matches_measured_alone_are_the_same_and_progress_counts_every_resample():
-    content, detections = random_set(5)
-    truth, steps = truth_from(content), []
-    weights = image_weights(np.random.default_rng(1), len(truth.images), 40)
-    whole = measure(truth, detections, weights)
-    matches = match(truth, detections)
-    again = measure_matches(matches, weights, lambda *step: steps.append(step))
-    for name in METRICS:
-        assert np.array_equal(whole.resampled[name], again.resampled[name], equal_nan=True)
-    assert steps[-1] == (41, 41)  # the images as they are and 40 resamples of them
-
-
-def test_strangers_are_counted_and_a_refusal_says_whose():
-    content, detections = random_set(5)
-    truth, weights = truth_from(content), np.ones((2, len(content["images"])), int)
-    strange = {**detections[0], "category_id": 999}
-    assert measure(truth, detections, weights).unknown_categories == 0
-    assert measure(truth, [*detections, strange, strange], weights).unknown_categories == 2
-    with pytest.raises(InputError, match=r"^run seed3: detection 1: the truth has no image -4"):
-        measure(truth, [{**strange, "image_id": -4}], weights, origin="run seed3")
+def test_a_file_counts_unknown_categories_and_a_refusal_names_it(tmp_path):
+    drawn = draw_resamples(truth_from(draw_truth()), TERMS)
+    entry = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.5}
+    path = tmp_path / "D.json"
+    path.write_text(json.dumps([entry, *2 * [{**entry, "category_id": 999}]]))
+    assert measure_file(path, drawn).unknown_categories == 2
+    path.write_text(json.dumps([{**entry, "image_id": -4}]))
+    with pytest.raises(InputError, match=f"^{path}: detection 1: the truth has no image -4"):
+        measure_file(path, drawn)
 
 
 def test_an_image_counts_once_for_a_class_and_a_crowd_alone_does_not():
@@ -75,9 +62,6 @@ def test_an_image_counts_once_for_a_class_and_a_crowd_alone_does_not():
     assert images_of_classes(truth_from(content)).tolist() == [0, 0, 2]  # of classes 10, 20, 30
     none = {**content, "annotations": []}
     assert images_of_classes(truth_from(none)).tolist() == [0, 0, 0]
-
-
-TERMS = Terms(replicates=120, seed=4)
 
 
 def test_one_seed_one_draw() -> None:

@@ -2,15 +2,13 @@ import math
 
 import numpy as np
 import pytest
-from simulation import Setting, draw_studies
+from simulation import Setting, draw_studies, image_replicates
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.bootstrap import image_replicates
 from yolox_attn.stats.noise import (
     Noise,
     baseline_noise,
     measured_noise,
-    noise_floor,
     sd_interval,
     seeds_only,
 )
@@ -42,10 +40,6 @@ def test_a_part_that_comes_out_negative_is_0():
     assert found.method_image == pytest.approx(same_noise[:, 0].std(ddof=1))
 
 
-def test_the_floor_is_two_runs_apart():
-    assert noise_floor([40.0, 41.0, 42.0]) == pytest.approx(math.sqrt(2))
-
-
 def test_limits_of_a_standard_deviation_by_the_printed_table():
     """chi2(2): 0.0506 and 7.378."""
     lower, upper = sd_interval(1.0, 3)
@@ -61,7 +55,6 @@ def test_limits_of_a_standard_deviation_by_the_printed_table():
         lambda: Noise(0.1, 0.1, 0.1, 1),
         lambda: measured_noise([1.0], np.zeros((9, 1)), 300),
         lambda: measured_noise([1.0, 2.0], np.zeros((9, 3)), 300),
-        lambda: noise_floor([1.0]),
         lambda: sd_interval(1.0, 1),
     ],
 )
