@@ -8,6 +8,7 @@ from simulation import (
     Setting,
     Tally,
     draw_studies,
+    image_replicates,
     judge,
     simulate,
     words,
@@ -30,18 +31,15 @@ def tallies(studies: int, **options) -> list[Tally]:
     ]
 
 
-def require_honest(found: list[Tally]) -> None:
-    assert max(tally.claim_limits()[0] for tally in found) <= 0.06
-    assert np.mean([tally.claims() / tally.studies for tally in found]) <= 0.055
-
-
-def test_false_positives_in_short():
-    require_honest(tallies(200, replicates=400))
-
-
-@pytest.mark.slow
-def test_false_positives():
-    require_honest(tallies(2000))
+@pytest.mark.parametrize(
+    "options",
+    [{"studies": 200, "replicates": 400}, pytest.param({"studies": 2000}, marks=pytest.mark.slow)],
+    ids=["short", "long"],
+)
+def test_false_positives(options):
+    cells = tallies(**options)
+    assert max(tally.claim_limits()[0] for tally in cells) <= 0.06
+    assert np.mean([tally.claims() / tally.studies for tally in cells]) <= 0.055
 
 
 @pytest.mark.slow
@@ -98,6 +96,14 @@ def test_a_block_is_its_studies_one_by_one():
     weights = rng.multinomial(IMAGES, np.full(IMAGES, 1 / IMAGES), 300).astype(float)
     alone = [words(judge(values[n : n + 1], weights), 0.5)[0] for n in range(8)]
     assert words(judge(values, weights), 0.5) == alone
+
+
+def test_image_replicates_are_weighted_means_by_hand():
+    values = np.array([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]])  # 3 images, 2 seeds
+    weights = np.array([[1, 1, 1], [3, 0, 0], [0, 1, 2]])
+    assert image_replicates(values, weights) == pytest.approx(
+        np.array([[7 / 3, 70 / 3], [1, 10], [10 / 3, 100 / 3]])
+    )
 
 
 @pytest.mark.parametrize(
