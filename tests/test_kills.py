@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from forked import ended
 from killing import (
     KINDS,
     STEPS,
@@ -58,11 +59,11 @@ def test_a_signal_to_all_processes_saves_though_it_ends_the_workers(
     data: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
     """As timeout and schedulers send it."""
-    life = start(data, tmp_path, 2)
-    while not at_step(life, 1, 2)():
+    worker = start(data, tmp_path, 2)
+    while not at_step(worker, 1, 2)():
         time.sleep(0.01)
-    os.killpg(life.process.pid, signal.SIGTERM)
-    assert life.process.wait(timeout=30) == Interrupted.CODE
+    os.killpg(worker.process.pid, signal.SIGTERM)
+    assert ended(worker.process) == Interrupted.CODE, worker.output()
     finish(start(data, tmp_path, 2, "--resume"))
     assert differing(outcome(uninterrupted), outcome(tmp_path / "run")) == []
 
