@@ -1,6 +1,7 @@
 """A judged Comparison as a study of drawn AP values gives it, for the tests of what shows one."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -47,6 +48,7 @@ def measured(ap: float, noise: np.ndarray, rng: np.random.Generator) -> Measured
     )
 
 
+@cache
 def judged_comparison(seeds: int = 5, *, images: int = 300) -> Comparison:
     """One variant of each verdict, and a placebo; the same every time."""
     rng = np.random.default_rng(3)

@@ -1,16 +1,15 @@
 from dataclasses import replace
 
-import pytest
 from judged_comparison import judged_comparison
 
 from yolox_attn.report import details
-from yolox_attn.report.details import exploratory
+from yolox_attn.report.comparison import Comparison, Variant
 
 FIVE = judged_comparison(5)
 CAM = FIVE.variants[1]
 
 
-def only(*variants):
+def only(*variants: Variant) -> Comparison:
     return replace(FIVE, variants=(FIVE.variants[0], *variants))
 
 
@@ -23,10 +22,11 @@ def test_controls_say_what_they_are_for_and_what_came_out() -> None:
 
 
 def test_a_plain_control_gets_its_own_purpose() -> None:
-    plain = replace(CAM, role="control", attention="plain", built=())
+    plain = replace(CAM, role="control", attention="plain", built=(), judgement=None)
     (bullets,) = details.controls(only(plain)).parts
-    assert bullets.items[0].startswith("A plain block has as many parameters")
-    assert len(bullets.items) == 2
+    purpose, result = bullets.items
+    assert purpose.startswith("A plain block has as many parameters")
+    assert result == "yolox_nano_cam: not judged."
 
 
 def test_one_seed_has_no_p_value_and_no_bootstrap_and_a_sign_flip_needs_six() -> None:
@@ -46,19 +46,23 @@ def test_one_seed_has_no_p_value_and_no_bootstrap_and_a_sign_flip_needs_six() ->
     ]
 
 
-def test_what_the_optimiser_does_not_have_is_told() -> None:
-    totals, levels, *told = details.built(only(CAM)).parts
-    assert not told
-    assert totals.rows[1] == ["yolox_nano_cam", "cam", "906,000", "906,000", "906,000"]
-    assert levels.rows[0] == ["yolox_nano_cam", "dark3", "cam", "its defaults", "2,000"]
-    *_, told = details.built(only(replace(CAM, optimised=905_000))).parts
-    assert told.startswith("yolox_nano_cam: 1,000 trainable parameters are not in the optimiser")
-
-
-def test_options_are_spelled_out() -> None:
+def test_what_was_built_and_what_the_optimiser_does_not_have() -> None:
     part = replace(CAM.built[0], options={"ratio": 8, "norm": True})
-    _, levels = details.built(only(replace(CAM, built=(part,)))).parts
-    assert levels.rows[0][3] == "ratio 8, norm True"
+    odd = replace(CAM, built=(part, CAM.built[1]), optimised=905_000)
+    totals, levels, warning = details.built(only(odd)).parts
+    assert totals.rows[1] == ["yolox_nano_cam", "cam", "906,000", "906,000", "905,000"]
+    assert levels.rows == [
+        ["yolox_nano_cam", "dark3", "cam", "ratio 8, norm True", "2,000"],
+        ["yolox_nano_cam", "dark4", "cam", "its defaults", "2,000"],
+    ]
+    assert warning.startswith("yolox_nano_cam: 1,000 trainable parameters are not in the optimiser")
+    assert len(details.built(only(CAM)).parts) == 2
+    assert len(details.built(only()).parts) == 1
+
+
+def test_external_detections_have_nothing_built() -> None:
+    bare = replace(CAM, attention="", parameters=None, trainable=None, optimised=None, built=())
+    assert not details.built(replace(FIVE, variants=(bare,))).parts
 
 
 def test_cost_is_the_mean_time_and_the_largest_memory() -> None:
@@ -69,41 +73,32 @@ def test_cost_is_the_mean_time_and_the_largest_memory() -> None:
     assert not details.cost(unknown).parts
 
 
-def test_detections_from_elsewhere_have_nothing_built() -> None:
-    bare = replace(CAM, attention="", parameters=None, trainable=None, optimised=None, built=())
-    assert not details.built(replace(FIVE, variants=(bare,))).parts
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(95.4, "95 s"), (618, "10.3 min"), (12_240, "3.4 h")]
-)
-def test_a_time_in_the_unit_that_suits_it(seconds: float, text: str) -> None:
-    assert details.duration(seconds) == text
-
-
-FIVE_EXPLORED = judged_comparison(5)
-
-
 def test_it_is_marked_and_adjusted_and_rare_classes_get_a_difference_alone() -> None:
-    section = exploratory(FIVE_EXPLORED)
-    text, absolute, figures, classes, rare = section.parts
+    section = details.exploratory(FIVE)
+    text, absolute, metrics, classes, rare = section.parts
     assert "exploratory" in section.title
     assert text.startswith("Exploratory: where a difference might lie, never whether there is one.")
     assert "Benjamini and Hochberg" in text
     assert absolute.headers == ["variant", "AP", "AP50", "AP75", "APs", "APm", "APl"]
-    assert figures.headers[:2] == ["figure", "yolox_nano_cam"]
-    assert figures.rows[0][1] == "+1.73 (+1.41 to +2.06), p <0.001"
+    assert metrics.headers[:2] == ["metric", "yolox_nano_cam"]
+    assert metrics.rows[0][1] == "+1.73 (+1.41 to +2.06), p <0.001"
+    assert metrics.rows[0][1].value == CAM.judgement.exploratory[0].difference
+    assert classes.headers[:3] == ["class", "images", "yolox_nano_cam"]
     assert classes.rows[0][:2] == ["platelets", "120"]
     assert classes.rows[2][:3] == ["white cell", "12", "+1.73"]
     assert rare == "A class on fewer than 30 images has no interval and no p value."
 
 
-def test_figures_that_the_data_do_not_have_are_left_out() -> None:
-    variants = [replace(each, mean={**each.mean, "APs": None}) for each in FIVE_EXPLORED.variants]
-    _, absolute, *_ = exploratory(replace(FIVE_EXPLORED, variants=tuple(variants))).parts
+def test_metrics_that_the_data_do_not_have_are_left_out() -> None:
+    found = tuple(replace(each, difference=None) for each in CAM.judgement.exploratory)
+    bare = replace(CAM, judgement=replace(CAM.judgement, exploratory=found))
+    variants = [replace(each, mean={**each.mean, "APs": None}) for each in only(bare).variants]
+    _, absolute, metrics, *_ = details.exploratory(replace(FIVE, variants=tuple(variants))).parts
     assert absolute.headers == ["variant", "AP", "AP50", "AP75", "APm", "APl"]
+    assert metrics.rows[0] == ["AP50", "-"]
 
 
 def test_nothing_judged_nothing_explored() -> None:
-    variants = [replace(each, judgement=None) for each in FIVE_EXPLORED.variants]
-    assert not exploratory(replace(FIVE_EXPLORED, variants=tuple(variants))).parts
+    bare = only(replace(CAM, judgement=None))
+    assert not details.exploratory(bare).parts
+    assert not details.secondary(bare).parts

@@ -1,4 +1,7 @@
+import math
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from judged_comparison import judged_comparison
@@ -6,26 +9,48 @@ from judged_comparison import judged_comparison
 from yolox_attn.report.sentences import (
     facts,
     headline,
-    points,
     settling_sentence,
-    verdict_lines,
     verdict_sentence,
+    verdict_sentences,
+    warnings,
 )
-from yolox_attn.stats.interval import p_value, two_component
+from yolox_attn.stats.interval import image_interval, p_value, two_component
 from yolox_attn.stats.power import Settling
-from yolox_attn.stats.verdict import decide, evidence
+from yolox_attn.stats.verdict import Judgement, Terms, decide, evidence
+
+FIVE = judged_comparison(5)
+TERMS = Terms()
 
 
-def sentence(differences, error, *, family=1, p=None) -> str:
-    paired = two_component(differences, error, 300)
-    found = evidence(paired, float(p_value(paired)) if p is None else p, family=family)
-    return verdict_sentence("cam", decide(found), found)
+def judgement(
+    differences: Iterable[float], error: float, p: float | None = None, **changes: Any
+) -> Judgement:
+    """What is judged of such differences, AP points, with that noise of 300 images."""
+    paired = two_component(list(differences), error, 300)
+    basis = evidence(paired, float(p_value(paired)) if p is None else p)
+    verdict = decide(basis)
+    lower, upper = (float(end) / 100 for end in image_interval(paired))
+    found = FIVE.variants[1].judgement
+    assert found is not None
+    found = replace(
+        found,
+        word=verdict.word.value,
+        amount=verdict.amount and verdict.amount.value,
+        family=1,
+        seeds=tuple(range(basis.seeds)),
+        identical=basis.identical,
+        difference=basis.difference / 100,
+        interval=fractions(basis.interval),
+        narrow=fractions(basis.narrow),
+        p_value=basis.p_value,
+        p_holm=p,
+        checkpoints=(lower, upper),
+    )
+    return replace(found, **changes)
 
 
-def had(seeds, images, *, grouped=False):
-    """What a study of so many seeds and images had."""
-    paired = two_component(range(seeds), 0.3, images)
-    return replace(evidence(paired, float(p_value(paired))), grouped=grouped)
+def fractions(ends: tuple[float, float]) -> tuple[float, float] | None:
+    return (ends[0] / 100, ends[1] / 100) if all(map(math.isfinite, ends)) else None
 
 
 @pytest.mark.parametrize(
@@ -35,53 +60,46 @@ def had(seeds, images, *, grouped=False):
         ([0.9, 0.6, 0.3, 0.5], 0.1, "cam helps; whether by the 0.50 AP that would matter is open:"),
         ([0.2, 0.25, 0.3], 0.02, "cam helps, but by less than the 0.50 AP that would matter: "),
         ([-1, -1.2, -0.9], 0.1, "cam hurts by an amount that matters (at least 0.50 AP): -1.03 AP"),
-        (
-            [0.1, -0.1, 0],
-            0.05,
-            "cam makes no worthwhile difference: if it does anything, then ",
-        ),
+        ([0.1, -0.1, 0], 0.05, "cam makes no worthwhile difference: if it does anything, then "),
         ([0, 0, 0], 0.0, "cam makes no worthwhile difference: both sides are identical on every"),
         ([0.6, -0.4, 0.3], 0.3, "Cannot tell whether cam helps or hurts: a gain or a loss that "),
         ([0.3, 0.2, 0.25], 0.3, "Cannot tell whether cam helps or hurts: a gain that would matter"),
         ([-0.3, -0.2, -0.25], 0.3, "Cannot tell whether cam helps or hurts: a loss that would "),
         ([0.9], 0.3, "Cannot tell whether cam helps or hurts: one run each (+0.90 AP) cannot be "),
+        ([0], 0.0, "Cannot tell whether cam helps or hurts: both sides are identical on every im"),
         ([0.9, 0.8], 0.1, "Cannot tell whether cam helps or hurts: 2 seeds give an interval ("),
         ([1, 1, 1], 0.0, "Cannot tell whether cam helps or hurts: +1.00 AP without any noise to "),
     ],
 )
-def test_the_word_comes_first(differences, error, start):
-    found = sentence(differences, error)
-    assert found.startswith(start)
-    assert found.endswith(".")
-    assert "nan" not in found
-    assert "inf" not in found
+def test_the_word_comes_first(differences: list[float], error: float, start: str) -> None:
+    sentence = str(verdict_sentence("cam", judgement(differences, error), TERMS))
+    assert sentence.startswith(start)
+    assert sentence.endswith(".")
+    assert "nan" not in sentence
+    assert "inf" not in sentence
 
 
-def test_numbers_seeds_and_images_stand_in_the_sentence():
-    assert sentence([1.4, 1.5, 1.6], 0.2).endswith(
-        ": +1.50 AP, 95 % interval +1.09 to +1.91, p < 0.001, 3 seeds, 300 test images."
+def test_numbers_seeds_and_images_stand_in_the_sentence() -> None:
+    sentence = verdict_sentence("cam", judgement([1.4, 1.5, 1.6], 0.2), TERMS)
+    assert sentence.basis == (
+        "+1.50 AP, 95 % interval +1.09 to +1.91, p < 0.001, 3 seeds, 300 test images"
     )
+    wider = verdict_sentence("cam", judgement([0.1, -0.1, 0], 0.05), Terms(alpha=0.1))
+    assert "80 % interval" in wider.basis  # equivalence: 1 - 2 alpha
 
 
-def test_what_holm_took_back_is_explained():
-    found = sentence([0.6, 0.5, 0.7, 0.6], 0.18, family=6, p=0.08)
-    assert "its interval alone leaves out 0, but with 6 variants one of them does so" in found
-    assert "p = 0.080 (Holm, 6 variants)" in found
+def test_one_run_a_side_also_says_how_the_two_checkpoints_differ() -> None:
+    basis = verdict_sentence("cam", judgement([0.9], 0.3), TERMS).basis
+    text = " Of these two checkpoints alone, on images like these: 95 % interval +0.31 to +1.49 AP"
+    assert basis.endswith(text)
+    assert "checkpoints" not in verdict_sentence("cam", judgement([0.9, 0.8], 0.3), TERMS).basis
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0, "0.00"),
-        (1.234, "+1.23"),
-        (-0.0049, "-0.005"),
-        (0.004, "+0.004"),
-        (0.00021, "+0.0002"),
-        (-1e-9, "-0.000001"),
-    ],
-)
-def test_rounding_never_hides_that_a_number_is_not_0(value, text):
-    assert points(value) == text
+def test_what_holm_took_back_is_explained() -> None:
+    found = judgement([0.6, 0.5, 0.7, 0.6], 0.18, p=0.08, family=6)
+    basis = verdict_sentence("cam", found, TERMS).basis
+    assert "its interval alone leaves out 0, but with 6 variants one of them does so by" in basis
+    assert "p = 0.080 (Holm, 6 variants)" in basis
 
 
 @pytest.mark.parametrize(
@@ -109,94 +127,91 @@ def test_rounding_never_hides_that_a_number_is_not_0(value, text):
         ),
     ],
 )
-def test_what_would_settle_it(settling, words):
-    assert settling_sentence(settling, had(3, 300)) == (
+def test_what_would_settle_it(settling: Settling, words: str) -> None:
+    assert settling_sentence(judgement(range(3), 0.3, settling=settling)) == (
         f"To settle it, {words}; a rough number: it rests on the noise of 3 seeds and is enough"
         " four times in five."
     )
 
 
-def test_two_seeds_are_not_made_up_for_by_images():
-    found = settling_sentence(Settling(8, None, None), had(2, 300))
-    assert "more images alone would not do, as a verdict takes 3 seeds;" in found
+def test_two_seeds_are_not_made_up_for_by_images() -> None:
+    text = settling_sentence(judgement(range(2), 0.3, settling=Settling(8, None, None)))
+    assert "more images alone would not do, as a verdict takes 3 seeds;" in str(text)
 
 
-def test_groups_are_not_called_images():
-    grouped = had(3, 40, grouped=True)
-    assert "3 seeds, 40 groups of test images" in verdict_sentence("cam", decide(grouped), grouped)
-    sentence = settling_sentence(Settling(None, 90, None), grouped)
-    assert "test on about 90 groups of images in all (50 more)" in sentence
+def test_groups_are_not_called_images() -> None:
+    settling = Settling(None, 90, None)
+    grouped = judgement(range(3), 0.3, grouped=True, images=40, settling=settling)
+    assert "3 seeds, 40 groups of test images" in str(verdict_sentence("cam", grouped, TERMS))
+    assert "test on about 90 groups of images in all (50 more)" in str(settling_sentence(grouped))
 
 
-def test_what_nothing_settles():
-    found = settling_sentence(Settling(None, None, None), had(3, 300))
-    assert found == "No affordable number of seeds and images would settle it."
+def test_what_nothing_settles_what_needs_seeds_and_what_is_settled() -> None:
+    never = judgement(range(3), 0.3, settling=Settling(None, None, None))
+    assert settling_sentence(never) == "No affordable number of seeds and images would settle it."
+    one = judgement([0.9], 0.3, settling=None)
+    assert str(settling_sentence(one)).startswith("Train at least 3 seeds of both sides:")
+    assert settling_sentence(judgement([1.4, 1.5, 1.6], 0.2)) is None
+
+
+def test_verdicts_come_first_then_those_of_controls_then_what_is_not_judged() -> None:
+    baseline, cam, se, *_, placebo = FIVE.variants
+    bare = replace(se, judgement=None)
+    sentences = verdict_sentences(replace(FIVE, variants=(baseline, placebo, bare, cam)))
+    assert sentences[:2] == [(cam, cam.sentence), (placebo, placebo.sentence)]
+    assert [str(sentence) for _, sentence in sentences[2:]] == [
+        "yolox_nano_se is not judged: the notes say why."
+    ]
+    assert verdict_sentences(replace(FIVE, variants=(baseline, bare))) == []
 
 
 def test_the_headline_counts_blocks_and_no_controls() -> None:
-    assert headline(judged_comparison()) == (
+    assert headline(FIVE) == (
         "Of 4 variants, 1 helps, 1 hurts, 1 makes no worthwhile difference and 1 cannot be told yet"
     )
     assert headline(judged_comparison(1)) == "Of 4 variants, 4 cannot be told yet"
 
 
 @pytest.mark.parametrize(
-    ("place", "text"),
+    ("places", "text"),
     [
-        (1, "yolox_nano_cam helps"),
-        (2, "yolox_nano_se makes no worthwhile difference"),
-        (3, "Cannot tell whether yolox_nano_eca helps"),
-        (4, "yolox_nano_cbam hurts"),
-        (5, "No verdict on yolox_nano_placebo"),  # a control is no result
+        ([1], "yolox_nano_cam helps"),
+        ([2], "yolox_nano_se makes no worthwhile difference"),
+        ([3], "Cannot tell whether yolox_nano_eca helps"),
+        ([4], "yolox_nano_cbam hurts"),
+        ([5], "No verdict on yolox_nano_placebo"),  # a control is no result
+        ([5, 5], "No verdict on 2 variants"),
+        ([], "yolox_nano scatters by 0.45 AP from seed to seed"),
     ],
 )
-def test_the_headline_of_one_variant_is_its_verdict(place: int, text: str) -> None:
-    judged = judged_comparison()
-    pair = (judged.variants[0], judged.variants[place])
-    assert headline(replace(judged, variants=pair)) == text
+def test_the_headline_of_few_variants(places: list[int], text: str) -> None:
+    few = [FIVE.variants[place] for place in (0, *places)]
+    assert headline(replace(FIVE, variants=tuple(few))) == text
 
 
-def test_the_headline_of_a_baseline_alone_is_its_noise() -> None:
-    judged = judged_comparison()
-    alone = replace(judged, variants=judged.variants[:1], dropped=())
-    assert headline(alone) == "yolox_nano scatters by 0.45 AP from seed to seed"
+def test_the_headline_of_one_run_and_of_an_unfinished_study() -> None:
+    lone = replace(FIVE, variants=FIVE.variants[:1], seed_noise=None)
+    assert headline(lone) == "yolox_nano, compared with nothing"
+    assert headline(replace(FIVE, pending=1)).startswith("Interim, not a result: Of")
 
 
-def test_a_sentence_is_cut_behind_the_name_which_may_hold_a_colon() -> None:
-    judged = judged_comparison()
-    baseline, cam = judged.variants[:2]
-    assert cam.judgement is not None
-    name = "plain: cam"
-    found = replace(cam.judgement, sentence=cam.judgement.sentence.replace(cam.name, name))
-    odd = replace(judged, variants=(baseline, replace(cam, name=name, judgement=found)))
-    (line,) = verdict_lines(odd)
-    assert line.lead == "plain: cam helps by a worthwhile amount (at least 0.50 AP)"
-    assert line.rest.startswith("+1.73 AP, 95 % interval")
-    assert f"{line.lead}: {line.rest}" == found.sentence
-
-
-def test_controls_come_last_and_what_is_not_judged_behind_them() -> None:
-    judged = judged_comparison()
-    baseline, cam, *others = judged.variants
-    lines = verdict_lines(
-        replace(judged, variants=(baseline, replace(cam, judgement=None), *others))
-    )
-    assert [line.control for line in lines] == [False, False, False, True, False]
-    assert lines[-1].word == "not judged"
-    assert verdict_lines(replace(judged, terms=None)) == []
-
-
-def test_the_facts_are_what_the_verdicts_speak_of() -> None:
-    judged = judged_comparison()
-    assert facts(judged) == [
+def test_the_facts_are_what_the_verdicts_are_about() -> None:
+    assert facts(FIVE) == [
         "against yolox_nano",
         "5 seeds a side",
         "300 test images",
         "an effect worth having: 0.5 AP or more",
     ]
-    grouped = replace(judged, groups="120 groups by video")
-    assert facts(grouped)[2] == "120 groups by video"
+    assert facts(replace(FIVE, groups="120 groups by video"))[2] == "120 groups by video"
+    one_seed = judged_comparison(1).variants
+    assert facts(replace(FIVE, variants=one_seed))[1] == "1 seed a side"
+    mixed = (FIVE.variants[0], one_seed[1], FIVE.variants[2])
+    assert facts(replace(FIVE, variants=mixed))[1] == "1 to 5 seeds a side"
 
 
-def test_the_headline_of_an_unfinished_study_is_no_result() -> None:
-    assert headline(replace(judged_comparison(), pending=1)).startswith("Interim, not a result: Of")
+def test_warnings_say_what_is_still_to_come_what_is_missing_and_that_there_was_no_plan() -> None:
+    assert warnings(replace(FIVE, dropped=())) == []
+    interim, missing, unplanned = warnings(replace(FIVE, pending=3, plan=None))
+    assert interim.startswith("INTERIM: 3 planned runs are still to come.")
+    assert missing == "1 run is missing from these numbers, see below."
+    assert unplanned == "No plan was made before these runs: read the p values as exploratory."
