@@ -12,7 +12,15 @@ from yolox_attn.core import AttentionTrainer
 from yolox_attn.data.drawn import drawn_set
 from yolox_attn.exp import AttentionExp, use_data
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"  # real material, where there is some
+SHARED = Path(__file__).resolve().parents[2] / "shared"  # real sets and weights, where they are
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of real sets and weights next to the checkout; skip where there is none."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no folder {SHARED}")
+    return SHARED
 
 
 @pytest.fixture(scope="session")

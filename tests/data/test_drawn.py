@@ -1,4 +1,3 @@
-import hashlib
 import json
 import os
 import subprocess
@@ -12,17 +11,15 @@ import pytest
 from yolox_attn.data import drawn
 from yolox_attn.data.coco_folder import read_coco_folder
 from yolox_attn.data.drawn import drawn_set, is_intact
+from yolox_attn.data.scenes import draw_scene
 from yolox_attn.errors import InputError
 
 SMALL = {"train_images": 6, "val_images": 3, "size": 64}
 
 
-def hashes(folder):
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
+def contents(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +30,8 @@ def usual(tmp_path_factory):
 
 def test_two_draws_are_equal_byte_for_byte(tmp_path):
     first, second = (drawn_set(tmp_path / name, **SMALL) for name in "ab")
-    assert hashes(first) == hashes(second)
-    assert len(hashes(first)) == 6 + 3 + 2 + 1
+    assert contents(first) == contents(second)
+    assert len(contents(first)) == 6 + 3 + 2 + 1
 
 
 def test_seed_and_split_change_the_pixels(tmp_path):
@@ -47,8 +44,8 @@ def test_seed_and_split_change_the_pixels(tmp_path):
 def test_layout_is_a_coco_folder(usual):
     found = read_coco_folder(usual)
     assert found.classes == ("disc", "ring", "square", "grate", "star")
-    assert (found.train_images, found.val_images) == (80, 10)
-    assert (found.train_name, found.val_name, found.test_name) == ("train2017", "val2017", None)
+    assert (found.train.name, found.val.name, found.test) == ("train2017", "val2017", None)
+    assert [len(list((usual / name).iterdir())) for name in ("train2017", "val2017")] == [80, 10]
     assert cv2.imread(str(usual / "train2017" / "000001.png")).shape == (160, 160, 3)
 
 
@@ -89,11 +86,11 @@ def test_second_call_draws_nothing(tmp_path, monkeypatch):
 )
 def test_damaged_set_is_drawn_again(tmp_path, damage):
     folder = drawn_set(tmp_path, **SMALL)
-    before = hashes(folder)
+    before = contents(folder)
     damage(folder)
     assert not is_intact(folder)
     assert drawn_set(tmp_path, **SMALL) == folder
-    assert hashes(folder) == before
+    assert contents(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]  # no rubbish stays
 
 
@@ -111,22 +108,27 @@ def test_several_processes_may_ask_at_once(tmp_path, damaged):
         (drawn_set(tmp_path, **SMALL) / "manifest.json").write_text("{}")
     command = [sys.executable, "-c", ASK, str(tmp_path)]
     asking = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    told = {process.communicate(timeout=100)[0].strip() for process in asking}
+    printed = {process.communicate(timeout=100)[0].strip() for process in asking}
     assert [process.returncode for process in asking] == [0] * 4
     (folder,) = tmp_path.iterdir()
-    assert told == {str(folder)}
+    assert printed == {str(folder)}
     assert is_intact(folder)
 
 
 def test_race_for_the_place_is_settled(tmp_path, monkeypatch):
     """Another process finishes while we draw: its set stays, ours goes."""
-    theirs = drawn_set(tmp_path, **SMALL)
-    marked = theirs.stat().st_ino
-    states = [False]  # of our first look, before they have finished
-    monkeypatch.setattr(
-        drawn, "is_intact", lambda folder: states.pop() if states else is_intact(folder)
-    )
-    assert drawn_set(tmp_path, **SMALL).stat().st_ino == marked
+    finished = drawn_set(tmp_path / "elsewhere", **SMALL)
+    place = tmp_path / "here" / finished.name
+
+    def draw(*args):
+        if finished.exists():
+            finished.rename(place)
+        return draw_scene(*args)
+
+    mark = finished.stat().st_ino
+    monkeypatch.setattr(drawn, "draw_scene", draw)
+    assert drawn_set(tmp_path / "here", **SMALL) == place
+    assert place.stat().st_ino == mark
 
 
 def test_cache_folder_follows_the_environment(tmp_path, monkeypatch):

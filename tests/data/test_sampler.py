@@ -1,6 +1,5 @@
-import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from yolox_attn.seed import seed_everything
 
 @pytest.fixture
 def mosaic(drawn: Path) -> Callable[..., MosaicDetection]:
-    """Return a function that makes the host's augmented set over the drawn one."""
+    """Return a function that makes YOLOX's augmented set over the drawn one."""
 
     def make(max_labels: int = 50, **settings: Any) -> MosaicDetection:
         images = CocoDetection(str(drawn), "instances_train2017.json", img_size=(64, 64))
@@ -100,16 +99,8 @@ def test_every_pass_shows_each_image_once_in_another_order() -> None:
 
 def test_the_order_is_fixed_for_ever() -> None:
     """Another order would end the continuation of every run begun before."""
-    assert [index for _, index, _ in ExactBatches(8, 8, seed=0).batch(0)] == [
-        7,
-        5,
-        6,
-        0,
-        3,
-        4,
-        1,
-        2,
-    ]
+    order = [index for _, index, _ in ExactBatches(8, 8, seed=0).batch(0)]
+    assert order == [7, 5, 6, 0, 3, 4, 1, 2]
 
 
 def test_two_ranks_together_see_what_one_sees() -> None:
@@ -139,7 +130,7 @@ def test_mosaic_ends_at_its_batch_however_far_workers_fetch_ahead(
     batches = loader.batch_sampler
     batches.mosaic_batches = 2
     assert with_mosaic(batches, range(4)) == [True, True, False, False]
-    loader.close_mosaic()  # the host's call, later than the workers' look at it
+    loader.close_mosaic()  # YOLOX's call, later than the workers' look at it
     assert with_mosaic(batches, range(4)) == [True, True, False, False]
     batches.mosaic_batches = None
     assert with_mosaic(batches, range(2)) == [False, False]
@@ -160,7 +151,7 @@ def test_cut_labels_are_counted_by_sample(mosaic: Callable[..., MosaicDetection]
 
 
 class PlainSet(torch.utils.data.Dataset[Any]):
-    """A user's set, asked by (mosaic, index), without a transform that counts."""
+    """A user's set under (mosaic, index), without a transform that counts."""
 
     def __len__(self) -> int:
         return 12
@@ -169,16 +160,16 @@ class PlainSet(torch.utils.data.Dataset[Any]):
         return torch.rand(3), address[1]
 
 
-def hosts_loader(sampler: Any, **settings: Any) -> DataLoader:
+def stock_loader(sampler: Any, **settings: Any) -> DataLoader:
     batches = YoloBatchSampler(sampler, 4, drop_last=False)
     return DataLoader(PlainSet(), batch_sampler=batches, **settings)
 
 
-def test_a_loader_in_the_hosts_way_becomes_exact() -> None:
+def test_a_loader_in_yoloxs_way_becomes_exact() -> None:
     def collate(items: list[Any]) -> list[Any]:
         return items
 
-    given = hosts_loader(InfiniteSampler(12), collate_fn=collate)
+    given = stock_loader(InfiniteSampler(12), collate_fn=collate)
     loader = make_exact(given, 4, seed=1)
     assert loader is not None
     assert loader.dataset.dataset is given.dataset
@@ -189,30 +180,24 @@ def test_a_loader_in_the_hosts_way_becomes_exact() -> None:
 
 
 def test_an_order_of_the_users_own_is_left_alone() -> None:
-    assert make_exact(hosts_loader(RandomSampler(PlainSet())), 4, seed=0) is None
-    assert make_exact(hosts_loader(InfiniteSampler(12, shuffle=False)), 4, seed=0) is None
-    assert make_exact(hosts_loader(InfiniteSampler(6)), 4, seed=0) is None
+    assert make_exact(stock_loader(RandomSampler(PlainSet())), 4, seed=0) is None
+    assert make_exact(stock_loader(InfiniteSampler(12, shuffle=False)), 4, seed=0) is None
+    assert make_exact(stock_loader(InfiniteSampler(6)), 4, seed=0) is None
     plain = BatchSampler(InfiniteSampler(12), 4, drop_last=False)
     assert make_exact(DataLoader(PlainSet(), batch_sampler=plain), 4, seed=0) is None
 
 
-def digest(batches: Iterator[Any], count: int) -> str:
-    """Return the hash of all bits of the first `count` batches' images and labels."""
-    seen = hashlib.sha256()
-    for images, labels, *_ in itertools.islice(batches, count):
-        seen.update(images.numpy().tobytes() + labels.numpy().tobytes())
-    return seen.hexdigest()
-
-
-def test_two_variants_see_the_same_200_batches(tiny: Callable[..., Any]) -> None:
-    digests = {}
-    for name, seed in (("none", 0), ("cam", 0), ("none of another seed", 1)):
-        exp = tiny(attention=name.split()[0], seed=seed)
+def test_two_variants_see_the_same_batches(tiny: Callable[..., Any]) -> None:
+    """Ten passes over the 12 images, pixel by pixel; what a number holds is settled above."""
+    seen = []
+    for attention, seed in (("none", 0), ("cam", 0), ("none", 1)):
+        exp = tiny(attention=attention, seed=seed)
         seed_everything(seed)
         exp.get_model()  # a variant draws its blocks' weights from the global stream
-        loader = exp.get_data_loader(batch_size=4, is_distributed=False)
-        digests[name] = digest(iter(loader), 200)
-    assert digests["none"] == digests["cam"] != digests["none of another seed"]
+        seen.append(batches_of(exp.get_data_loader(batch_size=4, is_distributed=False), 30))
+    baseline, variant, of_another_seed = seen
+    assert equal(baseline, variant)
+    assert not equal(baseline, of_another_seed)
 
 
 @pytest.mark.parametrize(("size", "ranks"), [(5, 1), (5, 2), (6, 3), (2, 4), (0, 2)])
@@ -225,8 +210,5 @@ def test_together_the_ranks_see_every_image_once(size: int, ranks: int) -> None:
 
 def test_shares_are_interleaved() -> None:
     assert list(Share(7, 1, 3)) == [1, 4]
-
-
-def test_a_rank_outside_the_group_is_refused() -> None:
     with pytest.raises(ValueError, match="rank 2 of 2"):
         Share(4, 2, 2)

@@ -13,7 +13,7 @@ def boxes(count: int, rng: np.random.Generator, largest: float = 40) -> np.ndarr
     return np.hstack([corners, corners + sides, rng.integers(0, 5, (count, 1))])
 
 
-def test_it_is_the_hosts_transform_with_its_draws() -> None:
+def test_it_is_yoloxs_transform_with_its_draws() -> None:
     rng = np.random.default_rng(1)
     for number in range(40):
         targets = boxes(number % 12, rng)
@@ -42,8 +42,8 @@ def test_it_counts_what_it_leaves_out_of_the_last_image() -> None:
 
 def test_boxes_too_small_to_learn_are_dropped_even_if_there_are_no_others() -> None:
     targets = boxes(4, np.random.default_rng(2), largest=1.0)
-    _, kept_by_host = TrainTransform(8)(IMAGE.copy(), targets.copy(), (64, 64))
-    assert kept_by_host.any()
+    _, kept_by_yolox = TrainTransform(8)(IMAGE.copy(), targets.copy(), (64, 64))
+    assert kept_by_yolox.any()
     image, labels = CountingTransform(8)(IMAGE.copy(), targets.copy(), (64, 64))
     assert labels.shape == (8, 5)
     assert not labels.any()

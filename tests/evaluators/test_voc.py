@@ -1,37 +1,22 @@
-import cv2
-import numpy as np
 import pytest
 import torch
 from planted import SIDE, PlantedModel, box
 from torch.utils.data import DataLoader
+from voc_folder import write_voc
 from yolox.data import ValTransform, VOCDetection
 from yolox.data.datasets.voc_classes import VOC_CLASSES
-from yolox.evaluators import VOCEvaluator as HostVOCEvaluator
+from yolox.evaluators import VOCEvaluator as StockVOCEvaluator
 
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators import VOCEvaluator, adapt_evaluator
 
 CLASSES = len(VOC_CLASSES)
-OBJECT = """<object><name>{}</name><pose/><truncated>0</truncated><difficult>0</difficult><bndbox>
-<xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"""
 DOG, CAT = VOC_CLASSES.index("dog"), VOC_CLASSES.index("cat")
 
 
 @pytest.fixture
 def two_dogs(tmp_path):
-    """VOC2007 with a dog in each of two images, at x 11..50 and y 21..60, counted from 1."""
-    root = tmp_path / "VOC2007"
-    for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
-        (root / folder).mkdir(parents=True)
-    for number, name in enumerate(("a", "b")):
-        image = np.full((SIDE, SIDE, 3), number, dtype=np.uint8)
-        cv2.imwrite(str(root / "JPEGImages" / f"{name}.jpg"), image)
-        (root / "Annotations" / f"{name}.xml").write_text(
-            f"<annotation><size><width>{SIDE}</width><height>{SIDE}</height></size>"
-            + OBJECT.format("dog", 11, 21, 50, 60)
-            + "</annotation>"
-        )
-    (root / "ImageSets/Main/test.txt").write_text("a\nb\n")
+    write_voc(tmp_path, 2, SIDE, ("test",))
     return VOCDetection(
         str(tmp_path), [("2007", "test")], img_size=(SIDE, SIDE), preproc=ValTransform()
     )
@@ -71,15 +56,11 @@ def test_one_dog_of_two_reaches_six_of_eleven_recall_points(two_dogs):
     assert ap == ap50 == pytest.approx(6 / 11 / 20)
 
 
-def test_no_detection_is_zero_and_said(two_dogs):
+def test_no_detection_is_zero_and_the_summary_says_so(two_dogs, capsys):
     ap, ap50, summary = evaluator_of(VOCEvaluator, two_dogs).evaluate(planted([], []))
     assert (ap, ap50) == (0, 0)
     assert "no detections at confidence 0.1" in summary
-
-
-def test_the_sets_chatter_stays_off_the_terminal(two_dogs, capsys):
-    evaluator_of(VOCEvaluator, two_dogs).evaluate(planted([], []))
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == ""  # what the set prints stays off the terminal
 
 
 def test_fewer_classes_than_the_set_judges_are_refused(two_dogs):
@@ -105,11 +86,11 @@ def test_an_image_that_was_left_out_is_an_error(two_dogs):
         evaluator.evaluate(planted([], []))
 
 
-def test_a_host_evaluator_becomes_ours_and_keeps_mode_and_precision(two_dogs):
-    host = evaluator_of(HostVOCEvaluator, two_dogs)
-    ours = adapt_evaluator(host)
+def test_a_stock_evaluator_becomes_ours_and_keeps_mode_and_precision(two_dogs):
+    stock = evaluator_of(StockVOCEvaluator, two_dogs)
+    ours = adapt_evaluator(stock)
     assert type(ours) is VOCEvaluator
-    assert vars(host).items() <= vars(ours).items()
+    assert vars(stock).items() <= vars(ours).items()
     ours.autocast_dtype = torch.bfloat16
     model = planted([], []).train()
     ours.evaluate(model)

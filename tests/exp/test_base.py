@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from voc_folder import write_voc
 from yolox.exp import Exp
 
 from yolox_attn.errors import InputError
@@ -12,8 +13,8 @@ from yolox_attn.models import ATTENTION_PREFIX
 from yolox_attn.runs import read_record
 
 
-def test_none_builds_the_hosts_detector_bit_for_bit() -> None:
-    class Host(Exp):
+def test_none_builds_yoloxs_detector_bit_for_bit() -> None:
+    class Stock(Exp):
         def __init__(self) -> None:
             super().__init__()
             self.depth, self.width = 0.33, 0.125
@@ -24,16 +25,11 @@ def test_none_builds_the_hosts_detector_bit_for_bit() -> None:
             self.depth, self.width = 0.33, 0.125
 
     torch.manual_seed(0)
-    host = Host().get_model().state_dict()
+    stock = Stock().get_model().state_dict()
     torch.manual_seed(0)
     ours = Ours().get_model().state_dict()
-    assert list(host) == list(ours)
-    assert all(torch.equal(host[key], ours[key]) for key in host)
-
-
-def test_nano_needs_no_get_model_of_its_own() -> None:
-    keys = NanoExp().get_model().state_dict()
-    assert any("dconv" in key for key in keys)
+    assert list(stock) == list(ours)
+    assert all(torch.equal(stock[key], ours[key]) for key in stock)
 
 
 def test_a_second_get_model_changes_nothing(tiny: Callable) -> None:
@@ -50,7 +46,7 @@ def test_a_second_get_model_changes_nothing(tiny: Callable) -> None:
     assert {id(p) for g in optimizer.param_groups for p in g["params"]} == parameters
 
 
-def test_batch_norm_inside_a_block_gets_the_hosts_settings(tiny: Callable) -> None:
+def test_batch_norm_inside_a_block_gets_yoloxs_settings(tiny: Callable) -> None:
     def own(channels: int) -> nn.Module:
         return nn.Sequential(nn.Conv2d(channels, channels, 1), nn.BatchNorm2d(channels))
 
@@ -67,29 +63,13 @@ def test_a_block_of_ones_own_is_one_line() -> None:
     assert len(new) == 6
 
 
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        ({"input_size": (100, 100)}, "input_size .100, 100.: .*multiples of 32"),
-        ({"test_size": (416, 0)}, "test_size .*multiples of 32"),
-        ({"num_classes": 0}, "num_classes 0"),
-    ],
-)
-def test_settings_that_cannot_work_are_refused(settings: dict, says: str) -> None:
-    exp = AttentionExp()
-    vars(exp).update(settings)
-    with pytest.raises(InputError, match=says):
-        exp.check()
-
-
-def test_random_resize_is_the_hosts_draw_without_cuda(tiny: Callable) -> None:
+def test_random_resize_draws_as_yoloxs_without_cuda(tiny: Callable) -> None:
     exp = tiny(random_size=(2, 4), input_size=(64, 128))
     sizes = {exp.random_resize(None, 0, 0, is_distributed=False) for _ in range(60)}
     assert sizes == {(64, 128), (96, 192), (128, 256)}
-    assert "random_size" in vars(exp)
 
 
-def test_loaders_give_the_hosts_batches(tiny: Callable) -> None:
+def test_loaders_give_yoloxs_batches(tiny: Callable) -> None:
     exp = tiny()
     images, labels, *_ = next(iter(exp.get_data_loader(4, is_distributed=False)))
     assert images.shape == (4, 3, 64, 64)
@@ -119,7 +99,7 @@ class Exp(MyExp):
         self.input_size = self.test_size = (64, 64)
         self.random_size = (1, 3)
         self.max_epoch, self.warmup_epochs, self.no_aug_epochs = 1, 0, 0
-        self.data_num_workers = 0
+        self.data_num_workers, self.seed = 0, 0  # at 64 pixels the loss of some seeds overflows
         self.attention = "eca"
         self.exp_name = os.path.split(os.path.realpath(__file__))[1].split(".")[0]
 
@@ -160,34 +140,11 @@ class Exp(MyExp):
 '''
 
 
-@pytest.fixture
-def voc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Four images in Pascal VOC's layout, one dog in each."""
-    import cv2
-    import numpy as np
-
-    root = tmp_path / "VOCdevkit" / "VOC2007"
-    for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
-        (root / folder).mkdir(parents=True)
-    names = [f"{index:06}" for index in range(4)]
-    for name in names:
-        cv2.imwrite(str(root / f"JPEGImages/{name}.jpg"), np.full((60, 80, 3), 90, np.uint8))
-        (root / f"Annotations/{name}.xml").write_text(
-            "<annotation><size><width>80</width><height>60</height><depth>3</depth></size>"
-            "<object><name>dog</name><pose>x</pose><truncated>0</truncated>"
-            "<difficult>0</difficult><bndbox><xmin>10</xmin>"
-            "<ymin>12</ymin><xmax>50</xmax><ymax>44</ymax></bndbox></object></annotation>"
-        )
-    for split in ("train", "test"):
-        (root / f"ImageSets/Main/{split}.txt").write_text("\n".join(names) + "\n")
-    monkeypatch.setenv("TEST_VOC", str(root.parent))
-    return root.parent
-
-
-@pytest.mark.usefixtures("voc")
 def test_an_existing_voc_experiment_gains_attention_by_its_base_class(
-    tmp_path: Path, train: Callable
+    tmp_path: Path, train: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    write_voc(tmp_path, 4, 64, ("train", "test"))
+    monkeypatch.setenv("TEST_VOC", str(tmp_path))
     file = tmp_path / "yolox_voc_s.py"
     file.write_text(STOCK_VOC_EXP)
     exp = load_exp(str(file))

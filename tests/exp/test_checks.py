@@ -17,13 +17,15 @@ def test_the_published_sizes_pass(size: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
+        ("num_classes", 0, "num_classes 0: at least 1"),
         ("num_classes", "3", "num_classes '3': at least 1"),
         ("seed", 2**63, "seed 9223372036854775808: from 0 to"),
         ("seed", "0", "seed '0': from 0"),
         ("width", 0.01, r"width 0\.01: at least 1/64"),
         ("random_size", (1,), r"random_size \(1,\): smallest and largest"),
         ("random_size", (3, 2), "smallest and largest"),
-        ("input_size", (64, 100), "multiples of 32"),
+        ("input_size", (64, 100), r"input_size \(64, 100\): .*multiples of 32"),
+        ("test_size", (416, 0), "test_size .*multiples of 32"),
     ],
 )
 def test_a_setting_that_cannot_work_is_named(key: str, value: Any, says: str) -> None:

@@ -9,13 +9,13 @@ EXPS = Path(__file__).resolve().parents[2] / "exps" / "demo"
 
 @pytest.fixture
 def cache(drawn, monkeypatch):
-    """Stand in for the full set with a small one; say how often it was asked for."""
-    asked = []
-    monkeypatch.setattr("yolox_attn.exp.demo.drawn_set", lambda: asked.append(1) or drawn)
-    return asked
+    """Stand in for the full set with a small one; return a list that grows with each use."""
+    uses = []
+    monkeypatch.setattr("yolox_attn.exp.demo.drawn_set", lambda: uses.append(1) or drawn)
+    return uses
 
 
-def test_nothing_is_drawn_before_images_are_asked_for(cache, drawn):
+def test_nothing_is_drawn_before_images_are_loaded(cache, drawn):
     exp = DemoExp()
     exp.get_model()
     assert cache == []

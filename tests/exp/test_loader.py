@@ -1,11 +1,12 @@
 import pickle
+import shutil
 from pathlib import Path
 
 import pytest
 from yolox.exp.build import get_exp_by_file
 
 from yolox_attn.errors import InputError
-from yolox_attn.exp import load_exp
+from yolox_attn.exp import AttentionExp, load_exp, use_data
 
 SOURCE = """
 from yolox_attn.exp import SmallExp
@@ -26,7 +27,7 @@ def test_the_name_is_the_files(tmp_path: Path) -> None:
     assert load_exp(exp_file(tmp_path, name="yolox_s_own.py")).exp_name == "yolox_s_own"
 
 
-def test_the_hosts_loader_gives_the_same_name(tmp_path: Path) -> None:
+def test_yoloxs_loader_gives_the_same_name(tmp_path: Path) -> None:
     assert get_exp_by_file(exp_file(tmp_path, name="unique_name_7.py")).exp_name == "unique_name_7"
 
 
@@ -41,11 +42,6 @@ def test_two_files_of_one_basename_are_two_experiments(tmp_path: Path) -> None:
 def test_names_that_hide_modules_or_hold_dots_load(tmp_path: Path) -> None:
     assert load_exp(exp_file(tmp_path, name="random.py")).attention == "eca"
     assert load_exp(exp_file(tmp_path, name="yolox.v2.py")).attention == "eca"
-
-
-def test_it_can_be_pickled(tmp_path: Path) -> None:
-    copy = pickle.loads(pickle.dumps(load_exp(exp_file(tmp_path))))
-    assert copy.attention == "eca"
 
 
 @pytest.mark.parametrize(
@@ -101,3 +97,19 @@ def test_names_resolve_the_controls() -> None:
 def test_other_names_are_refused_with_the_choices(name: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         load_exp(name=name)
+
+
+def test_classes_files_and_folders_come_from_the_data(drawn: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(drawn, data)
+    exp = AttentionExp()
+    use_data(exp, data)
+    assert (exp.num_classes, exp.data_dir) == (5, str(data))
+    assert (exp.train_ann, exp.val_ann) == ("instances_train2017.json", "instances_val2017.json")
+    assert (exp.train_name, exp.val_name) == ("train2017", "val2017")
+    assert (exp.test_ann, exp.test_name) == ("instances_test2017.json", "test2017")  # YOLOX's
+    shutil.copy(data / "annotations/instances_val2017.json", data / "annotations/test.json")
+    (data / "val2017").rename(data / "images_test")
+    (data / "val2017").symlink_to(data / "images_test")
+    use_data(exp, data)
+    assert (exp.test_ann, exp.test_name) == ("test.json", "images_test")

@@ -75,6 +75,6 @@ def test_settings_of_the_logger_are_left_to_it() -> None:
     apply_overrides(SimpleNamespace(), ["wandb-project", "mine"])
 
 
-def test_the_hosts_merge_is_strict_too() -> None:
+def test_yoloxs_merge_is_strict_too() -> None:
     with pytest.raises(InputError, match="no such setting"):
         AttentionExp().merge(["maxepoch", "3"])

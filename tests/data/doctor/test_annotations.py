@@ -9,8 +9,7 @@ from yolox_attn.data.doctor.annotations import (
 
 
 def found(dataset, split="train"):
-    told = {each.code: each for each in examine_boxes(dataset, split) if each.count}
-    return {code: (each.level, each.count) for code, each in told.items()}
+    return {e.code: (e.level, e.count) for e in examine_boxes(dataset, split) if e.count}
 
 
 def change(**values):
@@ -22,7 +21,7 @@ def test_sound_boxes_are_sound(load):
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "expected"),
     [
         (change(bbox=[-10, 0, 20, 20]), {"clipped": ("repaired", 1)}),
         (change(bbox=[30, 20, 20, 20]), {"clipped": ("repaired", 1)}),
@@ -43,9 +42,9 @@ def test_sound_boxes_are_sound(load):
          {"normalised_boxes": ("error", 2)}),
     ],
 )  # fmt: skip
-def test_faults_of_boxes(load, spoil, fault, told):
+def test_faults_of_boxes(load, spoil, fault, expected):
     spoil(fault)
-    assert found(load("train")) == told
+    assert found(load("train")) == expected
 
 
 def test_very_long_boxes(load, spoil):
@@ -65,20 +64,17 @@ def test_corners_instead_of_sides(load, spoil):
         ]
 
     spoil(corners)
-    told = found(load("train"))
-    assert told.pop("corner_boxes") == ("error", 11)
-    assert set(told) == {"area", "iscrowd"}  # none called clipped, which follows from the mistake
+    faults = found(load("train"))
+    assert faults.pop("corner_boxes") == ("error", 11)
+    assert set(faults) == {"area", "iscrowd"}  # not clipped, which follows from the mistake
 
 
-def test_a_box_of_nothing_counts_as_missed_in_val(load, spoil):
-    spoil(change(bbox=[5, 5, 0, 10]))
-    told = found(load("train"), "val")
-    assert told == {"empty_boxes": ("warning", 1)}
-
-
-def test_what_evaluation_judges_as_written_is_not_called_repaired(load, spoil):
-    spoil(change(bbox=[-10, 0, 20, 20]))
-    assert found(load("train"), "val") == {"clipped": ("warning", 1)}
+@pytest.mark.parametrize(
+    ("box", "code"), [([5, 5, 0, 10], "empty_boxes"), ([-10, 0, 20, 20], "clipped")]
+)
+def test_what_evaluation_judges_as_written_is_not_called_repaired(load, spoil, box, code):
+    spoil(change(bbox=box))
+    assert found(load("train"), "val") == {code: ("warning", 1)}
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -106,14 +102,14 @@ def test_examples_name_annotation_image_and_box(load, spoil):
     assert clipped.examples == ("annotation 1 of train1.png: [-10, 0, 20, 20]",)
 
 
-def told(findings):
+def summary(findings):
     return {(e.level, e.code, e.split): (e.count, e.examples) for e in findings if e.count}
 
 
-def test_equal_splits_have_nothing_to_tell(load):
+def test_equal_splits_have_no_findings(load):
     train, val = load("train"), load("val")
-    assert told(examine_classes(train, val, 2)) == {}
-    assert told(examine_names(train, "train")) == {}
+    assert summary(examine_classes(train, val, 2)) == {}
+    assert summary(examine_names(train, "train")) == {}
 
 
 def test_a_category_less_shifts_the_indices(load, spoil):
@@ -122,37 +118,29 @@ def test_a_category_less_shifts_the_indices(load, spoil):
         content["annotations"].pop()
 
     spoil(remove)
-    found = told(examine_classes(load("train"), load("val"), 2))
-    assert found["error", "categories", "both"] == (1, ("3 'three'",))
+    findings = summary(examine_classes(load("train"), load("val"), 2))
+    assert findings["error", "categories", "both"] == (1, ("3 'three'",))
 
 
-def test_class_that_only_one_split_has(load, spoil):
+def test_a_class_that_one_split_or_both_lack(load, spoil):
     spoil(lambda c: c["annotations"].pop())
     train, val = load("train"), load("val")
-    absent = {("warning", "class_absent", "train"): (1, ("three",))}
-    assert told(examine_classes(train, val, 2)) == absent
-    absent = {("warning", "class_absent", "val"): (1, ("three",))}
-    assert told(examine_classes(val, train, 2)) == absent
-
-
-def test_class_that_no_split_has(load, spoil):
-    spoil(lambda c: c["annotations"].pop())
-    train = load("train")
-    absent = {("warning", "class_absent", "both"): (1, ("three",))}
-    assert told(examine_classes(train, train, 2)) == absent
+    for pair, split in (((train, val), "train"), ((val, train), "val"), ((train, train), "both")):
+        absent = {("warning", "class_absent", split): (1, ("three",))}
+        assert summary(examine_classes(*pair, 2)) == absent
 
 
 def test_number_of_classes(load):
     train, val = load("train"), load("val")
-    assert told(examine_classes(train, val, 5)) == {("warning", "num_classes", "train"): (1, ())}
-    assert told(examine_classes(train, val, 1)).keys() == {
+    assert summary(examine_classes(train, val, 5)) == {("warning", "num_classes", "train"): (1, ())}
+    assert summary(examine_classes(train, val, 1)).keys() == {
         ("error", "num_classes", "train"), ("error", "num_classes", "val")
     }  # fmt: skip
 
 
 def test_file_listed_twice_and_background(load, spoil):
     spoil(lambda c: [c["images"].append(c["images"][0] | {"id": n}) for n in (8, 9, 10)])
-    assert told(examine_names(load("train"), "train")) == {
+    assert summary(examine_names(load("train"), "train")) == {
         ("warning", "listed_twice", "train"): (1, ("train1.png",)),
         ("warning", "background", "train"): (3, ("train1.png",) * 3),
     }

@@ -20,9 +20,7 @@ def noise(folder):
 def pixels(load):
     train, val = load("train"), load("val")
     splits = {"train": train, "val": val}
-    states = {
-        name: read_images(each, name, full=True, progress=False) for name, each in splits.items()
-    }
+    states = {name: read_images(splits[name], name, full=True, progress=False) for name in splits}
     return [(e.code, e.split, e.examples) for e in same_pixels(splits, states) if e.count]
 
 

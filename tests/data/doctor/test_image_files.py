@@ -77,18 +77,40 @@ def test_orientation_is_read(order, value):
     assert orientation(turned(encoded(".jpg"), value, order)) == value
 
 
-@pytest.mark.parametrize("raw", [b"", encoded(".jpg"), encoded(".png"), b"\xff\xd8\xffExif\0\0II*"])
+ABSURD = {  # EXIF that holds no orientation of 1 to 8
+    "none": encoded(".jpg"),
+    "a png": encoded(".png"),
+    "cut": turned(encoded(".jpg"), 6)[:30],
+    "its head alone": b"\xff\xd8\xffExif\0\0II*",
+    "orientation 0": turned(encoded(".jpg"), 0),
+    "orientation 9": turned(encoded(".jpg"), 9),
+    "no byte order": turned(encoded(".jpg"), 6).replace(b"II*\0", b"XX*\0"),
+    "an offset beyond the file": turned(encoded(".jpg"), 6).replace(b"*\0\x08", b"*\0\xff\xff"),
+    "fewer tags than it counts": turned(encoded(".jpg"), 9).replace(b"\0\1\0\x12", b"\0\xff\0\x12"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("raw", [b"", *ABSURD.values()], ids=["nothing", *ABSURD])
 def test_files_without_orientation_are_upright(raw):
     assert orientation(raw) == 1
 
 
-def test_rotated_image_fits_its_json_stored_or_turned_but_is_told(tmp_path):
+def test_broken_exif_is_no_fault_of_the_image_and_makes_no_noise(load, folder, recwarn):
+    dataset = load("train")
+    raw = ABSURD["an offset beyond the file"]
+    (folder / "train2017" / "train1.png").write_bytes(raw)  # decoders ignore the ending
+    assert read_images(dataset, "train", full=True, progress=False)[0].faults == ()
+    assert not recwarn.list
+
+
+def test_a_rotated_image_fits_its_json_stored_or_turned_but_is_reported(tmp_path):
     raw = turned(encoded(".jpg"), 6)
     assert codes(tmp_path, raw) == codes(tmp_path, raw, (40, 30)) == ["rotated"]
     assert codes(tmp_path, turned(encoded(".jpg"), 3), (40, 30)) == ["wrong_size"]
 
 
-def test_wrong_size_tells_both(tmp_path):
+def test_wrong_size_names_both(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded(".png"))
     (fault,) = examine_file(tmp_path / "a.png", (30, 41)).faults
     assert fault == ("wrong_size", "40x30, the json says 41x30")
@@ -140,6 +162,6 @@ def test_faulty_files_are_counted_and_named(load, folder, full):
     assert ("of 2 looked at" in fault.message) is not full
 
 
-def test_progress_is_silent_unless_asked(load, capfd):
+def test_without_progress_nothing_is_printed(load, capfd):
     read_images(load("train"), "train", full=True, progress=False)
     assert capfd.readouterr().err == ""

@@ -32,7 +32,7 @@ def test_only_errors_refuse_and_in_one_line():
 
 def test_what_counts_nothing_is_left_out():
     report = Report([finding("error", "none", "val", "nothing", [])])
-    assert (report.findings, report.lines()) == ((), [])
+    assert (report.findings, report.lines()) == ([], [])
     assert "Nothing was found." in report.as_markdown()
 
 
@@ -44,8 +44,8 @@ def test_a_few_examples_of_many_are_kept():
 
 def test_json_and_markdown_hold_all():
     report = Report([WARNING, *ERRORS])
-    told = json.loads(json.dumps(report.as_dict()))
-    assert (told["errors"], told["warnings"], len(told["findings"])) == (2, 1, 3)
+    content = json.loads(json.dumps(report.as_dict()))
+    assert (content["errors"], content["warnings"], len(content["findings"])) == (2, 1, 3)
     assert "| warning | val | boxes too small | 2 | a\\|b, c |" in report.as_markdown()
 
 
@@ -55,9 +55,8 @@ def test_what_is_so_or_not_is_not_counted():
 
 
 def test_a_line_is_one_printable_line():
-    told = Finding("warning", "odd", "val", "odd\0names", 1, ("a\nb\x1b[31m",)).line
-    assert told == "val: odd\\x00names: 1 (a\\nb\\x1b[31m)"
-    assert told.isprintable()
+    line = Finding("warning", "odd", "val", "odd\0names", 1, ("a\nb\x1b[31m",)).line
+    assert line == "val: odd\\x00names: 1 (a\\nb\\x1b[31m)"
 
 
 def test_the_tally_counts_in_words():
