@@ -97,6 +97,7 @@ def test_difference_errors_and_interval_worked_by_hand():
         ([-1.0, -1.2, -0.9], 0.1, "hurts", "by a worthwhile amount"),
         ([0.1, -0.1, 0.0], 0.05, "no worthwhile difference", None),
         ([0.6, -0.4, 0.3], 0.3, "cannot tell", None),
+        ([1.0, 1.0, 1.0], 0.0, "cannot tell", None),  # a difference without noise
         ([1.4, 1.5], 0.2, "cannot tell", None),
         ([1.4], 0.2, "cannot tell", None),
     ],

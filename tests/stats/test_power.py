@@ -54,12 +54,6 @@ def test_power_is_the_noncentral_t(seeds, alpha, effect):
     assert found == pytest.approx(reference, abs=2e-5)
 
 
-def test_power_equals_statsmodels():
-    reference = pytest.importorskip("statsmodels.stats.power").TTestPower()
-    found = power(0.6, seeds_only(0.8), seeds=12, alpha=0.01)
-    assert found == pytest.approx(reference.power(0.75, 12, 0.01), abs=1e-5)
-
-
 def test_errors_by_hand():
     """Half the images double a^2 and c^2: 0.32, 0.18; 2 seeds: (0.16 + 0.18) / 2, c^2 / 2."""
     errors = expected_errors(BALANCED, 2, 150)
@@ -97,6 +91,7 @@ def test_at_the_margin_equivalence_is_wrong_5_percent_of_the_time():
 def test_no_noise_finds_everything():
     assert power(0.1, seeds_only(0.0), seeds=3) == 1
     assert detectable_effect(seeds_only(0.0), seeds=3) == 0
+    assert equivalence_power(0.1, 0.5, expected_errors(seeds_only(0.0), 3, None)) == 1
 
 
 def test_smallest_searches_by_halves():

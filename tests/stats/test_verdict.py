@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import p_value, two_component
+from yolox_attn.stats.interval import two_component
 from yolox_attn.stats.verdict import (
     Amount,
     Evidence,
@@ -51,34 +51,6 @@ def test_what_is_worth_having_is_the_users():
     what = basis(1.0, (0.5, 1.5), (0.6, 1.4), 0.01)
     assert decide(what, sesoi=2.0).amount is Amount.SMALL
     assert decide(what, sesoi=1.0).amount is Amount.OPEN
-
-
-def test_from_a_study_to_its_word():
-    paired = two_component([1.4, 1.5, 1.6, 1.5], 0.2, 300)
-    what = evidence(paired, float(p_value(paired)))
-    assert what.interval[0] < what.narrow[0] < what.difference < what.narrow[1] < what.interval[1]
-    assert decide(what) == Verdict(Word.HELPS, Amount.WORTHWHILE)
-    assert decide(evidence(paired, 0.06)) == Verdict(Word.CANNOT_TELL)
-
-
-def test_a_stricter_alpha_widens_both_intervals():
-    paired = two_component([1.4, 1.1, 1.6], 0.2, 300)
-    strict, usual = evidence(paired, 0.02, alpha=0.01), evidence(paired, 0.02)
-    assert strict.interval[0] < usual.interval[0]
-    assert strict.narrow[0] < usual.narrow[0]
-    assert (decide(usual).word, decide(strict).word) == (Word.HELPS, Word.CANNOT_TELL)
-
-
-def test_identical_runs_make_no_difference():
-    paired = two_component([0.0, 0.0, 0.0], 0.0, 300)
-    what = evidence(paired, float(p_value(paired)))
-    assert what.identical
-    assert decide(what).word is Word.NO_DIFFERENCE
-
-
-def test_a_difference_without_noise_is_open():
-    paired = two_component([1.0, 1.0, 1.0], 0.0, 300)
-    assert decide(evidence(paired, float(p_value(paired)))).word is Word.CANNOT_TELL
 
 
 @pytest.mark.parametrize(
