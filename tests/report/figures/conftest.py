@@ -1,18 +1,16 @@
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
 import pytest
-
-from yolox_attn.report.comparison import Comparison
-from yolox_attn.report.figures import draw
+from matplotlib.figure import Figure
 
 
 @pytest.fixture
-def words() -> Callable[[Comparison, str], list[str]]:
-    """The lines of text in one figure, in drawing order."""
+def words() -> Callable[[Figure | None], list[str]]:
+    """The lines of text in a figure, in drawing order, and the lines below its axis."""
 
-    def read(comparison: Comparison, name: str) -> list[str]:
-        root = ET.fromstring(draw(comparison)[name])
-        return [each.text or "" for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    def read(figure: Figure | None) -> list[str]:
+        assert figure is not None
+        axes = figure.axes[0]
+        return [*(text.get_text() for text in axes.texts), *axes.get_xlabel().splitlines()]
 
     return read

@@ -10,13 +10,14 @@ def test_the_line_is_the_mean_and_the_band_the_range_of_the_seeds() -> None:
     judged = judged_comparison(3)
     figure = draw_curves(judged)
     assert figure is not None
-    base = judged.variants[0]
-    last = [100 * run.curve[-1][1] for run in base.runs]
+    last = [100 * run.curve[-1][1] for run in judged.variants[0].runs]
     line = figure.axes[0].lines[-1]  # drawn last: on top
     assert line.get_xdata().tolist() == list(range(1, 9))
     assert line.get_ydata()[-1] == pytest.approx(sum(last) / 3)
     band = figure.axes[0].collections[-1].get_paths()[0].vertices
     assert band[:, 1].max() == pytest.approx(max(last))
+    low, high = figure.axes[0].get_ylim()
+    assert low < high  # better is up
 
 
 def test_only_epochs_that_all_seeds_have_are_averaged() -> None:

@@ -7,12 +7,11 @@ from yolox_attn.report.figures.latency import draw_latency
 
 
 def test_both_spreads_are_drawn_around_the_point() -> None:
-    judged = judged_comparison()
+    judged = judged_comparison(5)
     figure = draw_latency(judged)
     assert figure is not None
     across, up = (figure.axes[0].collections[place].get_paths()[0].vertices for place in (0, 1))
-    base = judged.variants[0]
-    mean, sd = base.mean["AP"], base.sd["AP"]
+    mean, sd = judged.variants[0].mean["AP"], judged.variants[0].sd["AP"]
     assert mean is not None
     assert sd is not None
     assert across[:, 0].tolist() == [19.0, 23.0]
@@ -24,9 +23,8 @@ def test_both_spreads_are_drawn_around_the_point() -> None:
 def test_one_seed_has_no_spread_of_ap_and_an_untimed_variant_no_point() -> None:
     judged = judged_comparison(1)
     first, *others = judged.variants
-    figure = draw_latency(
-        replace(judged, variants=(first, *(replace(each, latency=None) for each in others)))
-    )
+    untimed = (replace(each, latency=None) for each in others)
+    figure = draw_latency(replace(judged, variants=(first, *untimed)))
     assert figure is not None
     assert len(figure.axes[0].collections) == 1
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["yolox_nano"]
