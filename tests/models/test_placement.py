@@ -1,9 +1,8 @@
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import nn
-from yolox.models import YOLOX, YOLOXHead
 
 from yolox_attn.blocks import ECA, Placebo, Plain
 from yolox_attn.core import build_sgd
@@ -11,7 +10,6 @@ from yolox_attn.errors import InputError
 from yolox_attn.models import (
     ATTENTION_PREFIX,
     LEVELS,
-    AttentionPAFPN,
     IdentityStart,
     Placement,
     place,
@@ -109,20 +107,14 @@ def test_building_leaves_the_random_stream_where_it_was() -> None:
     assert torch.equal(torch.rand(4), expected)
 
 
-def detector(name: str, init: str, **options: Any) -> YOLOX:
-    torch.manual_seed(0)
-    wanted = {"attention": name, "attention_options": options, "attention_init": init}
-    neck = AttentionPAFPN(0.33, 0.125, depthwise=True, **wanted)
-    model = YOLOX(neck, YOLOXHead(3, 0.125, depthwise=True))
-    model.head.initialize_biases(1e-2)
-    return model
-
-
 @every_init
 @every_control
-def test_a_control_is_placed_bare(name: str, options: dict[str, str], init: str) -> None:
+def test_a_control_is_placed_bare(
+    name: str, options: dict[str, str], init: str, detector: Callable
+) -> None:
     kind = {"placebo": Placebo, "plain": Plain}[name]
-    blocks = detector(name, init, **options).backbone.backbone.attention
+    model = detector(name, attention_options=options, attention_init=init)
+    blocks = model.backbone.backbone.attention
     assert [type(block) for block in blocks.values()] == [kind] * 3
     assert [p.name for p in place(name, options)] == [name] * 3
 
@@ -130,9 +122,10 @@ def test_a_control_is_placed_bare(name: str, options: dict[str, str], init: str)
 @every_init
 @every_control
 def test_a_controlled_detector_starts_as_the_baseline(
-    name: str, options: dict[str, str], init: str
+    name: str, options: dict[str, str], init: str, detector: Callable
 ) -> None:
-    baseline, controlled = detector("none", init), detector(name, init, **options)
+    baseline = detector()
+    controlled = detector(name, attention_options=options, attention_init=init)
     state, new = baseline.state_dict(), controlled.state_dict()
     assert all(torch.equal(new[key], value) for key, value in state.items())
     assert all(key.startswith(ATTENTION_PREFIX) for key in new.keys() - state.keys())
@@ -145,12 +138,11 @@ def test_a_controlled_detector_starts_as_the_baseline(
 @every_init
 @every_control
 def test_every_parameter_of_a_control_learns_in_three_steps(
-    name: str, options: dict[str, str], init: str
+    name: str, options: dict[str, str], init: str, detector: Callable, labels: torch.Tensor
 ) -> None:
-    model = detector(name, init, **options).train()
+    model = detector(name, attention_options=options, attention_init=init).train()
     optimizer = build_sgd(model, 0.01, 0.9, weight_decay=0.0)  # gradients alone move anything
     before = {key: value.clone() for key, value in model.named_parameters()}
-    labels = torch.tensor([[[0.0, 20, 20, 16, 12], [2, 44, 40, 30, 24]]] * 2)
     for _ in range(3):
         optimizer.zero_grad()
         model(torch.rand(2, 3, 64, 64) * 255, labels)["total_loss"].backward()
