@@ -6,7 +6,7 @@ judged; in the other metrics and the classes is explored where a difference migh
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,15 +24,14 @@ from yolox_attn.stats.interval import (
 )
 from yolox_attn.stats.measured import Measured, Side, TestSet, require_defined
 from yolox_attn.stats.multiple_testing import benjamini_hochberg, holm
-from yolox_attn.stats.noise import Noise, measured_noise
+from yolox_attn.stats.noise import measured_noise
 from yolox_attn.stats.paired_tests import MAX_SEEDS, sign_flip_p, superiority
 from yolox_attn.stats.paired_tests import MIN_SEEDS as SIGN_FLIP_SEEDS
-from yolox_attn.stats.power import Question, Settling, detectable_effect, settle
+from yolox_attn.stats.power import Question, detectable_effect, settle
 from yolox_attn.stats.verdict import (
     MIN_SEEDS,
     PRIMARY,
     Ends,
-    Evidence,
     Exploratory,
     Judgement,
     Terms,
@@ -42,6 +41,7 @@ from yolox_attn.stats.verdict import (
 )
 from yolox_attn.stats.weighted_ap import METRICS
 
+SOURCES = ("method_image", "seed", "seed_image")  # of `Noise`
 OTHERS = tuple(name for name in METRICS if name != PRIMARY)
 LEAST_IMAGES = 30  # a class on fewer images gets its difference and nothing more
 LEAST_SHARE = 0.95  # of the resamples must show the class or the size
@@ -50,19 +50,10 @@ Compared = tuple[float | None, Ends | None, float | None]  # difference, interva
 
 
 @dataclass(frozen=True)
-class _Study:
-    """What all pairs of a study share; `family` is the size of Holm's, 1 outside of it."""
-
-    test: TestSet
-    terms: Terms
-    family: int
-
-
-@dataclass(frozen=True)
 class _Pairs:
-    """Differences of one variant over the seeds that both sides have, AP points."""
+    """A variant's runs with the baseline's of the same seeds, and their differences, AP points."""
 
-    seeds: tuple[int, ...]
+    runs: RunPairs
     differences: Floats  # (S,)
     replicates: Floats  # (R, S)
     paired: Paired
@@ -84,42 +75,11 @@ def judge(
     family = [side.name for side in variants if not side.control]
     adjusted = holm([_p_in_family(pairs[name]) for name in family]).tolist()
     p_holm = dict(zip(family, adjusted, strict=True))
-    judged: dict[str, Judgement | None] = {}
-    for side in variants:
-        own = pairs[side.name]
-        if own is None:
-            judged[side.name] = None
-            continue
-        study = _Study(test, terms, 1 if side.control else len(family))
-        exploratory = explore(baseline, side, test, terms.alpha)
-        judged[side.name] = _judgement(own, p_holm.get(side.name), study, exploratory)
-    return judged
-
-
-def explore(
-    baseline: Side, side: Side, test: TestSet, alpha: float = 0.05
-) -> tuple[Exploratory, ...]:
-    """Compare the seeds that both sides have in every metric but AP, then in every class.
-
-    Where a difference might lie, never whether there is one. Intervals are of confidence
-    1 - alpha; there is no p value from fewer seeds than a verdict has.
-    """
-    runs, images = _run_pairs(baseline, side), test.class_images
-    values = _differences(runs, lambda run: [run.metrics[name] for name in OTHERS])  # (5, S)
-    tables = _differences(runs, lambda run: [run.resampled[name] for name in OTHERS])  # (5, R, S)
-    metrics = [_compared(values[k], tables[k], test, alpha) for k in range(len(OTHERS))]
-    values = _differences(runs, lambda run: run.by_class)  # (K, S)
-    tables = _differences(runs, lambda run: run.class_resampled.T)  # (K, R, S)
-    classes = [
-        _compared(values[k], tables[k] if count >= LEAST_IMAGES else None, test, alpha)
-        for k, count in enumerate(images)
-    ]
-    named_metrics = zip(OTHERS, _adjusted(metrics), strict=True)
-    named_classes = zip(test.class_names, _adjusted(classes), images, strict=True)
-    return (
-        *(Exploratory("metric", name, *result, None) for name, result in named_metrics),
-        *(Exploratory("class", name, *result, count) for name, result, count in named_classes),
-    )
+    sizes = {side.name: 1 if side.control else len(family) for side in variants}
+    return {
+        name: None if own is None else _judgement(own, p_holm.get(name), sizes[name], test, terms)
+        for name, own in pairs.items()
+    }
 
 
 def fraction(points: float) -> float:
@@ -127,9 +87,17 @@ def fraction(points: float) -> float:
     return points / 100
 
 
-def _run_pairs(baseline: Side, side: Side) -> RunPairs:
+def _pair(baseline: Side, side: Side, images: int) -> _Pairs | None:
     seeds = sorted(baseline.runs.keys() & side.runs.keys())
-    return {seed: (side.runs[seed], baseline.runs[seed]) for seed in seeds}
+    if not seeds:
+        return None
+    for each in (baseline, side):
+        require_defined(each, seeds, PRIMARY)
+    runs = {seed: (side.runs[seed], baseline.runs[seed]) for seed in seeds}
+    differences = _differences(runs, lambda run: run.metrics[PRIMARY])
+    replicates = _differences(runs, lambda run: run.resampled[PRIMARY])
+    paired = two_component(differences, image_error(replicates), images)
+    return _Pairs(runs, differences, replicates, paired)
 
 
 def _differences(runs: RunPairs, of: Callable[[Measured], ArrayLike]) -> Floats:
@@ -138,45 +106,31 @@ def _differences(runs: RunPairs, of: Callable[[Measured], ArrayLike]) -> Floats:
     return np.stack([np.subtract(of(variant), of(base)) for variant, base in pairs], axis=-1)
 
 
-def _pair(baseline: Side, side: Side, images: int) -> _Pairs | None:
-    runs = _run_pairs(baseline, side)
-    if not runs:
-        return None
-    for each in (baseline, side):
-        require_defined(each, tuple(runs), PRIMARY)
-    differences = _differences(runs, lambda run: run.metrics[PRIMARY])
-    replicates = _differences(runs, lambda run: run.resampled[PRIMARY])
-    paired = two_component(differences, image_error(replicates), images)
-    return _Pairs(tuple(runs), differences, replicates, paired)
-
-
 def _p_in_family(pairs: _Pairs | None) -> float:
-    if pairs is None or len(pairs.seeds) < MIN_SEEDS:
+    if pairs is None or len(pairs.runs) < MIN_SEEDS:
         return 1.0
     return float(p_value(pairs.paired))
 
 
 def _judgement(
-    pairs: _Pairs, p_holm: float | None, study: _Study, exploratory: tuple[Exploratory, ...]
+    pairs: _Pairs, p_holm: float | None, family: int, test: TestSet, terms: Terms
 ) -> Judgement:
-    paired, differences, terms = pairs.paired, pairs.differences, study.terms
+    """Judge one variant; `family` is the size of Holm's, 1 outside of it."""
+    paired, differences = pairs.paired, pairs.differences
     p, confidence = float(p_value(paired)), 1 - terms.alpha
     basis = evidence(paired, p if p_holm is None else p_holm, alpha=terms.alpha)
     verdict = decide(basis, sesoi=terms.sesoi)
-    noise = None
-    if len(pairs.seeds) > 1:
-        noise = measured_noise(differences, pairs.replicates, paired.images)
     wins = superiority(differences, confidence)
     rng = np.random.default_rng([terms.seed, 1])
     exact = SIGN_FLIP_SEEDS <= differences.size <= MAX_SEEDS
-    return Judgement(
+    judgement = Judgement(
         word=verdict.word.value,
         amount=None if verdict.amount is None else verdict.amount.value,
-        settling=_settling(basis, verdict.word, noise, study),
-        family=study.family,
-        seeds=pairs.seeds,
-        images=study.test.images,
-        grouped=study.test.grouped,
+        settling=None,
+        family=family,
+        seeds=tuple(pairs.runs),
+        images=test.images,
+        grouped=test.grouped,
         identical=basis.identical,
         differences=tuple(fraction(value) for value in differences.tolist()),
         difference=fraction(basis.difference),
@@ -195,28 +149,53 @@ def _judgement(
         crossed=_ends(crossed_interval(pairs.replicates, rng, confidence)),
         sign_flip=sign_flip_p(differences) if exact else None,
         checkpoints=_ends(image_interval(paired, confidence)),
-        noise=None if noise is None else _by_source(noise),
-        detectable=None if noise is None else _detectable(noise, len(pairs.seeds), study),
-        exploratory=exploratory,
+        noise=None,
+        detectable=None,
+        exploratory=_exploratory(pairs.runs, test, terms.alpha),
+    )
+    return judgement if paired.seeds < 2 else _with_noise(judgement, pairs, terms)
+
+
+def _with_noise(judgement: Judgement, pairs: _Pairs, terms: Terms) -> Judgement:
+    """Add what the noise of two seeds and more says of the size of a study."""
+    seeds, images = len(pairs.runs), judgement.images
+    noise = measured_noise(pairs.differences, pairs.replicates, images)
+    alpha = terms.alpha / judgement.family
+    settling = None
+    if judgement.word == Word.CANNOT_TELL.value:
+        difference = float(pairs.paired.difference)
+        question = Question(difference, terms.sesoi, terms.alpha, judgement.family)
+        settling = settle(question, noise, seeds, images)
+    return replace(
+        judgement,
+        settling=settling,
+        noise={name: fraction(getattr(noise, name)) for name in SOURCES},
+        detectable=fraction(detectable_effect(noise, seeds=seeds, images=images, alpha=alpha)),
     )
 
 
-def _settling(basis: Evidence, word: Word, noise: Noise | None, study: _Study) -> Settling | None:
-    if word is not Word.CANNOT_TELL or noise is None:
-        return None
-    terms = study.terms
-    question = Question(basis.difference, terms.sesoi, terms.alpha, study.family)
-    return settle(question, noise, basis.seeds, study.test.images)
+def _exploratory(runs: RunPairs, test: TestSet, alpha: float) -> tuple[Exploratory, ...]:
+    """Compare the sides in every metric but AP, then in every class.
 
-
-def _detectable(noise: Noise, seeds: int, study: _Study) -> float:
-    alpha = study.terms.alpha / study.family
-    return fraction(detectable_effect(noise, seeds=seeds, images=study.test.images, alpha=alpha))
-
-
-def _by_source(noise: Noise) -> dict[str, float]:
-    names = ("method_image", "seed", "seed_image")
-    return {name: fraction(getattr(noise, name)) for name in names}
+    Where a difference might lie, never whether there is one. Intervals are of confidence
+    1 - alpha; there is no p value from fewer seeds than a verdict has.
+    """
+    images = test.class_images
+    values = _differences(runs, lambda run: [run.metrics[name] for name in OTHERS])  # (5, S)
+    tables = _differences(runs, lambda run: [run.resampled[name] for name in OTHERS])  # (5, R, S)
+    metrics = [_compared(values[k], tables[k], test, alpha) for k in range(len(OTHERS))]
+    values = _differences(runs, lambda run: run.by_class)  # (K, S)
+    tables = _differences(runs, lambda run: run.class_resampled.T)  # (K, R, S)
+    classes = [
+        _compared(values[k], tables[k] if count >= LEAST_IMAGES else None, test, alpha)
+        for k, count in enumerate(images)
+    ]
+    named_metrics = zip(OTHERS, _adjusted(metrics), strict=True)
+    named_classes = zip(test.class_names, _adjusted(classes), images, strict=True)
+    return (
+        *(Exploratory("metric", name, *result, None) for name, result in named_metrics),
+        *(Exploratory("class", name, *result, count) for name, result, count in named_classes),
+    )
 
 
 def _compared(values: Floats, table: Floats | None, test: TestSet, alpha: float) -> Compared:

@@ -229,36 +229,24 @@ def settle(question: Question, noise: Noise, seeds: int, images: int | None) -> 
     """Find what a repeated study needs for a verdict, more than the `seeds` and `images` it had.
 
     Args:
-        question: the measured difference and what is asked of it.
+        question: the measured difference and what would be worth having.
         noise: as measured in the study; rough with few seeds, and so is the answer.
         seeds: that the study had, at least 2.
         images: that it had; None where images bring no noise.
     """
-    more_seeds = smallest(
-        lambda number: settled(question, noise, number, images), max(seeds + 1, 3), MOST_SEEDS
-    )
+    first = max(seeds + 1, 3)
+    more_seeds = smallest(lambda n: settled(question, noise, n, images), first, MOST_SEEDS)
     if images is None or noise.images is None:
-        return Settling(seeds=more_seeds, images=None, both=None)
-    more_images = smallest(
-        lambda number: seeds > 2 and settled(question, noise, seeds, number),
-        images + 1,
-        max(MOST_IMAGES, images + 1),
-    )
-    both = None
-    if more_seeds is None and more_images is None:
-        both = _larger_both(question, noise, seeds, images)
-    return Settling(seeds=more_seeds, images=more_images, both=both)
+        return Settling(more_seeds, None, None)
+    had, more_images = images, None
+    if seeds > 2:  # with two there is no verdict, whatever the images
+        most = max(MOST_IMAGES, had + 1)
+        more_images = smallest(lambda n: settled(question, noise, seeds, n), had + 1, most)
+    if more_seeds or more_images:
+        return Settling(more_seeds, more_images, None)
 
+    def both(number: int) -> tuple[int, int]:
+        return number, math.ceil(had * number / seeds)
 
-def _larger_both(
-    question: Question, noise: Noise, seeds: int, images: int
-) -> tuple[int, int] | None:
-    """The smallest common factor, in steps of one seed, that settles it."""
-
-    def pair(number: int) -> tuple[int, int]:
-        return number, math.ceil(images * number / seeds)
-
-    number = smallest(
-        lambda seeds_: settled(question, noise, *pair(seeds_)), max(seeds + 1, 3), MOST_SEEDS
-    )
-    return None if number is None else pair(number)
+    number = smallest(lambda n: settled(question, noise, *both(n)), first, MOST_SEEDS)
+    return Settling(None, None, None if number is None else both(number))
