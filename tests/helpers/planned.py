@@ -42,10 +42,19 @@ def with_test_split(data: Path, folder: Path) -> Path:
     return folder
 
 
+def write_groups(data: Path, path: Path) -> Path:
+    """Write a csv file that puts each second val image of `data` into one of two groups."""
+    images = json.loads((data / "annotations/instances_val2017.json").read_text())["images"]
+    rows = [f"{image['file_name']},{number % 2}" for number, image in enumerate(images)]
+    path.write_text("\n".join(["image,group", *rows]))
+    return path
+
+
 def make_request(baseline: str, data: Path, **changes: Any) -> Request:
-    """A request for a study of `baseline` on `data`; keywords of Training go into its training."""
+    """A request for a study that is not timed; keywords of Training go into its training."""
     fields = Training.__dataclass_fields__
     training = {key: changes.pop(key) for key in list(changes) if key in fields}
+    changes.setdefault("timed", False)
     return Request(baseline, Training(**{"data": str(data), **training}), **changes)
 
 

@@ -12,12 +12,11 @@ import pytest
 from planned import with_test_split
 
 from yolox_attn.data.drawn import drawn_set
-from yolox_attn.runs import read_metrics, read_record
-from yolox_attn.runs.codec import file_hash
+from yolox_attn.runs import file_hash, read_metrics, read_record
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.import_runs import add_runs
 from yolox_attn.study.plan import Plan, PlannedVariant, Training, write_plan
-from yolox_attn.study.planned_run import Job, jobs, state_of
+from yolox_attn.study.planned_run import PlannedRun, planned_runs, state_of
 from yolox_attn.study.scheduler import run_study
 from yolox_attn.study.status import status_text
 
@@ -66,26 +65,25 @@ def uninterrupted(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def found(plan: Plan, folder: Path) -> dict[str, tuple[bytes, ...]]:
-    """What each run has found: the detections of both splits, to the byte."""
-    return {job.key: detections(job) for job in jobs(plan, folder)}
+def detections_of(plan: Plan, folder: Path) -> dict[str, list[bytes]]:
+    """What each run has found on both splits, to the byte."""
+    return {
+        job.key: [
+            (place / "detections.json").read_bytes()
+            for place in (job.folder, job.evaluation or job.folder)
+        ]
+        for job in planned_runs(plan, folder)
+    }
 
 
-def detections(job: Job) -> tuple[bytes, ...]:
-    assert job.evaluation is not None
-    return tuple(
-        (folder / "detections.json").read_bytes() for folder in (job.folder, job.evaluation)
-    )
-
-
-def stop_in_the_middle(folder: Path, every: list[Job]) -> None:
+def stop_in_the_middle(folder: Path, jobs: list[PlannedRun]) -> None:
     """Run the study in a process of its own; SIGTERM when both first runs have ended an epoch."""
     environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}
     words = [*RUN, str(folder), "--max-parallel", "2", "--device", "cpu"]
     with (folder / "said.txt").open("w") as said:
         process = subprocess.Popen(words, stderr=said, env=environment)
         end = time.monotonic() + 300
-        while not all(read_metrics(job.folder) for job in every[:2]):
+        while not all(read_metrics(job.folder) for job in jobs[:2]):
             assert process.poll() is None, (folder / "said.txt").read_text()
             assert time.monotonic() < end
             time.sleep(0.01)
@@ -96,22 +94,22 @@ def stop_in_the_middle(folder: Path, every: list[Job]) -> None:
 @pytest.mark.slow
 def test_stopped_broken_and_gone_on_with(plan: Plan, uninterrupted: Path, tmp_path: Path) -> None:
     write_plan(tmp_path, plan)
-    every = jobs(plan, tmp_path)
-    stop_in_the_middle(tmp_path, every)
-    assert [state_of(job) for job in every] == ["interrupted"] * 2 + ["missing"] * 2
+    jobs = planned_runs(plan, tmp_path)
+    stop_in_the_middle(tmp_path, jobs)
+    assert [state_of(job) for job in jobs] == ["interrupted"] * 2 + ["missing"] * 2
     said = (tmp_path / "said.txt").read_text()
-    assert f"next: python tools/study.py run {tmp_path}" in said.splitlines()[-1]
-    assert all(read_record(job.folder).epoch < EPOCHS for job in every[:2])
+    assert f"next: python -m yolox_attn.cli study run {tmp_path}" in said.splitlines()[-1]
+    assert all(read_record(job.folder).epoch < EPOCHS for job in jobs[:2])
 
-    for path in every[1].folder.glob("*_ckpt.pth"):
+    for path in jobs[1].folder.glob("*_ckpt.pth"):
         path.write_bytes(b"PK cut off")
     assert run_study(tmp_path, parallel=2, device="cpu") == 1
-    states = [state_of(job) for job in jobs(plan, tmp_path)]
+    states = [state_of(job) for job in planned_runs(plan, tmp_path)]
     assert states == ["finished", "failed", "finished", "finished"]
-    told = status_text(tmp_path)
-    assert "failed: yolox_nano_eca seed 0: " in told
-    assert "holds no readable checkpoint" in told
-    assert "3 of 4 runs finished, 1 failed" in told
+    status = status_text(tmp_path)
+    assert "failed: yolox_nano_eca seed 0: " in status
+    assert "holds no readable checkpoint" in status
+    assert "3 of 4 runs finished, 1 failed" in status
     attempts = [json.loads(line) for line in (tmp_path / "attempts.jsonl").read_text().splitlines()]
     works = [(each["variant"], each["seed"], each["work"], each["code"]) for each in attempts]
     assert ("yolox_nano_eca", 0, "train", 2) in works
@@ -119,8 +117,8 @@ def test_stopped_broken_and_gone_on_with(plan: Plan, uninterrupted: Path, tmp_pa
     assert ("base", 0, "evaluate", 0) in works
 
     assert run_study(tmp_path, parallel=2, device="cpu", retry=True) == 0
-    assert found(plan, tmp_path) == found(plan, uninterrupted)
-    records = [read_record(job.folder) for job in jobs(plan, tmp_path)]
+    assert detections_of(plan, tmp_path) == detections_of(plan, uninterrupted)
+    records = [read_record(job.folder) for job in planned_runs(plan, tmp_path)]
     assert [(each.name, each.seed) for each in records] == [
         (name, seed) for seed in (0, 1) for name in ("base", "yolox_nano_eca")
     ]
@@ -132,11 +130,13 @@ def test_stopped_broken_and_gone_on_with(plan: Plan, uninterrupted: Path, tmp_pa
 def test_real_runs_are_added(plan: Plan, uninterrupted: Path, tmp_path: Path) -> None:
     """Whoever made them: they are evaluated in the study, and their folders stay as they are."""
     write_plan(tmp_path, plan)
-    folders = [job.folder for job in jobs(plan, uninterrupted) if job.variant == plan.baseline]
+    folders = [
+        job.folder for job in planned_runs(plan, uninterrupted) if job.variant == plan.baseline
+    ]
     before = {path: path.stat().st_mtime_ns for each in folders for path in each.rglob("*")}
-    told = add_runs(tmp_path, [uninterrupted / "runs/base"])
-    assert told == [f"{folder} is base seed {seed}" for seed, folder in enumerate(folders)]
+    lines = add_runs(tmp_path, [uninterrupted / "runs/base"])
+    assert lines == [f"{folder} is base seed {seed}" for seed, folder in enumerate(folders)]
     assert run_study(tmp_path, parallel=2, device="cpu") == 0
-    assert found(plan, tmp_path) == found(plan, uninterrupted)
+    assert detections_of(plan, tmp_path) == detections_of(plan, uninterrupted)
     assert {path: path.stat().st_mtime_ns for each in folders for path in each.rglob("*")} == before
     assert not (tmp_path / "runs/base/seed0/run.json").exists()

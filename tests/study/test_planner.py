@@ -1,27 +1,29 @@
-import json
-import math
+import os
 import re
-import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from loguru import logger
-from planned import make_request, with_test_split, write_exp
+from planned import make_request, with_test_split, write_exp, write_groups
 
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp, use_data
-from yolox_attn.runs.codec import file_hash
+from yolox_attn.runs import file_hash
 from yolox_attn.stats.verdict import Terms
-from yolox_attn.study.plan import Training, read_plan, write_plan
-from yolox_attn.study.planner import Made, check_request, make_plan, noise_prior, with_absolute_paths
+from yolox_attn.study.estimate import Probe
+from yolox_attn.study.plan import PlannedVariant, Training, read_plan
+from yolox_attn.study.planner import PlannedStudy, Request, plan_study
 
-Plan = Callable[..., Made]
+PlanIt = Callable[..., PlannedStudy]
 TRAIN = "annotations/instances_train2017.json"
 VAL = "annotations/instances_val2017.json"
+
+
+def silent(_: str) -> None:
+    """Nobody listens."""
 
 
 @pytest.fixture
@@ -36,163 +38,157 @@ def data(drawn: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def plan(base: str, drawn: Path) -> Plan:
-    def make(**changes: Any) -> Made:
+def plan(base: str, drawn: Path, tmp_path: Path) -> PlanIt:
+    """A function that plans the next study of `base` and cam; keywords change the request."""
+    folders = (tmp_path / f"study{number}" for number in range(9))
+
+    def make(**changes: Any) -> PlannedStudy:
         changes.setdefault("variants", ("cam",))
-        return make_plan(make_request(base, changes.pop("on", drawn), **changes))
+        request = make_request(base, changes.pop("on", drawn), **changes)
+        return plan_study(next(folders), request, silent)
 
     return make
 
 
 def test_everything_that_decides_the_study_is_in_the_plan(
-    plan: Plan, drawn: Path, tmp_path: Path
+    base: str, drawn: Path, tmp_path: Path
 ) -> None:
     terms = Terms(sesoi=0.3, alpha=0.1)
-    made = plan(seeds=(3, 5, 8), terms=terms, overrides=("max_epoch", "6"), controls=("placebo",))
-    found = made.plan
-    assert [each.name for each in found.variants] == ["base", "base_placebo", "base_cam"]
-    assert [each.role for each in found.variants] == ["baseline", "control", "variant"]
-    assert (found.seeds, found.terms, found.split) == ((3, 5, 8), terms, "val")
-    assert found.truth == str((drawn / VAL).resolve())
-    assert found.truth_sha256 == file_hash(drawn / VAL)
-    assert found.training.data == str(drawn.resolve())
-    assert found.training.overrides == ("max_epoch", "6")
-    assert found.data_sha256 == {
+    changes = {"seeds": (3, 5, 8), "terms": terms, "overrides": ("max_epoch", "6")}
+    request = make_request(
+        base, drawn, variants=("cam",), controls=("placebo",), command="typed", **changes
+    )
+    study = plan_study(tmp_path / "study", request, silent)
+    plan = study.plan
+    assert [each.name for each in plan.variants] == ["base", "base_placebo", "base_cam"]
+    assert [each.role for each in plan.variants] == ["baseline", "control", "variant"]
+    assert (plan.seeds, plan.terms, plan.split) == ((3, 5, 8), terms, "val")
+    assert plan.truth == str((drawn / VAL).resolve())
+    assert plan.truth_sha256 == file_hash(drawn / VAL)
+    assert plan.training.data == str(drawn.resolve())
+    assert plan.training.overrides == ("max_epoch", "6")
+    assert plan.data_sha256 == {
         str((drawn / each).resolve()): file_hash(drawn / each) for each in (TRAIN, VAL)
     }
-    assert found.groups_sha256 is None
-    assert found.versions["torch"]
-    assert (made.images, made.groups, made.remarks) == (5, None, ())
-    write_plan(tmp_path / "study", found)
-    assert read_plan(tmp_path / "study") == found
+    assert plan.groups_sha256 is None
+    assert plan.versions["torch"]
+    assert plan.command == "typed"
+    assert (study.images, study.groups, study.remarks) == (5, None, ())
+    assert read_plan(tmp_path / "study") == plan
+    with pytest.raises(InputError, match=r"study/plan\.json is there already"):
+        plan_study(tmp_path / "study", Request("nowhere.py", Training(None)), silent)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file is a file; a study is a folder"):
+        plan_study(tmp_path / "file", Request("nowhere.py", Training(None)), silent)
 
 
-def save_weights(base: str, data: Path, path: Path) -> None:
-    exp = load_exp(base)
-    use_data(exp, data)
-    torch.save({"model": exp.get_model().state_dict()}, path)
+def test_each_variant_is_timed_where_the_user_says(
+    base: str, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (999.5, 0, 0), raising=False)
+    answers: dict[str, Probe | str] = {
+        "base": Probe(1800, 1.0, 0.0, 1800, 0, 2**31, "cpu x86_64"),
+        "base_cam": "out of memory",
+    }
+    asked, lines = [], []
+
+    def time_variant(
+        variant: PlannedVariant, training: Training, split: str, device: str
+    ) -> Probe | str:
+        asked.append((variant.name, training.batch_size, split, device))
+        return answers[variant.name]
+
+    request = make_request(
+        base, drawn, variants=("cam",), noise="0.6", timed=True, device="cpu", batch_size=4
+    )
+    study = plan_study(tmp_path / "study", request, lines.append, time_variant=time_variant)
+    assert asked == [(name, 4, "val", "cpu") for name in ("base", "base_cam")]
+    assert lines == ["timing base (1 of 2) ...", "timing base_cam (2 of 2) ..."]
+    assert study.probes == answers
+    assert study.remarks == ("the machine was busy (load 999.5): alone the runs take less time",)
+    assert (
+        read_plan(tmp_path / "study").expected
+        == study.plan.expected
+        == {
+            "runs": 6,
+            "seconds_of_a_run": {"base": 3600.0},
+            "seconds": 3 * 3600.0,
+            "memory": 2**31,
+            "device": "cpu x86_64",
+            "paired_sd": 0.6,
+            "detectable": pytest.approx(1.96, abs=0.01),
+        }
+    )
 
 
-def test_fresh_blocks_on_pretrained_weights_are_told_once(
-    plan: Plan, base: str, drawn: Path, tmp_path: Path
+def test_what_is_not_estimated_is_none_in_the_plan(plan: PlanIt) -> None:
+    expected = plan(variants=("cam", "eca")).plan.expected
+    assert (expected["runs"], expected["seconds_of_a_run"]) == (9, {})
+    assert {expected[key] for key in ("seconds", "memory", "device", "detectable")} == {None}
+    two_blocks = plan(variants=("cam", "eca"), noise="1").plan.expected["detectable"]
+    assert two_blocks == pytest.approx(4.6, abs=0.1)  # they share alpha
+
+
+def test_fresh_blocks_on_pretrained_weights_are_a_remark_and_nothing_is_logged(
+    plan: PlanIt, base: str, drawn: Path, tmp_path: Path
 ) -> None:
     logged: list[str] = []
     sink = logger.add(logged.append)
-    path = str(tmp_path / "w.pth")
-    save_weights(base, drawn, Path(path))
-    (told,) = plan(checkpoint=path, variants=("cam", "eca")).remarks
-    assert "attention_init identity" in told
-    assert plan(checkpoint=path, overrides=("attention_init", "identity")).remarks == ()
+    exp = load_exp(base)
+    use_data(exp, drawn)
+    path = tmp_path / "w.pth"
+    torch.save({"model": exp.get_model().state_dict()}, path)
+    study = plan(checkpoint=str(path))
+    assert study.plan.training.checkpoint_sha256 == file_hash(path)
+    (remark,) = study.remarks
+    assert "attention_init identity" in remark
+    assert plan(checkpoint=str(path), overrides=("attention_init", "identity")).remarks == ()
     logger.remove(sink)
-    assert logged == []  # and not by each model that is built
+    assert logged == []
 
 
-def test_too_few_seeds_are_told(plan: Plan) -> None:
-    assert plan(seeds=(0, 1)).remarks == (
+def test_too_few_seeds_are_a_remark(plan: PlanIt) -> None:
+    assert plan(variants=(), seeds=(0, 1)).remarks == (
         "2 seeds: there will be no verdict; that needs 3 or more",
     )
-    assert plan(seeds=(4,)).remarks[0].startswith("1 seed: there will be no verdict")
+    assert plan(variants=(), seeds=(4,)).remarks[0].startswith("1 seed: there will be no verdict")
 
 
-def test_the_split_and_the_groups_that_judge(plan: Plan, data: Path) -> None:
-    made = plan(on=data, split="test", groups="scene")
-    assert made.plan.truth == str(data / "annotations/instances_test2017.json")
-    assert (made.plan.split, made.plan.groups) == ("test", "scene")
-    assert (made.images, made.groups) == (5, 3)
+def test_the_split_and_the_groups_that_judge(plan: PlanIt, data: Path, tmp_path: Path) -> None:
+    study = plan(on=data, split="test", groups="scene")
+    assert study.plan.truth == str(data / "annotations/instances_test2017.json")
+    assert (study.plan.split, study.plan.groups) == ("test", "scene")
+    assert (study.images, study.groups, study.plan.groups_sha256) == (5, 3, None)
+    table = write_groups(data, tmp_path / "groups.csv")
+    assert plan(on=data, groups=str(table)).plan.groups_sha256 == file_hash(table)
 
 
-def test_files_that_are_no_exps_are_bound_too(
-    plan: Plan, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_paths_are_whole_wherever_they_are_given(
+    base: str, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    images = json.loads((drawn / VAL).read_text())["images"]
-    table, block = tmp_path / "groups.csv", tmp_path / "my_bound_block.py"
-    rows = [f"{image['file_name']},{number % 2}" for number, image in enumerate(images)]
-    table.write_text("\n".join(["image,group", *rows]))
-    block.write_text("width = 3\n")
-    mine = write_exp(tmp_path, "mine", "import my_bound_block", "self.attention = 'eca'")
-    try:
-        found = plan(variants=("cam", mine), groups=str(table)).plan
-    finally:
-        del sys.modules["my_bound_block"]
-    assert found.groups_sha256 == file_hash(table)
-    assert found.sources[str(block.resolve())] == file_hash(block)
-    assert plan(variants=("cam",), groups="id").plan.groups_sha256 is None
-
-
-def test_no_split_may_cut_a_run_short(plan: Plan, data: Path) -> None:
-    with pytest.raises(InputError, match=r"patience 2: .*; set patience 0$"):
-        plan(on=data, split="test", overrides=("patience", "2"))
+    monkeypatch.chdir(drawn.parent)
+    overrides = ("max_epoch", "3", "data_dir", drawn.name)
+    request = make_request(base, Path(drawn.name), variants=("cam",), overrides=overrides)
+    training = plan_study(tmp_path / "study", request, silent).plan.training
+    assert training.data == str(drawn.resolve())
+    assert training.overrides == (*overrides[:3], str(drawn.resolve()))
+    assert (training.checkpoint, training.checkpoint_sha256) == (None, None)
 
 
 def test_a_demo_experiment_brings_its_own_data(
-    monkeypatch: pytest.MonkeyPatch, drawn: Path
+    monkeypatch: pytest.MonkeyPatch, drawn: Path, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("yolox_attn.exp.demo.drawn_set", lambda: drawn)
-    request = replace(make_request("yolox-demo", drawn), variants=("eca",))
-    made = make_plan(replace(request, training=replace(request.training, data=None)))
-    assert made.plan.training.data is None
-    assert made.plan.truth == str((drawn / VAL).resolve())
+    request = Request("yolox-demo", Training(None), ("eca",), timed=False)
+    plan = plan_study(tmp_path / "study", request, silent).plan
+    assert plan.training.data is None
+    assert plan.truth == str((drawn / VAL).resolve())
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
-        ({"seeds": (1, 2, 1)}, "--seeds: 1 stands there twice"),
-        ({"overrides": ("max_epoc", "5")}, "override 'max_epoc': no such setting"),
-        ({"overrides": ("max_epoch",)}, "'max_epoch' has no value"),
-        ({"overrides": ("test_size", "100,100")}, "test_size (100, 100): height and width"),
-        ({"overrides": ("max_epoch", "1")}, "max_epoch 1 leaves no epoch"),
-        ({"overrides": ("patience", "2")}, "patience 2: a run that its validation split ends is"),
-        ({"variants": ("camm",)}, "--variants camm: no Exp file"),
-        ({"variants": ("cam", "cam")}, "base_cam stands 2 times"),
-        ({"groups": "video"}, "5 images have no 'video' in the truth"),
-        ({"on": Path("nowhere")}, "no data folder"),
-        ({"split": "test"}, "instances_test2017.json"),
-    ],
-)
-def test_what_cannot_work_is_refused_in_one_line(
-    plan: Plan, changes: dict[str, Any], told: str
-) -> None:
-    with pytest.raises(InputError, match=re.escape(told)) as refused:
-        plan(**changes)
-    assert "\n" not in str(refused.value)
-
-
-def test_a_file_that_is_no_checkpoint_is_refused(plan: Plan, tmp_path: Path) -> None:
-    (tmp_path / "w.pth").write_text("no weights")
-    with pytest.raises(InputError, match=r"w.pth: not a readable checkpoint"):
-        plan(checkpoint=str(tmp_path / "w.pth"))
-
-
-def test_paths_are_whole_and_the_checkpoint_has_its_hash(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("w.pth").write_bytes(b"weights")
-    overrides = ("max_epoch", "3", "data_dir", "there")
-    found = with_absolute_paths(Training("here", checkpoint="w.pth", overrides=overrides))
-    root = tmp_path.resolve()
-    assert found.data == str(root / "here")
-    assert found.checkpoint == str(root / "w.pth")
-    assert found.checkpoint_sha256 == file_hash(Path("w.pth"))
-    assert found.overrides == ("max_epoch", "3", "data_dir", str(root / "there"))
-
-
-def test_what_is_not_given_stays_so() -> None:
-    assert with_absolute_paths(Training(None)) == Training(None)
-
-
-def test_a_sound_request_passes() -> None:
-    check_request(
-        make_request("yolox-nano", Path("data"), overrides=("attention_init", "identity"))
-    )
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"seeds": (1, 2, 1)}, "--seeds: 1 stands there twice"),
+        ({"seeds": (1, 2, 1)}, "--seeds: 1 is given twice"),
         ({"seeds": (0, -1)}, "--seeds -1: a seed is from 0"),
         ({"seeds": ()}, "--seeds: at least 1"),
         ({"split": "train"}, "--split train: it is val or test"),
@@ -200,52 +196,35 @@ def test_a_sound_request_passes() -> None:
         ({"accumulate": 0}, "--accumulate 0: at least 1"),
         ({"threads": 0}, "--threads 0: at least 1"),
         ({"checkpoint": "nowhere.pth"}, "no checkpoint nowhere.pth"),
-        ({"overrides": ("attention", "se")}, "override attention: a study sets it by itself"),
-        (
-            {"overrides": ("max_epoch", "5", "attention_options", "{}")},
-            "override attention_options",
+        *(
+            ({"overrides": ("max_epoch", "5", key, "x")}, f"override {key}: a study sets it by its")
+            for key in ("attention", "attention_options", "seed", "output_dir", "exp_name")
         ),
-        ({"overrides": ("seed", "1")}, "override seed: a study sets it by itself"),
-        ({"overrides": ("output_dir", "x")}, "override output_dir: a study sets it by itself"),
-        ({"overrides": ("exp_name", "x")}, "override exp_name: a study sets it by itself"),
+        ({"noise": "0"}, "--noise 0: a standard deviation in AP points"),
+        ({"device": "tpu"}, "unknown device 'tpu'"),
+        ({"precision": "fp16", "device": "cpu", "timed": True}, "--fp16 needs a CUDA device"),
+        ({"overrides": ("max_epoc", "5")}, "override 'max_epoc': no such setting"),
+        ({"overrides": ("max_epoch",)}, "'max_epoch' has no value"),
+        ({"overrides": ("test_size", "100,100")}, "test_size (100, 100): height and width"),
+        ({"overrides": ("max_epoch", "1")}, "max_epoch 1 leaves no epoch"),
+        ({"overrides": ("patience", "2")}, "patience 2: a run that its validation split ends is"),
+        ({"variants": ("camm",)}, "--variants camm: no Exp file"),
+        ({"variants": ("cam", "cam")}, "base_cam is given 2 times"),
+        ({"groups": "video"}, "5 images have no 'video' in the truth"),
+        ({"on": Path("nowhere")}, "no data folder"),
+        ({"split": "test"}, "instances_test2017.json"),
+        ({"checkpoint": __file__}, "test_planner.py: not a readable checkpoint"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_in_one_line(changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(InputError, match=re.escape(told)) as refused:
-        check_request(make_request("yolox-nano", Path("data"), **changes))
+def test_what_cannot_work_is_refused_in_one_line_and_leaves_nothing(
+    plan: PlanIt, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(message)) as refused:
+        plan(**changes)
     assert "\n" not in str(refused.value)
+    assert not list(tmp_path.glob("study*"))
 
 
-def write_report(folder: Path, noise: object) -> Path:
-    folder.mkdir(parents=True)
-    (folder / "comparison.json").write_text(json.dumps({"schema": 1, "seed_noise": noise}))
-    return folder
-
-
-def test_a_number_is_itself() -> None:
-    assert noise_prior("0.6") == 0.6
-
-
-def test_a_study_of_the_baseline_tells_sqrt_two_of_its_noise(tmp_path: Path) -> None:
-    report = write_report(tmp_path / "study/report", {"runs": 3, "sd": 0.003})
-    assert noise_prior(str(tmp_path / "study")) == pytest.approx(0.3 * math.sqrt(2))
-    assert noise_prior(str(report)) == pytest.approx(0.3 * math.sqrt(2))
-
-
-@pytest.mark.parametrize("word", ["0", "-1", "nan", "inf"])
-def test_a_number_that_is_no_noise_is_refused(word: str) -> None:
-    with pytest.raises(InputError, match=f"--noise {word}: a standard deviation in AP points"):
-        noise_prior(word)
-
-
-def test_a_folder_without_a_report_is_refused(tmp_path: Path) -> None:
-    told = f"--noise {tmp_path}: neither a number nor a study that has a report"
-    with pytest.raises(InputError, match=re.escape(told)):
-        noise_prior(str(tmp_path))
-
-
-@pytest.mark.parametrize("noise", [None, {"sd": None}, {"sd": 0}, {"sd": "x"}])
-def test_a_report_without_noise_is_refused(tmp_path: Path, noise: object) -> None:
-    write_report(tmp_path / "report", noise)
-    with pytest.raises(InputError, match=r"comparison.json knows no noise of seeds"):
-        noise_prior(str(tmp_path))
+def test_no_split_may_cut_a_run_short(plan: PlanIt, data: Path) -> None:
+    with pytest.raises(InputError, match=r"patience 2: .*; set patience 0$"):
+        plan(on=data, split="test", overrides=("patience", "2"))

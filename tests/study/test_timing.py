@@ -1,95 +1,84 @@
+import io
+import json
 import time
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from planned import with_test_split, write_exp
 
-from yolox_attn.study import timing
+from yolox_attn.data.coco_dataset import CocoDetection
+from yolox_attn.study.estimate import Probe
 from yolox_attn.study.plan import PlannedVariant, Training
-from yolox_attn.study.sources import planned_variants
-from yolox_attn.study.timing import measure
-from yolox_attn.study.variants import build_exp
+from yolox_attn.study.timing import at_mean, main, measure, whole_step
+from yolox_attn.study.variants import planned_variants
 
 
 @pytest.fixture
-def cam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PlannedVariant:
-    monkeypatch.setattr(timing, "BUDGET", 0.2)
+def cam(tmp_path: Path) -> PlannedVariant:
     return planned_variants(write_exp(tmp_path, "base"), ["cam"], [])[1]
 
 
-@pytest.fixture
-def training(drawn: Path) -> Training:
-    return Training(str(drawn), batch_size=4)
-
-
 def test_what_is_timed_is_what_the_run_will_do(
-    cam: PlannedVariant, training: Training, tmp_path: Path
+    cam: PlannedVariant, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "nothing"
-    training = replace(training, overrides=("eval_interval", "1"))
-    found = measure(cam, training, "val", "cpu", str(folder))
-    assert found.steps == 4 * 3  # epochs, and steps of 12 images by 4
-    assert found.images == 4 * 5  # evaluated after each epoch
-    assert 0 < found.step < 5
-    assert 0 < found.image < 5
-    assert found.startup > 0
-    assert (found.memory or 0) > 1e8
-    assert found.device.startswith("cpu")
-    assert not folder.exists()
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.rglob("*"))
+    overrides = ("eval_interval", "1", "data_num_workers", "1")
+    training = Training(str(drawn), batch_size=4, overrides=overrides)
+    timed = measure(cam, training, "val", "cpu", 0.1)
+    assert timed.steps == 4 * 3  # epochs, and steps of 12 images by 4
+    assert timed.images == 4 * 5  # evaluated after each epoch
+    assert 0 < timed.step < 60
+    assert 0 < timed.image < 60
+    assert timed.startup > 0
+    assert (timed.memory or 0) > 1e8
+    assert timed.device.startswith("cpu")
+    assert set(tmp_path.rglob("*")) == before
 
 
-def test_the_test_split_is_evaluated_once_more(
-    cam: PlannedVariant, drawn: Path, tmp_path: Path
-) -> None:
-    training = Training(str(with_test_split(drawn, tmp_path / "data")), batch_size=4)
-    assert measure(cam, training, "test", "cpu", str(tmp_path)).images == 5 + 5
-
-
-def test_accumulated_batches_are_fewer_and_longer_steps(
-    cam: PlannedVariant, drawn: Path, tmp_path: Path
-) -> None:
-    training = Training(str(drawn), batch_size=4, accumulate=3)
-    assert measure(cam, training, "val", "cpu", str(tmp_path)).steps == 4
-
-
-def test_a_step_costs_what_it_does_at_the_mean_of_its_sizes(
-    cam: PlannedVariant, training: Training, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A clock whose seconds are the pixels of a step tells the mean of the sizes, 32, 64, 96."""
-    monkeypatch.setattr(timing, "_step_seconds", lambda trainer, size, most=1: size[0] * size[1])
-    monkeypatch.setattr(timing, "_batch_seconds", lambda trainer, workers: 0.0)
-    mean = (32**2 + 64**2 + 96**2) / 3
-    found = measure(cam, training, "val", "cpu", str(tmp_path)).step
-    assert found == pytest.approx(mean, rel=0.1)
-
-
-@pytest.mark.parametrize(("workers", "told"), [(0, 5.0), (1, 3.0)])
-def test_loading_beside_the_step_costs_what_is_longer(
+def test_accumulated_batches_are_fewer_steps_and_the_test_split_is_evaluated_once_more(
     cam: PlannedVariant,
     drawn: Path,
-    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    workers: int,
-    told: float,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(timing, "_step_seconds", lambda trainer, size, most=1: 2.0)
-    monkeypatch.setattr(timing, "_batch_seconds", lambda trainer, workers: 3.0)
-    training = Training(str(drawn), 4, overrides=("data_num_workers", str(workers)))
-    assert measure(cam, training, "val", "cpu", str(tmp_path)).step == told
+    """Asked and answered as by the process of a probe."""
+    data = with_test_split(drawn, tmp_path / "data")
+    training = Training(str(data), batch_size=4, accumulate=3)
+    request = json.dumps([asdict(cam), asdict(training), "test", "cpu"])
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr("sys.stdin", io.StringIO(request))
+    main(budget=0)
+    timed = Probe(**json.loads(capsys.readouterr().out.splitlines()[-1]))
+    assert (timed.steps, timed.images) == (4, 5 + 5)
 
 
-def test_the_time_of_an_image_holds_its_loading(
-    cam: PlannedVariant, training: Training, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_step_costs_what_it_does_at_the_mean_of_its_sizes() -> None:
+    """Where a second is a pixel, that is the mean of the pixels."""
+    sizes = [(32, 32), (64, 64), (96, 96)]
+    mean = (32**2 + 64**2 + 96**2) / 3
+    assert at_mean(sizes, small=32**2, large=96**2) == pytest.approx(mean)
+    assert at_mean([(64, 64)] * 3, small=2.0, large=2.0) == 2.0
+
+
+def test_loading_next_to_the_step_costs_what_is_longer() -> None:
+    assert whole_step(2.0, 3.0, workers=0) == 5.0
+    assert whole_step(2.0, 3.0, workers=1) == 3.0
+    assert whole_step(4.0, 3.0, workers=1) == 4.0
+
+
+def test_the_times_hold_their_loading(
+    cam: PlannedVariant, drawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timing, "_mean_step", lambda trainer: 0.0)
-    quick = measure(cam, training, "val", "cpu", str(tmp_path)).image
-    images = type(build_exp(cam, training).get_eval_loader(4, False).dataset)
-    load = images.load_image
+    load = CocoDetection.load_image
 
-    def slowly(self: object, index: int) -> object:
-        time.sleep(0.1)
+    def slowly(self: CocoDetection, index: int) -> object:
+        time.sleep(0.02)
         return load(self, index)
 
-    monkeypatch.setattr(images, "load_image", slowly)
-    assert measure(cam, training, "val", "cpu", str(tmp_path)).image > max(0.1, quick)
+    monkeypatch.setattr(CocoDetection, "load_image", slowly)
+    timed = measure(cam, Training(str(drawn), batch_size=4), "val", "cpu", 0)
+    assert timed.image >= 0.02
+    assert timed.step >= 4 * 0.02

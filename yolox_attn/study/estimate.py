@@ -67,10 +67,15 @@ def probe(
         )
     except subprocess.TimeoutExpired:
         return f"not done after {limit:g} s"
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        return re.sub(r"^(\w+\.)*(\w*Error): ", "", last) + f" (exit code {done.returncode})"
-    return Probe(**json.loads(done.stdout.splitlines()[-1]))
+    return answer_of(done.returncode, done.stdout, done.stderr)
+
+
+def answer_of(code: int, out: str, err: str) -> Probe | str:
+    """Return what a probe's process measured, or why it failed; an Exp may print before it."""
+    if code:
+        last = (err.strip().splitlines() or ["it said nothing"])[-1]
+        return re.sub(r"^(\w+\.)*(\w*Error): ", "", last) + f" (exit code {code})"
+    return Probe(**json.loads(out.splitlines()[-1]))
 
 
 def wall_time(seconds: Sequence[float], parallel: int) -> float:

@@ -111,9 +111,9 @@ def user_sources() -> dict[str, str]:
         if not isinstance(file, str) or is_program or name.startswith(EXP_MODULE):
             continue
         path = Path(file)
-        if not path.is_absolute() or not path.is_file():  # some name a file that never was
-            continue
+        if not (path.is_absolute() and INSTALLED.isdisjoint(path.parts) and path.is_file()):
+            continue  # some name a file that never was
         whole = path.resolve()
-        if INSTALLED.isdisjoint(path.parts) and not any(whole.is_relative_to(h) for h in homes):
+        if not any(whole.is_relative_to(home) for home in homes):
             own.add(whole)
     return {str(path): file_hash(path) for path in sorted(own)}

@@ -26,16 +26,16 @@ BUDGET = 1.0  # seconds for each thing that is timed; one step is always done
 Size = tuple[int, int]  # height and width, pixels
 
 
-def main() -> None:
+def main(budget: float = BUDGET) -> None:
     """Answer the request on stdin; the last line of stdout is the answer."""
     variant, training, split, device = json.load(sys.stdin)
     devices.fix_threads()
-    timed = measure(PlannedVariant(**variant), Training(**training), split, device)
+    timed = measure(PlannedVariant(**variant), Training(**training), split, device, budget)
     print(json.dumps(asdict(timed)))  # noqa: T201 - the answer
 
 
 def measure(
-    variant: PlannedVariant, training: Training, split: str, device: str, budget: float = BUDGET
+    variant: PlannedVariant, training: Training, split: str, device: str, budget: float
 ) -> Probe:
     """Time the variant in this process, `budget` seconds for each of the things that it takes."""
     exp = build_exp(variant, training)
