@@ -1,19 +1,23 @@
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.report import Comparison, compare, find_runs
-from yolox_attn.report.build import training_command
+from yolox_attn.report import Comparison, Run, compare, find_runs
+from yolox_attn.report.build import require_same_protocol, training_command
 from yolox_attn.report.comparison import Built
 from yolox_attn.runs import append_metrics, read_record
 
 WriteRun = Callable[..., Path]
+Compare = Callable[..., Comparison]
 
 
 @pytest.fixture
-def compared(write_run: WriteRun) -> Callable[..., Comparison]:
+def compared(write_run: WriteRun) -> Compare:
     """Compares variants given as name={seed: AP}."""
 
     def build(baseline: str | None = None, **variants: dict[int, float]) -> Comparison:
@@ -25,7 +29,7 @@ def compared(write_run: WriteRun) -> Callable[..., Comparison]:
     return build
 
 
-def test_means_spreads_and_paired_differences(compared: Callable[..., Comparison]) -> None:
+def test_means_spreads_and_paired_differences(compared: Compare) -> None:
     found = compared(yolox_s_cam={0: 0.43, 1: 0.44}, yolox_s={1: 0.42, 0: 0.40})
     assert found.baseline == "yolox_s"
     base, cam = found.variants
@@ -41,101 +45,62 @@ def test_means_spreads_and_paired_differences(compared: Callable[..., Comparison
     assert (found.test_size, found.val_images) == ((320, 320), 10)
 
 
-def test_an_undefined_figure_stays_undefined(compared: Callable[..., Comparison]) -> None:
-    for variant in compared(yolox_s={0: 0.4, 1: 0.4}, yolox_s_se={0: 0.4, 1: 0.3}).variants:
-        assert variant.mean["APs"] is None
-        assert variant.sd["APs"] is None
-        assert variant.difference is None or variant.difference.metrics["APs"] is None
-
-
-def test_a_figure_undefined_in_one_run_has_no_mean(write_run: WriteRun) -> None:
-    folders = [write_run("yolox_s", 0, metrics={"APs": 0.1}), write_run("yolox_s", 1)]
-    found = compare(find_runs([*folders, write_run("yolox_s_cam")]))
-    assert found.variants[0].mean["APs"] is None
-    assert found.variants[0].sd["APs"] is None
-    assert found.variants[0].mean["APm"] == pytest.approx(0.2)
-
-
-def test_one_run_a_side_has_no_spread_and_says_what_it_is(
-    compared: Callable[..., Comparison],
-) -> None:
-    found = compared(yolox_s={0: 0.40}, yolox_s_cam={0: 0.45})
-    assert found.variants[1].sd["AP"] is None
-    assert found.variants[1].difference is not None
-    assert found.variants[1].difference.metrics["AP"] == pytest.approx(0.05)
-    assert found.notes[0].startswith("One run a side measures a checkpoint and not a block")
+def test_one_run_a_side_says_what_it_is(compared: Compare) -> None:
+    both = compared(yolox_s={0: 0.40}, yolox_s_cam={0: 0.45})
+    assert both.notes[0].startswith("One run a side measures a checkpoint and not a block")
     partly = compared(yolox_s={1: 0.40, 2: 0.41}, yolox_s_cam={1: 0.45})
     assert partly.notes[0].startswith("Only one run of yolox_s_cam. One run a side measures")
 
 
-def test_only_common_seeds_make_the_difference(compared: Callable[..., Comparison]) -> None:
-    found = compared(yolox_s={0: 0.40, 1: 0.50}, yolox_s_cam={1: 0.53, 2: 0.90})
-    difference = found.variants[1].difference
-    assert difference is not None
-    assert difference.metrics["AP"] == pytest.approx(0.03)
-    assert difference.seeds == (1,)
-    expected = "yolox_s_cam - yolox_s: the difference is over the seeds that both have: 1."
-    assert expected in found.notes
-
-
-def test_without_a_common_seed_means_are_subtracted(compared: Callable[..., Comparison]) -> None:
-    found = compared(yolox_s={0: 0.40, 1: 0.50}, yolox_s_cam={2: 0.50, 3: 0.60})
-    difference = found.variants[1].difference
-    assert difference is not None
-    assert difference.metrics["AP"] == pytest.approx(0.10)
-    assert difference.seeds == ()
-    assert any("no seed in common" in note for note in found.notes)
-
-
-def test_the_baseline_is_the_one_without_attention_or_the_one_named(
-    compared: Callable[..., Comparison],
+@pytest.mark.parametrize(
+    ("seeds", "note"),
+    [
+        ((1, 2), "yolox_s_cam - yolox_s: the difference is over the seeds that both have: 1."),
+        ((2, 3), "yolox_s_cam - yolox_s: no seed in common, so the difference is one of means and"),
+    ],
+)
+def test_seeds_that_one_side_lacks_are_noted(
+    compared: Compare, seeds: tuple[int, int], note: str
 ) -> None:
+    found = compared(yolox_s={0: 0.40, 1: 0.50}, yolox_s_cam=dict.fromkeys(seeds, 0.6))
+    assert any(each.startswith(note) for each in found.notes)
+
+
+def test_the_baseline_is_the_one_without_attention_or_the_one_named(compared: Compare) -> None:
     runs = {"yolox_s_cam": {0: 0.4}, "yolox_s_se": {0: 0.5}, "yolox_s": {0: 0.3}}
-    assert [each.name for each in compared(**runs).variants] == [
-        "yolox_s",
-        "yolox_s_cam",
-        "yolox_s_se",
-    ]
+    names = ["yolox_s", "yolox_s_cam", "yolox_s_se"]
+    assert [each.name for each in compared(**runs).variants] == names
     assert compared("yolox_s_se", **runs).variants[0].name == "yolox_s_se"
     with pytest.raises(InputError, match="--baseline nano: no such variant; here: yolox_s_cam, yo"):
         compared("nano", **runs)
 
 
-def test_none_or_two_without_attention(
-    compared: Callable[..., Comparison], write_run: WriteRun
-) -> None:
+def test_none_or_two_without_attention(compared: Compare, write_run: WriteRun) -> None:
     with pytest.raises(InputError, match="none of yolox_s_cam, yolox_s_se is without attention"):
         compared(yolox_s_cam={0: 0.4}, yolox_s_se={0: 0.5})
-    two = [write_run("yolox_s"), write_run("yolox_s_other", attention={})]
+    two = find_runs([write_run("yolox_s"), write_run("yolox_s_other", attention={})])
     with pytest.raises(InputError, match="yolox_s and yolox_s_other are without attention"):
-        compare(find_runs(two))
-    assert compare(find_runs(two), baseline="yolox_s").variants[1].attention == "none"
+        compare(two)
+    assert compare(two, baseline="yolox_s").variants[1].attention == "none"
 
 
-def test_a_baseline_alone_is_no_comparison_unless_asked_for(
-    compared: Callable[..., Comparison], write_run: WriteRun
-) -> None:
-    with pytest.raises(InputError, match="only yolox_s is here"):
-        compared(yolox_s={0: 0.4, 1: 0.5})
+def test_a_baseline_alone_is_no_comparison_unless_requested(write_run: WriteRun) -> None:
     runs = find_runs([write_run("yolox_s", seed) for seed in (0, 1)])
-    assert len(compare(runs, alone=True).variants) == 1
+    with pytest.raises(InputError, match="only yolox_s is here"):
+        compare(runs)
+    assert compare(runs, alone=True).alone
 
 
-def test_roles(compared: Callable[..., Comparison]) -> None:
+def test_roles(compared: Compare, write_run: WriteRun) -> None:
     names = ("yolox_s", "yolox_s_cam", "yolox_s_placebo", "yolox_s_plain")
-    found = compared(**{name: {0: 0.4 + 0.01 * k} for k, name in enumerate(names)})
-    roles = {each.name: each.role for each in found.variants}
-    assert roles == dict(zip(names, ("baseline", "variant", "control", "control"), strict=True))
     runs = {name: {0: 0.4 + 0.01 * k} for k, name in enumerate(names)}
+    roles = {each.name: each.role for each in compared(**runs).variants}
+    assert roles == dict(zip(names, ("baseline", "variant", "control", "control"), strict=True))
     other = compared("yolox_s_placebo", **runs)
     assert [each.role for each in other.variants][:2] == ["baseline", "variant"]
-
-
-def test_a_block_beside_a_control_is_no_control(write_run: WriteRun) -> None:
-    levels = {"dark3": "placebo", "dark5": "cam"}
-    attention = {level: {"block": block} for level, block in levels.items()}
-    folders = [write_run("yolox_s"), write_run("yolox_s_mixed", attention=attention)]
-    assert compare(find_runs(folders)).variants[1].role == "variant"
+    attention = {"dark3": {"block": "placebo"}, "dark5": {"block": "cam"}}
+    mixed = [write_run("yolox_s"), write_run("yolox_s_mixed", attention=attention)]
+    assert compare(find_runs(mixed)).variants[1].role == "variant"  # not all of it is a control
 
 
 def test_what_was_built_trained_and_optimised(write_run: WriteRun) -> None:
@@ -165,7 +130,63 @@ def test_another_schedule_is_refused_and_names_the_baseline_first(write_run: Wri
     base = write_run("yolox_s")
     with pytest.raises(InputError) as caught:
         compare(find_runs([cam, base]))
-    assert str(caught.value).startswith(f"{base} and {cam} cannot be compared")
+    assert str(caught.value) == (
+        f"{base} and {cam} cannot be compared: another schedule (max_epoch 3 / 30)"
+    )
+
+
+def evaluated(folder: Path, name: str = "latest_ckpt.pth", **changes: Any) -> Run:
+    """The run in `folder` with an evaluation of its own checkpoint."""
+    values = {
+        "checkpoint": {"file": str(folder / name), "sha256": str(folder)},
+        "split": "test",
+        "annotations": "t.json",
+        "test_size": [64, 64],
+        "confidence": 0.01,
+        "nms": 0.65,
+        "precision": "fp32",
+        "fused": False,
+        "legacy": False,
+        "metrics": {"AP": 0.1},
+    }
+    (folder / "eval").mkdir()
+    (folder / "eval" / "evaluation.json").write_text(json.dumps(values | changes))
+    return replace(find_runs([folder])[0], evaluation=folder / "eval")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": "val"}, "another evaluation (split test / val)"),
+        ({"annotations": "x.json"}, "another evaluation (evaluated annotations t.json / x.json)"),
+        ({"test_size": [96, 96]}, "(evaluated size [64, 64] / [96, 96])"),
+        ({"confidence": 0.001}, "another evaluation (confidence 0.01 / 0.001)"),
+        ({"nms": 0.5}, "another evaluation (nms 0.65 / 0.5)"),
+        ({"precision": "bf16"}, "another evaluation (evaluation precision fp32 / bf16)"),
+        ({"fused": True}, "another evaluation (fused False / True)"),
+        ({"legacy": True}, "another evaluation (legacy False / True)"),
+        ({"name": "best_ckpt.pth"}, "an evaluation of best_ckpt.pth; judged is the last"),
+    ],
+)
+def test_evaluations_must_be_alike_and_of_the_last_checkpoint(
+    write_run: WriteRun, changes: dict[str, Any], message: str
+) -> None:
+    first = evaluated(write_run("yolox_s"))
+    require_same_protocol([first, evaluated(write_run("yolox_s_se"))])
+    other = evaluated(write_run("yolox_s_cam"), **changes)
+    with pytest.raises(InputError) as caught:
+        require_same_protocol([first, other])
+    assert message in str(caught.value)
+
+
+def test_one_checkpoint_is_not_two_runs_nor_an_evaluation_like_a_runs_own_metrics(
+    write_run: WriteRun,
+) -> None:
+    first, second = (evaluated(write_run(name)) for name in ("yolox_s", "yolox_s_se"))
+    with pytest.raises(InputError, match=r"another evaluation .*split test / absent"):
+        require_same_protocol([first, *find_runs([write_run("yolox_s_cam")])])
+    with pytest.raises(InputError, match="are evaluations of one checkpoint"):
+        require_same_protocol([first, replace(second, evaluation=first.evaluation)])
 
 
 def test_other_machines_and_versions_are_noted(write_run: WriteRun) -> None:
@@ -187,9 +208,8 @@ def test_runs_that_a_stop_has_changed_are_noted(write_run: WriteRun) -> None:
     folders = [write_run("yolox_s", 0), write_run("yolox_s", 1, resumed=[exact])]
     folders += [write_run("yolox_s_cam", 0, resumed=[exact, {**exact, "exact": False}])]
     folders += [write_run("yolox_s_cam", 1)]
-    notes = compare(find_runs(folders)).notes
-    assert len(notes) == 1
-    assert notes[0].startswith("Stopped and continued, but not exactly: yolox_s_cam seed 0; with")
+    (note,) = compare(find_runs(folders)).notes
+    assert note.startswith("Stopped and continued, but not exactly: yolox_s_cam seed 0; without")
 
 
 def test_one_batch_in_one_pass_or_two_is_noted(write_run: WriteRun) -> None:
@@ -199,58 +219,51 @@ def test_one_batch_in_one_pass_or_two_is_noted(write_run: WriteRun) -> None:
     assert note == "The runs differ in images of one forward pass: 8 (yolox_s); 4 (yolox_s_cam)."
 
 
-WriteRun_provenance = Callable[..., Path]
+WEIGHTS = {"file": "coco.pth", "sha256": "d" * 64}
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("words", "pretrained", "expected"),
     [
-        (["/home/x/tools/train.py", "-n", "yolox-s"], "python tools/train.py -n yolox-s"),
-        (["tools/train.py", "-f", "my exp.py"], "python tools/train.py -f 'my exp.py'"),
-        (["/env/bin/yolox-attn", "train", "-b", "8"], "yolox-attn train -b 8"),
-        (
-            ["/env/yolox_attn/cli/__main__.py", "train", "-n", "x"],
-            "python -m yolox_attn.cli train -n x",
-        ),
-        (["/home/x/own.py", "--fast"], "/home/x/own.py --fast"),
-        (["tools/train.py", "-n", "x", "--resume"], "python tools/train.py -n x"),
-        (
-            ["tools/train.py", "--resume", "-c", "latest.pth", "-n", "x"],
-            "python tools/train.py -n x",
-        ),
-        (["tools/train.py", "--resume", "--ckpt=l.pth", "-n", "x"], "python tools/train.py -n x"),
-        (["tools/train.py", "-n", "x", "-c", "w.pth"], "python tools/train.py -n x -c w.pth"),
+        ("/home/x/tools/train.py -n yolox-s", None, "python tools/train.py -n yolox-s"),
+        ("/env/bin/yolox-attn train -b 8", None, "yolox-attn train -b 8"),
+        ("/env/yolox_attn/cli/__main__.py train", None, "python -m yolox_attn.cli train"),
+        ("/home/x/own.py --fast", None, "/home/x/own.py --fast"),
+        ("tools/train.py -n x -c w.pth", WEIGHTS, "python tools/train.py -n x -c w.pth"),
+        ("tools/train.py -n x --resume", None, "python tools/train.py -n x"),
+        ("tools/train.py --resume -c latest.pth -n x", None, "python tools/train.py -n x"),
+        ("tools/train.py --resume --ckpt=l.pth -n x", None, "python tools/train.py -n x"),
+        ("tools/train.py -n x --resume", WEIGHTS, "python tools/train.py -c coco.pth -n x"),
+        ("yolox-attn train --resume -n x", WEIGHTS, "yolox-attn train -c coco.pth -n x"),
     ],
 )
 def test_the_command_that_trains_it_again(
-    write_run: WriteRun_provenance, words: list[str], expected: str
+    write_run: WriteRun, words: str, pretrained: dict[str, str] | None, expected: str
 ) -> None:
-    assert training_command(read_record(write_run("yolox_s", command=words))) == expected
+    folder = write_run("yolox_s", command=words.split(), pretrained=pretrained)
+    assert training_command(read_record(folder)) == expected
 
 
-def test_a_continued_run_begins_again_with_the_weights_it_began_with(
-    write_run: WriteRun_provenance,
-) -> None:
-    pretrained = {"file": "coco.pth", "sha256": "d" * 64}
-    for words, expected in (
-        (["tools/train.py", "-n", "x", "--resume"], "python tools/train.py -c coco.pth -n x"),
-        (["yolox-attn", "train", "--resume", "-n", "x"], "yolox-attn train -c coco.pth -n x"),
-    ):
-        folder = write_run("yolox_s", command=words, pretrained=pretrained)
-        assert training_command(read_record(folder)) == expected
+def test_a_path_with_spaces_is_quoted(write_run: WriteRun) -> None:
+    folder = write_run("yolox_s", command=["tools/train.py", "-f", "my exp.py"])
+    assert training_command(read_record(folder)) == "python tools/train.py -f 'my exp.py'"
 
 
-def test_what_all_runs_share_is_told_and_nothing_else(write_run: WriteRun_provenance) -> None:
+def test_what_all_runs_share_is_kept_and_nothing_else(write_run: WriteRun) -> None:
     words = ["tools/train.py", "-n", "yolox-s"]
     other = {"threads": 8, "versions": {"torch": "2.9", "yolox": "0.4"}}
-    data = {"dir": "elsewhere"}
     folders = [write_run("yolox_s", seed, command=words, cpu="a chip") for seed in (0, 1)]
+    data = {"dir": "elsewhere"}
     folders.append(write_run("yolox_s_cam", command=["own"], cpu="a chip", data=data, **other))
     found = compare(find_runs(folders))
     assert found.software == {"torch": "2.9"}
-    assert "threads" not in found.hardware
-    assert found.hardware["cpu"] == "a chip"
-    assert found.hardware["device"] == "cpu x86_64"
+    assert found.hardware == {
+        "device": "cpu x86_64",
+        "cpu": "a chip",
+        "processes": "1",
+        "precision": "fp32",
+        "memory format": "channels_last",
+    }
     assert "dir" not in found.data
     assert (found.data["val_ann"], found.data["val_sha256"]) == ("v.json", "b" * 64)
     assert found.commands == ("python tools/train.py -n yolox-s", "own")

@@ -1,18 +1,28 @@
-import dataclasses
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from yolox_attn import cost
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp
-from yolox_attn.report import compare, find_runs, measure_latency
-from yolox_attn.report import latency as speed
+from yolox_attn.report import Comparison, compare, find_runs, measure_latency
+from yolox_attn.report.latency import rebuild
 
 WriteRun = Callable[..., Path]
+FAILING = """
+from yolox_attn.exp import AttentionExp
+class Exp(AttentionExp):
+    def get_model(self):
+        raise KeyError('gamma')
+"""
+
+
+def timed(folders: list[Path]) -> Comparison:
+    runs = find_runs(folders)
+    return measure_latency(compare(runs), runs, device=torch.device("cpu"), repeats=2)
 
 
 def test_a_model_is_built_again_as_the_run_had_it(write_run: WriteRun) -> None:
@@ -26,7 +36,7 @@ def test_a_model_is_built_again_as_the_run_had_it(write_run: WriteRun) -> None:
         overrides=["attention_options", "{'ratio': 4}"],
         parameters=cost.parameters(expected),
     )
-    model = speed.rebuild(find_runs([folder])[0].record)
+    model = rebuild(find_runs([folder])[0].record)
     names = [(name, each.shape) for name, each in model.named_parameters()]
     assert names == [(name, each.shape) for name, each in expected.named_parameters()]
     weight = next(each for each in model.parameters() if each.dim() == 4 and each.shape[1] > 1)
@@ -47,63 +57,38 @@ def test_what_cannot_be_built_again_says_why(
 ) -> None:
     record = find_runs([write_run("yolox_s", **changes)])[0].record
     with pytest.raises(InputError, match=message):
-        speed.rebuild(record)
+        rebuild(record)
 
 
-def test_each_variant_gets_its_latency_or_a_note(
-    write_run: WriteRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs = find_runs([write_run(name) for name in ("yolox_s", "yolox_s_se", "yolox_s_cam")])
-    built: list[str] = []
-
-    def rebuild(record: object) -> nn.Module:
-        built.append(record.name)  # type: ignore[attr-defined]
-        if built[-1] == "yolox_s_se":
-            raise InputError("se.py is gone")
-        return nn.Conv2d(3, 1, 1)
-
-    monkeypatch.setattr(speed, "rebuild", rebuild)
-    before = compare(runs)
-    after = measure_latency(before, runs, device=torch.device("cpu"), repeats=2)
-    assert built == ["yolox_s", "yolox_s_se", "yolox_s_cam"]
-    assert [each.latency is not None for each in after.variants] == [True, False, True]
-    assert "yolox_s_se: latency not measured: se.py is gone." in after.notes
-    assert "median of 2 passes" in after.notes[-1]
-    assert "320x320" in after.notes[-1]
-    stripped = [dataclasses.replace(each, latency=None) for each in after.variants]
-    assert tuple(stripped) == before.variants
-
-
-def test_a_users_model_that_fails_costs_only_its_own_latency(
-    write_run: WriteRun, tmp_path: Path
-) -> None:
+def test_each_variant_gets_its_latency_or_a_note(write_run: WriteRun, tmp_path: Path) -> None:
     exp_file = tmp_path / "own.py"
-    exp_file.write_text(
-        "from yolox_attn.exp import AttentionExp\n"
-        "class Exp(AttentionExp):\n"
-        "    def get_model(self):\n"
-        "        raise KeyError('gamma')\n"
-    )
+    exp_file.write_text(FAILING)
     exp = load_exp(None, "yolox-nano")
     exp.num_classes = 3
-    parameters = cost.parameters(exp.get_model())
-    nano = {"exp_name_arg": "yolox-nano", "parameters": parameters}
-    folders = [write_run("yolox_s", **nano), write_run("yolox_s_own", exp_file=str(exp_file))]
-    runs = find_runs(folders)
-    found = measure_latency(compare(runs), runs, device=torch.device("cpu"), repeats=2)
-    assert [each.latency is not None for each in found.variants] == [True, False]
-    assert any("cannot be built: KeyError: 'gamma'" in note for note in found.notes)
+    nano = {"exp_name_arg": "yolox-nano", "parameters": cost.parameters(exp.get_model())}
+    nano["memory_format"] = "contiguous"
+    folders = [write_run("yolox_s", **nano), write_run("yolox_s_se", exp_file="gone.py")]
+    folders.append(write_run("yolox_s_own", exp_file=str(exp_file)))
+    before, after = compare(find_runs(folders)), timed(folders)
+    assert [each.latency is not None for each in after.variants] == [True, False, False]
+    assert tuple(replace(each, latency=None) for each in after.variants) == before.variants
+    gone, failing, latency = after.notes[len(before.notes) :]
+    assert gone.startswith("yolox_s_se: latency not measured: no Exp file gone.py")
+    assert failing == (
+        "yolox_s_own: latency not measured, its model cannot be built: KeyError: 'gamma'."
+    )
+    assert "median of 2 passes" in latency
+    assert "320x320" in latency
 
 
 def test_no_word_of_latency_where_none_could_be_measured(write_run: WriteRun) -> None:
-    runs = find_runs([write_run(name, exp_file="gone.py") for name in ("yolox_s", "yolox_s_se")])
-    found = measure_latency(compare(runs), runs, device=torch.device("cpu"), repeats=2)
-    assert sum("gone.py" in note for note in found.notes) == 2
-    assert not any(note.startswith("Latency:") for note in found.notes)
+    notes = timed([write_run(name, exp_file="gone.py") for name in ("yolox_s", "yolox_s_se")]).notes
+    assert sum("gone.py" in note for note in notes) == 2
+    assert not any(note.startswith("Latency:") for note in notes)
 
 
-def test_detections_from_elsewhere_have_no_model_to_time(write_run: WriteRun) -> None:
+def test_external_detections_have_no_model_to_time(write_run: WriteRun) -> None:
     runs = find_runs([write_run(name) for name in ("yolox_s", "yolox_s_se")])
-    foreign = dataclasses.replace(compare(runs), test_size=None)
+    external = replace(compare(runs), test_size=None)
     with pytest.raises(InputError, match="come without a model"):
-        measure_latency(foreign, runs, device=torch.device("cpu"), repeats=2)
+        measure_latency(external, runs, device=torch.device("cpu"), repeats=2)

@@ -7,7 +7,7 @@ import pytest
 
 from yolox_attn.errors import InputError
 from yolox_attn.report import find_runs
-from yolox_attn.report.load_runs import by_variant, describe_attention, read_evaluation
+from yolox_attn.report.load_runs import attention_in_words, by_variant, read_evaluation
 from yolox_attn.runs import hold
 
 WriteRun = Callable[..., Path]
@@ -34,57 +34,39 @@ def test_places_without_runs_are_named(tmp_path: Path) -> None:
         find_runs([tmp_path])
 
 
-def test_every_run_that_cannot_be_used_is_named(write_run: WriteRun) -> None:
-    folders = [
-        write_run("yolox_s"),
-        write_run("yolox_s_se", state="running", epoch=2),
-        write_run("yolox_s_eca", state="failed", error="OSError: disk full"),
-        write_run("yolox_s_cam", ap=None),
-    ]
+def test_every_run_that_cannot_be_used_is_named_with_what_to_do(write_run: WriteRun) -> None:
+    early = {"epoch": 2, "patience": 1, "best_epoch": 1}
+    faults = {
+        write_run("yolox_s_se", state="running", epoch=2): "the run is running, 2 epochs done; let"
+        " it end, or leave it out",
+        write_run("yolox_s_eca", state="interrupted", epoch=2): "the run was interrupted, 2 epochs"
+        " done; go on with --resume, or leave it out",
+        write_run("yolox_s_cbam", state="running", epoch=2): "the run was killed, 2 epochs done;"
+        " its process is gone: go on with --resume, or leave it out",
+        write_run("yolox_s_acmix", state="odd"): "the run is odd, 3 epochs done; leave it out",
+        write_run("yolox_s_x", state="failed", error="OSError: full"): "the run failed: OSError: f",
+        write_run("yolox_s_y", state="failed"): "the run failed: no error recorded",
+        write_run("yolox_s_z", stopped_early=early): "its validation split ended the run after"
+        " epoch 2",
+        write_run("yolox_s_cam", ap=None): "the run has no evaluation, so there is no AP",
+    }
+    with hold(list(faults)[2]):
+        pass  # a lock that nobody holds any more
+    good = write_run("yolox_s")
     with pytest.raises(InputError) as caught:
-        find_runs(folders)
-    text = str(caught.value)
-    assert f"{folders[1]}: the run is running, 2 epochs done" in text
-    assert f"{folders[2]}: the run failed: OSError: disk full" in text
-    assert f"{folders[3]}: the run has no evaluation" in text
-    assert str(folders[0]) not in text
-    assert "\n" not in text
-
-
-@pytest.mark.parametrize(
-    ("state", "says"),
-    [
-        ("running", "the run is running, 2 epochs done; let it end"),
-        ("interrupted", "the run was interrupted, 2 epochs done; go on with --resume"),
-        ("killed", "the run was killed, 2 epochs done; its process is gone: go on with --resume"),
-    ],
-)
-def test_what_to_do_about_a_run_that_did_not_end(
-    write_run: WriteRun, state: str, says: str
-) -> None:
-    folder = write_run("yolox_s", state="running" if state == "killed" else state, epoch=2)
-    if state == "killed":
-        with hold(folder):
-            pass
-    with pytest.raises(InputError) as caught:
-        find_runs([folder])
-    assert f"{folder}: {says}" in str(caught.value)
-
-
-def test_a_run_that_its_own_judge_ended_is_refused(write_run: WriteRun) -> None:
-    folder = write_run("yolox_s", stopped_early={"epoch": 2, "patience": 1, "best_epoch": 1})
-    with pytest.raises(InputError, match="its validation split ended the run after epoch 2"):
-        find_runs([folder])
+        find_runs([good, *faults])
+    for folder, fault in faults.items():
+        assert f"{folder}: {fault}" in str(caught.value)
+    assert str(good) not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_one_variant_and_seed_twice(write_run: WriteRun, tmp_path: Path) -> None:
-    first = write_run("yolox_s", 1)
-    second = first.rename(tmp_path / "elsewhere")
+    second = write_run("yolox_s", 1).rename(tmp_path / "elsewhere")
     first = write_run("yolox_s", 1, pid=99)
-    with pytest.raises(InputError, match="are both yolox_s seed 1") as caught:
+    with pytest.raises(InputError) as caught:
         find_runs([first, second])
-    assert str(first) in str(caught.value)
-    assert str(second) in str(caught.value)
+    assert f"{first} and {second} are both yolox_s seed 1; leave one out" in str(caught.value)
 
 
 def test_runs_without_seed_may_repeat_but_not_the_same_run(write_run: WriteRun) -> None:
@@ -120,7 +102,6 @@ def test_two_blocks_of_one_name(write_run: WriteRun, changes: dict[str, object])
 @pytest.mark.parametrize(
     ("blocks", "init", "text"),
     [
-        ({}, "published", "none"),
         ({}, "identity", "none"),
         ({"dark3": "none", "dark4": "none", "dark5": "none"}, "published", "none"),
         ({"dark3": "se", "dark4": "se", "dark5": "se"}, "published", "se"),
@@ -134,17 +115,17 @@ def test_attention_in_words(
 ) -> None:
     attention = {level: {"block": block} for level, block in blocks.items()}
     folder = write_run("yolox_s", attention=attention, attention_init=init)
-    assert describe_attention(find_runs([folder])[0].record) == text
+    assert attention_in_words(find_runs([folder])[0].record) == text
 
 
-def test_the_runs_own_figures_count_unless_it_was_evaluated_anew(
+def test_the_runs_own_metrics_count_unless_it_was_evaluated_anew(
     write_run: WriteRun, tmp_path: Path
 ) -> None:
     (run,) = find_runs([write_run("yolox_s", 0, 0.4)])
     assert (run.metrics["AP"], run.test_size, run.evaluated) == (0.4, (320, 320), {})
     assert run.detections == run.folder / "detections.json"
-    told = {"checkpoint": {}, "split": "test", "annotations": "t.json", "test_size": [64, 96]}
-    (tmp_path / "evaluation.json").write_text(json.dumps({**told, "metrics": {"AP": 0.3}}))
+    values = {"checkpoint": {}, "split": "test", "annotations": "t.json", "test_size": [64, 96]}
+    (tmp_path / "evaluation.json").write_text(json.dumps({**values, "metrics": {"AP": 0.3}}))
     other = replace(run, evaluation=tmp_path)
     assert (other.metrics, other.test_size) == ({"AP": 0.3}, (64, 96))
     assert other.detections == tmp_path / "detections.json"
@@ -153,18 +134,21 @@ def test_the_runs_own_figures_count_unless_it_was_evaluated_anew(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (None, "cannot be read: No such file"),
         ("{", "cannot be read as JSON"),
-        ("[]", "not what the eval command writes: no JSON object"),
+        ("[]", "not what the eval command writes: "),
         ('{"metrics": {}, "split": "val", "test_size": [1, 1]}', "checkpoint, annotations missing"),
     ],
 )
-def test_another_figures_json_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "evaluation.json").write_text(text)
+def test_another_evaluation_json_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "evaluation.json").write_text(text)
     with pytest.raises(InputError, match=message) as caught:
         read_evaluation(tmp_path)
     assert str(tmp_path / "evaluation.json") in str(caught.value)
 
 
-def test_a_folder_without_an_evaluation(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read as JSON"):
+def test_an_evaluation_of_an_earlier_version_is_to_be_made_again(tmp_path: Path) -> None:
+    (tmp_path / "figures.json").write_text("{}")
+    with pytest.raises(InputError, match=r"figures\.json is of an earlier version: evaluate again"):
         read_evaluation(tmp_path)

@@ -81,6 +81,8 @@ def test_what_was_not_judged_shows_every_metric_and_a_baseline_alone_no_differen
         "AP in points (0-100) of the latest checkpoint on 300 images, mean ± standard deviation"
         " over runs; diff: AP minus that of yolox_nano; GFLOPs at 320x320, 2 a multiply-add."
     )
+    _, caption = sections.results(replace(unjudged(FIVE), test_size=None)).parts
+    assert caption.endswith("diff: AP minus that of yolox_nano.")
     table, caption = sections.results(only()).parts
     assert table.headers == ["variant", "runs", "AP", *metrics]
     assert "diff" not in caption

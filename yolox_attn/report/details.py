@@ -78,15 +78,17 @@ def exploratory(comparison: Comparison) -> Section:
         f"{confidence(comparison.alpha)} interval, unadjusted; p adjusted by Benjamini and Hochberg"
         " over a variant's metrics, or over its classes."
     )
-    parts: list[Part] = [text, filled(NAME | metric_columns(), comparison.variants)]
     names = [variant.name for variant, _ in judged]
     metrics, classes = explored(comparison, "metric"), explored(comparison, "class")
-    if metrics:
-        rows = [[row[0].name, *map(_explored, row)] for row in metrics]
-        parts.append(Grid(["metric", *names], rows))
-    if classes:
-        rows = [[row[0].name, whole(row[0].images), *map(_explored, row)] for row in classes]
-        parts.append(Grid(["class", "images", *names], rows))
+    parts: list[Part] = [
+        text,
+        filled(NAME | metric_columns(), comparison.variants),
+        Grid(["metric", *names], [[row[0].name, *map(_explored, row)] for row in metrics]),
+        Grid(
+            ["class", "images", *names],
+            [[row[0].name, whole(row[0].images), *map(_explored, row)] for row in classes],
+        ),
+    ]
     if any((row[0].images or 0) < LEAST_IMAGES for row in classes):
         parts.append(f"A class on fewer than {LEAST_IMAGES} images has no interval and no p value.")
     return Section(title, parts)
