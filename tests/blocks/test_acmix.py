@@ -1,24 +1,15 @@
 """What only ACmix does: mirrored windows, two channel layouts, and its price."""
 
-import copy
-
 import pytest
 import torch
-from reference_acmix import acmix, mirrored
+from reference_acmix import mirrored
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from yolox_attn.blocks import neighbourhood
 from yolox_attn.blocks.acmix import ACmix
 from yolox_attn.blocks.mirror import folded_indices, mirror_fold, mirror_pad
 
 SIZES = [(1, 1), (2, 2), (3, 3), (7, 13), (15, 15), (20, 20), (25, 25)]
-CASES = {
-    "default": {"kernel_att": 7, "head": 4, "kernel_conv": 3},
-    "narrower": {"kernel_att": 5, "head": 2, "kernel_conv": 3, "out_channels": 6},
-    "bias": {"kernel_att": 3, "head": 1, "kernel_conv": 5, "dep_conv_bias": True},
-    "pointwise": {"kernel_att": 1, "head": 2, "kernel_conv": 1, "out_channels": 12},
-}
 every_size = pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
 
 
@@ -34,25 +25,6 @@ def make(channels=8, **options):
 
 def draw(*shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-
-
-@every_size
-@pytest.mark.parametrize("case", CASES)
-def test_equals_the_formula(case, size):
-    options = CASES[case]
-    block, x = make(**options), draw(1, 8, *size).requires_grad_()
-    parameters = dict(block.named_parameters())
-    known = {key: options[key] for key in ("kernel_att", "head", "kernel_conv")}
-    slow = acmix(x[0], parameters, **known)[None]
-    upstream = draw(*slow.shape)
-    sources = [x, *parameters.values()]
-    expected = [slow, *torch.autograd.grad((slow * upstream).sum(), sources)]
-    fast = block(x)
-    found = [fast, *torch.autograd.grad((fast * upstream).sum(), sources)]
-    largest = max(b.abs().max() for b in expected[1:])
-    for label, a, b in zip(["y", "x", *parameters], found, expected, strict=True):
-        floor = 1e-13 * largest  # some gradients cancel to nothing on the smallest maps
-        assert (a - b).abs().max() <= 1e-11 * b.abs().max() + floor, label
 
 
 @every_size
@@ -81,7 +53,7 @@ def test_all_images_at_once_as_on_an_accelerator(monkeypatch):
 
 
 def test_operator_keeps_torchs_rules():
-    qkv, position = draw(2, 3, 2, 3, 4, 9).requires_grad_(), draw(3, 4, 9).requires_grad_()
+    qkv, position = draw(1, 3, 1, 2, 3, 9).requires_grad_(), draw(2, 3, 9).requires_grad_()
     assert torch.autograd.gradcheck(neighbourhood.attend_by_tile, (qkv, position, 3))
     rules = ("test_schema", "test_autograd_registration", "test_faketensor")
     torch.library.opcheck(neighbourhood.attend_by_tile, (qkv, position, 3), test_utils=rules)
@@ -158,18 +130,6 @@ def test_far_larger_logits_do_not_overflow():
     assert x.grad.isfinite().all()
 
 
-@pytest.mark.parametrize(("dtype", "limit"), [(torch.bfloat16, 3e-2), (torch.float16, 3e-3)])
-def test_half_precision_is_close_to_float32(dtype, limit):
-    torch.manual_seed(0)
-    block, x = ACmix(64), draw(2, 64, 20, 20).float()
-    exact = block(x)
-    rounded = copy.deepcopy(block).to(dtype)(x.to(dtype)).float()
-    with torch.autocast("cpu", dtype=dtype):
-        mixed = block(x)
-    for half in (rounded, mixed):
-        assert (half - exact).abs().max() < limit * exact.abs().max()
-
-
 def test_attention_itself_is_in_float32():
     """Rounded logits would be off by several per cent here; only the result may be rounded."""
     qkv, position = (8 * draw(1, 3, 2, 16, 9, 20)).bfloat16(), draw(16, 9, 20).bfloat16()
@@ -200,26 +160,6 @@ def test_memory_kept_for_the_backward_pass():
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         block(x)
     assert sum(storages.values()) <= 6 * 2**20  # the tutorial's form keeps 87 MiB
-
-
-@pytest.mark.parametrize(("kernel", "multiplications"), [(7, 399e6), (3, 366e6)])
-def test_flops(kernel, multiplications):
-    block, x = ACmix(256, kernel_att=kernel), torch.randn(1, 256, 40, 40)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        block(x)
-    total = counter.get_total_flops() + block.elementwise_flops(40, 40)
-    assert abs(total / (2 * multiplications) - 1) < 0.01
-
-
-def test_onnx(tmp_path):
-    pytest.importorskip("onnxscript")
-    runtime = pytest.importorskip("onnxruntime")
-    block, x = make(kernel_att=3).float().eval(), draw(1, 8, 6, 9).float()
-    path = tmp_path / "acmix.onnx"
-    torch.onnx.export(block, (x,), path, input_names=["x"], dynamo=True, verbose=False)
-    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"x": x.numpy()})
-    assert (torch.from_numpy(found) - block(x)).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -168,8 +168,3 @@ def test_refuses_what_it_cannot_build(options, message):
 def test_unused_kernel_sizes_are_checked_all_the_same():
     with pytest.raises(ValueError, match="kernel_sizes must be odd, got 2"):
         AttnConv(32, group_split=[0, 8], kernel_sizes=[2])
-
-
-def test_keeps_the_input_format_when_only_the_weights_are_channels_last():
-    block = AttnConv(16).to(memory_format=torch.channels_last)
-    assert block(torch.randn(2, 16, 9, 9)).is_contiguous()

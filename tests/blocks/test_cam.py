@@ -81,12 +81,6 @@ def test_other_strange_keys_are_still_refused():
         CAM(64).load_state_dict({**state, **OLD})
 
 
-def test_fewer_channels_than_the_reduction():
-    block, x = CAM(16), torch.randn(1, 16, 3, 3)
-    assert block.conv_1x1.weight.shape == (1, 16, 1, 1)
-    assert block(x).shape == x.shape
-
-
 def test_refuses_what_it_cannot_build():
     with pytest.raises(ValueError, match=r"CAM: reduction must be .* got 0"):
         CAM(64, reduction=0)

@@ -64,12 +64,6 @@ def test_any_odd_kernel_on_any_map(kernel_size):
         assert block(torch.randn(1, 16, *size)).shape == (1, 16, *size)
 
 
-def test_fewer_channels_than_the_ratio():
-    block, x = CBAM(4), torch.randn(1, 4, 3, 3)
-    assert block.channelattention.fc1.weight.shape == (1, 4, 1, 1)
-    assert block(x).shape == x.shape
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

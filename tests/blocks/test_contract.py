@@ -1,28 +1,37 @@
-"""What every block of the zoo promises, whatever it computes."""
+"""What all blocks of the zoo promise, whatever they compute, and the two controls with them."""
 
 import copy
 import io
 import pickle
+from itertools import product
 
 import pytest
 import torch
+from torch import nn
 
-from yolox_attn.blocks import ATTENTIONS, create_attention
+from yolox_attn.blocks import ATTENTIONS, CONTROLS, create_attention
 
 SIZES = [(1, 1), (2, 2), (3, 3), (7, 13), (15, 15), (20, 20), (25, 25)]
 FORMATS = [torch.contiguous_format, torch.channels_last]
 HALVES = {torch.bfloat16: 3e-2, torch.float16: 3e-3}
+DTYPES = [torch.float32, torch.float64, *HALVES]
+NEEDED = {"plain": {"like": "cbam"}}
 HARD_CHOICE = {"drconv"}  # its regions flip where rounded scores tie: test_drconv.py fixes them
-TRAINED = [name for name in ATTENTIONS if name != "none"]
+ALL = [*ATTENTIONS, *CONTROLS]
 
-every_block = pytest.mark.parametrize("name", ATTENTIONS)
-every_trained_block = pytest.mark.parametrize("name", TRAINED)
+every_block = pytest.mark.parametrize("name", ALL)
+every_trained_block = pytest.mark.parametrize("name", [name for name in ALL if name != "none"])
 every_size = pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
 
 
-def make(name, channels=16, **options):
+def make(name, channels=16):
+    """Build a block from seed 0; a control has left the identity that it starts as."""
     torch.manual_seed(0)
-    return create_attention(name, channels, **options)
+    block = create_attention(name, channels, **NEEDED.get(name, {}))
+    if name in CONTROLS:
+        for parameter in block.parameters():
+            nn.init.normal_(parameter, std=0.5)
+    return block
 
 
 def draw(*shape, dtype=torch.float32):
@@ -33,14 +42,12 @@ def distance(a, b):
     return ((a.double() - b.double()).abs().max() / b.double().abs().max()).item()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("batch", [1, 2])
 @every_size
 @every_block
-def test_keeps_shape_dtype_and_memory_format(name, size, batch, dtype):
-    for block_format in FORMATS:
+def test_keeps_shape_dtype_and_memory_format(name, size):
+    for dtype, block_format in product(DTYPES, FORMATS):
         block = make(name).to(dtype).to(memory_format=block_format)
-        for memory_format in FORMATS:
+        for batch, memory_format in product((1, 2), FORMATS):
             x = draw(batch, 16, *size, dtype=dtype).to(memory_format=memory_format)
             y = block(x)
             assert (y.shape, y.dtype, y.device) == (x.shape, x.dtype, x.device)
@@ -50,27 +57,20 @@ def test_keeps_shape_dtype_and_memory_format(name, size, batch, dtype):
 
 @every_size
 @every_block
-def test_the_memory_format_does_not_change_the_result(name, size):
-    block, x = make(name).double(), draw(2, 16, *size).double()
-    expected = block(x)
-    block = block.to(memory_format=torch.channels_last)
-    assert distance(block(x.to(memory_format=torch.channels_last)), expected) < 1e-12
+def test_neither_the_memory_format_nor_the_batch_changes_the_result(name, size):
+    block, x = make(name).double(), draw(3, 16, *size).double()
+    expected = torch.cat([block(image[None]) for image in x])
     every_second = torch.stack([x, x + 1], dim=-1).flatten(3)[..., ::2]
     assert not every_second.is_contiguous() or size == (1, 1)
+    assert distance(block(x), expected) < 1e-12
     assert distance(block(every_second), expected) < 1e-12
-
-
-@every_size
-@every_block
-def test_images_of_a_batch_do_not_meet(name, size):
-    block, x = make(name).double(), draw(3, 16, *size).double()
-    alone = torch.cat([block(image[None]) for image in x])
-    assert distance(block(x), alone) < 1e-12
+    block = block.to(memory_format=torch.channels_last)
+    assert distance(block(x.to(memory_format=torch.channels_last)), expected) < 1e-12
 
 
 @pytest.mark.parametrize("size", [(2, 2), (7, 13), (20, 20)], ids="{0[0]}x{0[1]}".format)
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
-@pytest.mark.parametrize("name", [name for name in ATTENTIONS if name not in HARD_CHOICE])
+@pytest.mark.parametrize("name", [name for name in ALL if name not in HARD_CHOICE])
 def test_half_precision_is_close_to_float32(name, dtype, size):
     block, x = make(name), draw(2, 16, *size)
     with torch.no_grad():
@@ -81,7 +81,7 @@ def test_half_precision_is_close_to_float32(name, dtype, size):
 @pytest.mark.parametrize("given", [torch.float32, torch.float64, None], ids=str)
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
 @every_block
-def test_autocast_returns_what_it_was_given(name, dtype, given):
+def test_autocast_returns_the_type_it_was_given(name, dtype, given):
     given = given or dtype
     block = make(name)
     block = block.double() if given is torch.float64 else block
@@ -98,7 +98,7 @@ def test_autocast_returns_what_it_was_given(name, dtype, given):
             assert distance(y.detach(), block(x).detach()) < 3e-2
 
 
-@pytest.mark.parametrize("name", ["none", "cam", "se", "eca", "attnconv"])
+@pytest.mark.parametrize("name", ["none", "cam", "se", "eca", "attnconv", *CONTROLS])
 def test_one_half_under_autocast_to_the_other(name):
     """Not for blocks that join halves: torch's own `cat` refuses them there."""
     for given, dtype in ((torch.float16, torch.bfloat16), (torch.bfloat16, torch.float16)):
@@ -178,7 +178,7 @@ def test_copies_and_pickles_after_use(name):
 def test_state_loads_into_a_fresh_block(name):
     block, x = make(name), draw(2, 16, 7, 13)
     torch.manual_seed(5)
-    other = create_attention(name, 16)
+    other = create_attention(name, 16, **NEEDED.get(name, {}))
     assert all(p.std() == 0 or not torch.equal(p, q) for p, q in pairs_of_random(block, other))
     other.load_state_dict(block.state_dict(), strict=True)
     assert torch.equal(other(x), block(x))
@@ -209,7 +209,7 @@ def test_state_does_not_grow(name):
 def test_the_channels_alone_are_enough_for_every_yolox(name, width):
     for channels in (256, 512, 1024):
         with torch.device("meta"):
-            block = create_attention(name, int(channels * width))
+            block = make(name, int(channels * width))
             x = torch.empty(1, int(channels * width), 2, 2)
         assert block(x).shape == x.shape
 
@@ -221,7 +221,7 @@ def test_exports(name):
     assert distance(program.module()(x), block(x)) < 1e-5
 
 
-@pytest.mark.parametrize("name", ["none", "cam", "se", "eca", "cbam", "attnconv"])
+@pytest.mark.parametrize("name", [name for name in ALL if name not in ("acmix", "drconv")])
 def test_exports_with_a_batch_of_any_size(name):
     block, batch = make(name).eval(), torch.export.Dim("batch", min=1, max=64)
     program = torch.export.export(block, (draw(2, 16, 20, 20),), dynamic_shapes=({0: batch},))
@@ -248,24 +248,22 @@ def test_compiles_to_one_graph(name):
     assert distance(compiled(x), block(x)) < 1e-5
 
 
+OPTIONS = {  # one that each takes
+    **{"none": "none", "cam": "reduction", "se": "ratio", "eca": "gamma", "cbam": "kernel_size"},
+    **{"acmix": "kernel_att", "drconv": "region_num", "attnconv": "window_size"},
+    **{"placebo": "none", "plain": "like"},
+}
+
+
 @every_block
 def test_misspelt_option_is_refused_with_the_choices(name):
-    options = {
-        "none": "none",
-        "cam": "reduction",
-        "se": "ratio",
-        "eca": "gamma",
-        "cbam": "kernel_size",
-        "acmix": "kernel_att",
-        "drconv": "region_num",
-        "attnconv": "window_size",
-    }
-    with pytest.raises(ValueError, match=rf"^{name} has no option rato; it takes.*{options[name]}"):
+    with pytest.raises(ValueError, match=rf"^{name} has no option rato; it takes.*{OPTIONS[name]}"):
         create_attention(name, 16, rato=4)
 
 
 def test_misspelt_name_is_refused_with_the_choices():
-    with pytest.raises(ValueError, match=r"unknown attention 'cbma'; known: ") as refusal:
+    known = r"unknown attention 'cbma'; known: acmix, .*; controls: placebo, plain$"
+    with pytest.raises(ValueError, match=known) as refusal:
         create_attention("cbma", 16)
     assert all(name in str(refusal.value) for name in ATTENTIONS)
 
@@ -274,7 +272,7 @@ def test_misspelt_name_is_refused_with_the_choices():
 @every_block
 def test_channels_must_be_a_count(name, channels):
     with pytest.raises(ValueError, match="channels"):
-        create_attention(name, channels)
+        create_attention(name, channels, **NEEDED.get(name, {}))
 
 
 @pytest.mark.gpu
