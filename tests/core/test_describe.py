@@ -1,6 +1,5 @@
 import dataclasses
 import os
-from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,15 +8,17 @@ from typing import Any
 import pytest
 import torch
 from run_folders import make_record
+from torch.utils.data import DataLoader
 
+from yolox_attn.blocks import SE
 from yolox_attn.core.describe import (
+    describe_attention,
     describe_config,
-    describe_versions,
+    describe_data,
     first_record,
-    precision_of,
-    wandb_options,
 )
-from yolox_attn.runs import RunRecord, append_metrics, write_record
+from yolox_attn.core.options import train_options
+from yolox_attn.runs import RunRecord, append_metrics, read_record, write_record
 
 
 class Own:
@@ -31,20 +32,42 @@ def test_settings_become_json() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("flags", "precision"),
-    [({}, "fp32"), ({"fp16": True}, "fp16"), ({"fp16": False, "bf16": True}, "bf16")],
-)
-def test_the_hosts_arguments_have_no_bf16(flags: dict[str, bool], precision: str) -> None:
-    assert precision_of(Namespace(**flags)) == precision
+def test_attention_is_described_as_it_was_built(tiny: Callable) -> None:
+    """A block of one's own is called by where it is written."""
+    exp = tiny(attention={"dark3": "eca", "dark5": SE}, attention_options={"dark5": {"ratio": 8}})
+    assert describe_attention(exp, exp.get_model()) == {
+        "dark3": {"block": "eca", "options": {}, "parameters": {"conv.weight": [1, 1, 3]}},
+        "dark5": {
+            "block": "yolox_attn.blocks.se:SE",
+            "options": {"ratio": 8},
+            "parameters": {"fc.0.weight": [16, 128], "fc.2.weight": [128, 16]},
+        },
+    }
 
 
-def test_wandb_options_lose_their_prefix_and_nothing_else() -> None:
-    assert wandb_options(["wandb-name", "band", "max_epoch", "3"]) == {"name": "band"}
+def test_data_are_described_wherever_yolox_finds_them(
+    drawn: Path, tiny: Callable, train: Callable, train_args: Callable, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """An Exp without a folder leaves it to YOLOX, which looks in $YOLOX_DATADIR/COCO."""
+    monkeypatch.setenv("YOLOX_DATADIR", str(tmp_path))
+    (tmp_path / "COCO").symlink_to(drawn)
+    named = tiny(max_epoch=1).get_trainer(train_args(experiment_name="named"))
+    named.before_train()
+    described = read_record(train(tiny(max_epoch=1, data_dir=None)).folder).data
+    assert described == named.data | {"dir": str(tmp_path / "COCO")}
+    assert len(described["val_sha256"]) == 64
+    train(tiny(max_epoch=1), resume=True)  # the data are the same
 
 
-def test_versions_name_the_host() -> None:
-    assert describe_versions()["yolox"] == "0.3.0"
+def test_of_data_of_another_kind_only_the_images_are_counted(tiny: Callable) -> None:
+    loaders = [DataLoader([1] * count) for count in (7, 3)]
+    described = describe_data(tiny(data_dir=None), *loaders)
+    assert described == {
+        "dir": None, "classes": 5, "train_images": 7, "val_images": 3,
+        "train_ann": "instances_train2017.json", "train_sha256": None, "train_files": None,
+        "val_ann": "instances_val2017.json", "val_sha256": None, "val_files": None,
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -53,8 +76,8 @@ def trainer(tiny: Callable, train_args: Callable, tmp_path: Path) -> Callable[..
 
     def make(*, resume: bool = True, **changes: Any) -> Any:
         given: dict[str, Any] = {
-            "exp": tiny(), "args": train_args(resume=resume), "folder": tmp_path, "seed": 7,
-            "accumulate": 2, "processes": 1, "deterministic": False, "precision": "fp32",
+            "exp": tiny(), "options": train_options(train_args(resume=resume)),
+            "folder": tmp_path, "seed": 7, "accumulate": 2, "processes": 1, "precision": "fp32",
             "memory_format": torch.channels_last, "device": torch.device("cpu"),
             "environment": {"cpu": "a chip"}, "data": {"classes": 5}, "repairs": {"val clipped": 3},
             "start_epoch": 2, "start_iter": 4, "exact": True, "best_ap": 0.3,
@@ -89,7 +112,7 @@ def old_record(folder: Path, **changes: Any) -> RunRecord:
 def test_a_continued_run_keeps_what_it_had(trainer: Callable[..., Any], tmp_path: Path) -> None:
     old = old_record(tmp_path)
     record = first_record(trainer(), COSTS)
-    kept = ("seconds", "started", "labels_cut", "pretrained", "figures", "class_ap")
+    kept = ("seconds", "started", "labels_cut", "pretrained", "metrics", "class_ap")
     for name in kept:
         assert getattr(record, name) == getattr(old, name)
     assert record.resumed[0] == old.resumed[0]
@@ -111,7 +134,7 @@ def test_only_a_run_still_out_of_patience_stays_stopped(
 def test_a_record_ahead_of_its_checkpoint_is_taken_back(
     trainer: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """Killed between the record of epoch 3 and its checkpoint: the figures are epoch 2's."""
+    """Killed between the record of epoch 3 and its checkpoint: the metrics are epoch 2's."""
     old_record(tmp_path, epoch=3)
     for epoch, ap in ((1, None), (2, 0.2), (3, 0.25)):
         append_metrics(tmp_path, {"epoch": epoch} | ({} if ap is None else {"AP": ap}))

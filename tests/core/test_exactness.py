@@ -1,5 +1,6 @@
 """One seed fixes every number of a run, however often it is interrupted, whoever loads the data."""
 
+import json
 import os
 import shutil
 import signal
@@ -17,194 +18,200 @@ from yolox_attn.core import AttentionTrainer
 from yolox_attn.errors import InputError, Interrupted
 from yolox_attn.runs import read_metrics, read_record
 
-LONG = {"max_epoch": 4, "warmup_epochs": 1, "no_aug_epochs": 1}  # mosaic off from the third epoch
-
-
-@pytest.fixture(scope="module")
-def finished() -> dict[str, Path]:
-    """Runs without interruption that tests have made already, by their settings."""
-    return {}
+STEPS = 3  # of an epoch of `long`
 
 
 @pytest.fixture
-def whole(
-    tiny: Callable, train: Callable, tmp_path: Path, finished: dict[str, Path]
-) -> Callable[..., Path]:
-    """Return a function that trains without interruption, once, and returns the run's folder."""
+def go(long: Callable, train_args: Callable) -> Callable[..., AttentionTrainer]:
+    """Return a function that makes the trainer of `whole`'s experiment, with values of choice."""
 
-    def run(accumulate: int = 1, **settings: Any) -> Path:
-        key = f"{accumulate} {settings}"
-        if key not in finished:
-            exp = tiny(output_dir=str(tmp_path / "whole"), **LONG, **settings)
-            trainer = train(exp, batch_size=4 // accumulate, accumulate=accumulate)
-            finished[key] = trainer.folder
-        return finished[key]
+    def make(settings: dict[str, Any] | None = None, **flags: Any) -> AttentionTrainer:
+        given = {"batch_size": 2, "accumulate": 2} | flags
+        return long(**settings or {}).get_trainer(train_args(**given))
 
-    return run
+    return make
 
 
-def interrupt_after(trainer: AttentionTrainer, steps: int) -> None:
-    """Send this process a real SIGTERM in the middle of step number `steps`, from 1."""
-    calls = count(1)
-    take = AttentionTrainer._fetch
-
-    def counting() -> Any:
-        if next(calls) == steps:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return take(trainer)
-
-    trainer._fetch = counting
+def finish(trainer: AttentionTrainer) -> Path:
+    trainer.train()
+    return trainer.folder
 
 
-def interrupt_evaluation(trainer: AttentionTrainer, number: int) -> None:
-    """Send it while the first batch of evaluation `number`, from 1, is in the network."""
-    calls, begin = count(1), trainer._begin
+def stop(trainer: AttentionTrainer) -> Path:
+    with pytest.raises(Interrupted, match=r"stopped \(SIGTERM\) and saved"):
+        trainer.train()
+    return trainer.folder
 
-    def counting(*_: Any) -> None:
-        if next(calls) == 2 * number - 1:  # five images are two batches
-            os.kill(os.getpid(), signal.SIGTERM)
+
+def when_built(trainer: AttentionTrainer, action: Callable[[], object]) -> AttentionTrainer:
+    """Have the trainer do something between building all its parts and its first step."""
+    begin = trainer._begin
 
     def beginning() -> None:
-        trainer.ema_model.ema.head.register_forward_hook(counting)
+        action()
         begin()
 
     trainer._begin = beginning
+    return trainer
+
+
+def interrupted(
+    trainer: AttentionTrainer, number: int, error: Exception | None = None
+) -> AttentionTrainer:
+    """Have a real SIGTERM come while the batches of step `number`, from 1, are fetched.
+
+    With an `error` it also keeps them from coming.
+    """
+
+    def prepare() -> None:
+        steps, take = count(1), trainer.prefetcher.take
+
+        def interrupting(batches: int) -> list[Any]:
+            if next(steps) == number:
+                os.kill(os.getpid(), signal.SIGTERM)
+                if error is not None:
+                    raise error
+            return take(batches)
+
+        trainer.prefetcher.take = interrupting
+
+    return when_built(trainer, prepare)
+
+
+LOST = (RuntimeError("lost"), ConnectionResetError("lost"), EOFError("lost"))  # a worker, by torch
 
 
 @pytest.mark.parametrize(
     ("stops", "workers"),
     [
-        pytest.param((1, 4, 1), 0, id="early-0"),
-        pytest.param((1, 4, 1), 2, id="early-2", marks=pytest.mark.slow),
-        pytest.param((6, 2), 0, id="across the switch-0", marks=pytest.mark.slow),
-        pytest.param((6, 2), 2, id="across the switch-2"),
+        # After one step; before the first without mosaic; after that.
+        (((2, LOST[0]), (6, LOST[1]), (2, LOST[2])), 2),
+        pytest.param(((1, None), (5, None), (1, None)), 2, marks=pytest.mark.slow),
+        pytest.param(((4, None), (3, LOST[1]), (2, None)), 0, marks=pytest.mark.slow),
     ],
 )
 def test_interrupted_between_steps_a_run_ends_in_the_same_bits(
-    stops: tuple[int, ...], workers: int, whole: Callable, tiny: Callable, train: Callable,
-    train_args: Callable, tmp_path: Path,
-) -> None:  # fmt: skip
-    settings = {**LONG, "data_num_workers": workers, "enable_mixup": True, "eval_interval": 1}
-    reference = whole(accumulate=2, enable_mixup=True, eval_interval=1)
-    flags = {"batch_size": 2, "accumulate": 2}
-    for number, steps in enumerate(stops):
-        exp = tiny(output_dir=str(tmp_path / "stopped"), **settings)
-        trainer = exp.get_trainer(train_args(resume=number > 0, **flags))
-        interrupt_after(trainer, steps)
-        with pytest.raises(Interrupted, match=r"stopped \(SIGTERM\) and saved"):
-            trainer.train()
-    assert read_record(tmp_path / "stopped/tiny").state == "interrupted"
-    folder = train(tiny(output_dir=str(tmp_path / "stopped"), **settings), resume=True, **flags)
-    assert differing(outcome(reference), outcome(folder.folder)) == []
-    assert [entry["exact"] for entry in read_record(folder.folder).resumed] == [True] * len(stops)
+    stops: tuple[tuple[int, Exception | None], ...], workers: int, whole: Path, go: Callable
+) -> None:
+    """Also where the signal has ended a loading worker too, in the middle of a batch or not."""
+    settings = {"data_num_workers": workers}
+    for number, (step, error) in enumerate(stops):
+        folder = stop(interrupted(go(settings, resume=number > 0), step, error))
+        assert read_record(folder).state == "interrupted"
+    finish(go(settings, resume=True))
+    assert differing(outcome(whole), outcome(folder)) == []
+    assert [entry["exact"] for entry in read_record(folder).resumed] == [True] * len(stops)
 
 
 @pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_interrupted_in_an_evaluation_a_run_ends_in_the_same_bits(
-    number: int, whole: Callable, tiny: Callable, train: Callable, train_args: Callable,
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    settings = {**LONG, "output_dir": str(tmp_path / "stopped"), "eval_interval": 1}
-    trainer = tiny(**settings).get_trainer(train_args())
-    interrupt_evaluation(trainer, number)
-    with pytest.raises(Interrupted):
-        trainer.train()
-    assert len(read_metrics(tmp_path / "stopped/tiny")) == number - 1
-    folder = train(tiny(**settings), resume=True).folder
-    assert differing(outcome(whole(eval_interval=1)), outcome(folder)) == []
-
-
-def test_ended_between_best_and_latest_no_row_is_lost_or_doubled(
-    whole: Callable, tiny: Callable, train: Callable, train_args: Callable, tmp_path: Path
+    number: int, whole: Path, go: Callable
 ) -> None:
-    settings = {**LONG, "output_dir": str(tmp_path / "stopped"), "eval_interval": 1}
-    trainer = tiny(**settings).get_trainer(train_args())
+    calls, trainer = count(1), go()
+
+    def stop_in_its_first_batch(*_: object) -> None:
+        if next(calls) == 3 * number - 2:  # five images are three batches
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    when_built(
+        trainer,
+        lambda: trainer.ema_model.ema.head.register_forward_hook(stop_in_its_first_batch),
+    )
+    folder = stop(trainer)
+    assert len(read_metrics(folder)) == number - 1
+    finish(go(resume=True))
+    assert differing(outcome(whole), outcome(folder)) == []
+
+
+def test_a_lost_worker_alone_is_a_fault(go: Callable) -> None:
+    trainer = go({"max_epoch": 1})
+
+    def lost(_: int) -> list[Any]:
+        raise LOST[1]
+
+    when_built(trainer, lambda: setattr(trainer.prefetcher, "take", lost))
+    with pytest.raises(ConnectionResetError):
+        trainer.train()
+    assert not list(trainer.folder.glob("*_ckpt.pth"))
+
+
+def test_a_run_that_an_older_version_began_goes_on_to_the_same_bits(
+    whole: Path, go: Callable
+) -> None:
+    """Its checkpoints are as today's; its run.json is of schema 1."""
+    folder = stop(interrupted(go(), 2 * STEPS + 1))
+    record = json.loads((folder / "run.json").read_text())
+    old = {"figures" if key == "metrics" else key: value for key, value in record.items()}
+    (folder / "run.json").write_text(json.dumps(old | {"schema": 1}))
+    finish(go(resume=True))
+    assert differing(outcome(whole), outcome(folder)) == []
+    assert [entry["exact"] for entry in read_record(folder).resumed] == [True]
+
+
+def test_ended_between_best_and_latest_no_row_is_lost_or_doubled(whole: Path, go: Callable) -> None:
+    trainer = go()
     trainer.saver.latest = lambda *_: sys.exit("the power fails")
     with pytest.raises(SystemExit):
         trainer.train()
-    folder = trainer.folder
-    assert [path.name for path in folder.glob("*_ckpt.pth")] == ["best_ckpt.pth"]
-    train(tiny(**settings), resume=True)
-    assert differing(outcome(whole(eval_interval=1)), outcome(folder)) == []
+    assert [path.name for path in trainer.folder.glob("*_ckpt.pth")] == ["best_ckpt.pth"]
+    finish(go(resume=True))
+    assert differing(outcome(whole), outcome(trainer.folder)) == []
 
 
-def test_resumed_in_another_folder_a_run_takes_its_rows_with_it(
-    whole: Callable, tiny: Callable, train: Callable, tmp_path: Path
-) -> None:
-    first = whole(eval_interval=1)
-    source = str(first / "last_mosaic_epoch_ckpt.pth")
-    settings = {**LONG, "eval_interval": 1, "output_dir": str(tmp_path / "moved")}
-    folder = train(tiny(**settings), resume=True, ckpt=source).folder
-    assert differing(outcome(first), outcome(folder)) == []
+def test_resumed_in_another_folder_a_run_takes_its_rows_with_it(whole: Path, go: Callable) -> None:
+    source = str(whole / "last_mosaic_epoch_ckpt.pth")
+    folder = finish(go(resume=True, ckpt=source))
+    assert differing(outcome(whole), outcome(folder)) == []
     with pytest.raises(InputError, match="holds a run"):
-        train(tiny(**settings), resume=True, ckpt=source)
-
-
-def test_what_overwriting_would_remove_cannot_be_started_from(
-    tiny: Callable, train: Callable
-) -> None:
-    folder = train(tiny(max_epoch=1)).folder
-    best = folder / "best_ckpt.pth"
-    with pytest.raises(InputError, match="--overwrite removes it"):
-        train(tiny(max_epoch=1), ckpt=str(best), overwrite=True)
-    assert best.is_file()
-
-
-@pytest.mark.parametrize("workers", [0, 1, 2])
-def test_the_same_seed_gives_the_same_run_with_any_number_of_workers(
-    workers: int, whole: Callable, tiny: Callable, train: Callable
-) -> None:
-    again = train(tiny(data_num_workers=workers, **LONG)).folder
-    assert differing(outcome(whole()), outcome(again)) == []
-
-
-def test_another_seed_gives_another_run(whole: Callable, tiny: Callable, train: Callable) -> None:
-    other = train(tiny(seed=1, **LONG)).folder
-    first, second = (torch.load(folder / "latest_ckpt.pth") for folder in (whole(), other))
-    name = "backbone.backbone.stem.conv.conv.weight"
-    assert not torch.equal(first["weights"][name], second["weights"][name])
-    assert first["protocol"]["seed"] == 0
-
-
-def test_without_a_seed_one_is_drawn_recorded_and_resumed(
-    tiny: Callable, train: Callable, train_args: Callable, tmp_path: Path
-) -> None:
-    trainer = tiny(seed=None, **LONG).get_trainer(train_args())
-    interrupt_after(trainer, 2)
-    with pytest.raises(Interrupted):
-        trainer.train()
-    drawn = read_record(tmp_path / "tiny").seed
-    assert isinstance(drawn, int)
-    train(tiny(seed=None, **LONG), resume=True)
-    assert read_record(tmp_path / "tiny").seed == drawn
-    other = train(tiny(seed=None, output_dir=str(tmp_path / "other"), **LONG))
-    assert read_record(other.folder).seed != drawn
-
-
-def test_a_finished_run_resumed_stays_as_it_is(tiny: Callable, train: Callable) -> None:
-    folder = train(tiny(**LONG)).folder
-    before = outcome(folder)
-    train(tiny(**LONG), resume=True)
-    assert differing(before, outcome(folder)) == []
+        go(resume=True, ckpt=source).train()
 
 
 @pytest.mark.parametrize(
-    ("settings", "flags", "says"),
+    ("settings", "flags"),
     [
-        ({"seed": 7}, {}, "seed 0 -> 7"),
-        ({}, {"batch_size": 2}, "batch_size 4 -> 2"),
-        ({}, {"accumulate": 2}, "accumulate 1 -> 2"),
-        ({"basic_lr_per_img": 0.5}, {}, "basic_lr_per_img .* -> 0.5"),
+        pytest.param({"data_num_workers": 1}, {}, marks=pytest.mark.slow),
+        ({"data_num_workers": 2}, {"save_steps": 2, "save_minutes": 1e-9}),
     ],
 )
-def test_a_changed_run_is_not_resumed_unless_told_so(
-    settings: dict[str, Any], flags: dict[str, Any], says: str, tiny: Callable, train: Callable
+def test_neither_loading_workers_nor_saving_change_anything(
+    settings: dict[str, Any], flags: dict[str, Any], whole: Path, go: Callable
 ) -> None:
-    train(tiny(max_epoch=1))
-    with pytest.raises(InputError, match=says):
-        train(tiny(max_epoch=1, **settings), resume=True, **flags)
-    trainer = train(tiny(max_epoch=1, **settings), resume=True, resume_anyway=True, **flags)
-    assert not trainer.exact
+    assert differing(outcome(whole), outcome(finish(go(settings, **flags)))) == []
+
+
+def test_another_seed_gives_other_weights_and_batches(go: Callable) -> None:
+    runs = [go({"seed": seed}) for seed in (0, 1)]
+    for trainer in runs:
+        trainer.before_train()
+    weights = [next(trainer.raw_model().parameters()) for trainer in runs]
+    batches = [trainer.prefetcher.take(1)[0].images for trainer in runs]
+    assert not torch.equal(*weights)
+    assert not torch.equal(*batches)
+
+
+def test_without_a_seed_one_is_drawn_recorded_and_resumed(go: Callable) -> None:
+    settings = {"seed": None, "max_epoch": 1}
+    folder = stop(interrupted(go(settings), 2))
+    drawn = read_record(folder).seed
+    assert isinstance(drawn, int)
+    finish(go(settings, resume=True))
+    assert read_record(folder).seed == drawn
+    other = go(settings, experiment_name="other")
+    other.before_train()
+    assert other.seed != drawn
+
+
+def test_a_finished_run_resumed_stays_as_it_is(again: Path, whole: Path, go: Callable) -> None:
+    assert finish(go(resume=True)) == again
+    assert differing(outcome(whole), outcome(again)) == []
+
+
+def test_a_changed_run_goes_on_only_if_told_so_and_not_exactly(again: Path, go: Callable) -> None:
+    with pytest.raises(InputError, match="another run: max_epoch 4 -> 5; give what"):
+        go({"max_epoch": 5}, resume=True).train()
+    finish(go({"max_epoch": 5}, resume=True, resume_anyway=True))
+    record = read_record(again)
+    assert (record.epoch, [entry["exact"] for entry in record.resumed]) == (5, [False])
 
 
 def test_a_changed_image_is_another_data_set(
@@ -218,37 +225,24 @@ def test_a_changed_image_is_another_data_set(
         train(tiny(max_epoch=1, data_dir=str(data)), resume=True)
 
 
-def test_a_folder_with_a_run_is_refused_and_can_be_overwritten(
-    tiny: Callable, train: Callable
-) -> None:
-    folder = train(tiny(max_epoch=2)).folder
-    before = sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
-    with pytest.raises(InputError, match="--overwrite"):
-        train(tiny(max_epoch=1))
-    assert before == sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
-    train(tiny(max_epoch=1), overwrite=True)
-    assert [row["epoch"] for row in read_metrics(folder)] == [1]
+def test_overwriting_starts_anew(again: Path, go: Callable) -> None:
+    best = again / "best_ckpt.pth"
+    with pytest.raises(InputError, match="--overwrite removes it"):
+        go(ckpt=str(best), overwrite=True).train()
+    assert best.is_file()
+    finish(go({"max_epoch": 1}, overwrite=True))
+    assert [row["epoch"] for row in read_metrics(again)] == [1]
 
 
-def test_saving_every_other_step_changes_nothing(
-    tiny: Callable, train: Callable, whole: Callable, tmp_path: Path
-) -> None:
-    exp = tiny(output_dir=str(tmp_path / "saving"), **LONG)
-    folder = train(exp, save_steps=2, save_minutes=1e-9).folder
-    assert differing(outcome(whole()), outcome(folder)) == []
-
-
-def test_early_stopping_ends_the_run_and_is_recorded(
-    tiny: Callable, train: Callable, tmp_path: Path
-) -> None:
+def test_early_stopping_ends_the_run_and_is_recorded(tiny: Callable, train: Callable) -> None:
     settings = {"max_epoch": 6, "no_aug_epochs": 0, "eval_interval": 1, "test_conf": 1.0}
     trainer = train(tiny(patience=2, **settings))  # nothing is ever detected: AP stays 0
     record = read_record(trainer.folder)
     assert record.stopped_early == {"epoch": 3, "patience": 2, "best_epoch": 1}
     assert (record.state, record.epoch) == ("finished", 3)
     train(tiny(patience=2, **settings), resume=True)
-    again = read_record(trainer.folder)
-    assert (again.epoch, again.stopped_early) == (3, record.stopped_early)
+    resumed = read_record(trainer.folder)
+    assert (resumed.epoch, resumed.stopped_early) == (3, record.stopped_early)
 
 
 def test_frozen_parts_do_not_move(tiny: Callable, train: Callable) -> None:
@@ -271,10 +265,10 @@ def test_accumulation_takes_its_steps_from_the_whole_batch(
     tiny: Callable, train: Callable, tmp_path: Path
 ) -> None:
     """Two batches of two are one step of four: the same schedule, learning rates and images."""
-    whole = train(tiny(max_epoch=1, output_dir=str(tmp_path / "a")))
+    one = train(tiny(max_epoch=1, output_dir=str(tmp_path / "a")))
     parts = train(tiny(max_epoch=1, output_dir=str(tmp_path / "b")), batch_size=2, accumulate=2)
-    assert (parts.max_iter, parts.ema_model.updates) == (whole.max_iter, whole.ema_model.updates)
-    rates = [t.optimizer.param_groups[0]["lr"] for t in (whole, parts)]
+    assert (parts.max_iter, parts.ema_model.updates) == (one.max_iter, one.ema_model.updates)
+    rates = [trainer.optimizer.param_groups[0]["lr"] for trainer in (one, parts)]
     assert rates[0] == rates[1] > 0
-    samplers = [t.train_loader.batch_sampler for t in (whole, parts)]
+    samplers = [trainer.train_loader.batch_sampler for trainer in (one, parts)]
     assert samplers[0].batch(1) == samplers[1].batch(2) + samplers[1].batch(3)

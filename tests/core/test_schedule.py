@@ -5,12 +5,12 @@ import pytest
 from yolox.core import Trainer
 from yolox.utils import LRScheduler
 
-from yolox_attn.core.schedule import Plan, check_schedule, describe_schedule
+from yolox_attn.core.schedule import Schedule, check_schedule, describe_schedule
 from yolox_attn.errors import InputError
 
 
-def schedule(max_epoch: int, warmup: int, no_aug: int, steps: int) -> Callable[[int], float]:
-    """The host's default learning rate, 0.01 to 0.0005."""
+def rates(max_epoch: int, warmup: int, no_aug: int, steps: int) -> Callable[[int], float]:
+    """YOLOX's default learning rate, 0.01 to 0.0005."""
     scheduler = LRScheduler(
         "yoloxwarmcos",
         0.01,
@@ -26,7 +26,7 @@ def schedule(max_epoch: int, warmup: int, no_aug: int, steps: int) -> Callable[[
 
 
 class Switches:
-    """The part of the host's trainer that its `before_epoch` touches, and what it does there."""
+    """The part of YOLOX's trainer that its `before_epoch` touches, and what it does there."""
 
     is_distributed = False
 
@@ -54,9 +54,9 @@ class Switches:
 @pytest.mark.parametrize(
     ("max_epoch", "no_aug"), [(300, 15), (3, 1), (1, 0), (5, 0), (2, 1), (4, 4)]
 )
-def test_mosaic_ends_where_the_host_ends_it(max_epoch: int, no_aug: int) -> None:
-    plan = Plan(max_epoch, 0, no_aug, steps=10)
-    assert plan.first_plain_epoch == Switches(max_epoch, no_aug).run()
+def test_mosaic_ends_where_yolox_ends_it(max_epoch: int, no_aug: int) -> None:
+    schedule = Schedule(max_epoch, 0, no_aug, steps=10, eval_interval=10)
+    assert schedule.first_plain_epoch == Switches(max_epoch, no_aug).run()
 
 
 def test_a_schedule_that_fits_passes() -> None:
@@ -65,7 +65,7 @@ def test_a_schedule_that_fits_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "says"),
     [
         ((10, 5, 15), "warmup_epochs 1 no_aug_epochs 1"),
         ((3, 1, 2), "warmup_epochs 1 no_aug_epochs 1"),
@@ -77,9 +77,9 @@ def test_a_schedule_that_fits_passes() -> None:
     ],
 )
 def test_one_that_does_not_is_refused_with_overrides_that_do(
-    given: tuple[int, int, int], told: str
+    given: tuple[int, int, int], says: str
 ) -> None:
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=says) as caught:
         check_schedule(*given)
     assert "\n" not in str(caught.value)
     advice = str(caught.value).partition("add: ")[2].split()
@@ -87,9 +87,9 @@ def test_one_that_does_not_is_refused_with_overrides_that_do(
         check_schedule(given[0], int(advice[1]), int(advice[3]))
 
 
-def test_the_plan_is_told_stage_by_stage() -> None:
-    plan = Plan(300, 5, 15, steps=100, eval_interval=10)
-    assert describe_schedule(plan, schedule(300, 5, 15, 100)) == [
+def test_a_run_is_described_stage_by_stage() -> None:
+    schedule = Schedule(300, 5, 15, steps=100, eval_interval=10)
+    assert describe_schedule(schedule, rates(300, 5, 15, 100)) == [
         "plan: 300 epochs of 100 steps: 30000",
         "  epochs 1-5: warm-up, mosaic, learning rate 4e-08 to 0.01",
         "  epochs 6-284: mosaic, learning rate 0.01 to 0.0005",
@@ -99,19 +99,38 @@ def test_the_plan_is_told_stage_by_stage() -> None:
     ]
 
 
-def test_the_shortest_plan() -> None:
-    lines = describe_schedule(Plan(1, 0, 0, steps=2, mosaic=False), schedule(1, 0, 0, 2))
-    assert lines == [
+def test_the_shortest_run() -> None:
+    schedule = Schedule(1, 0, 0, steps=2, eval_interval=1, mosaic=False)
+    assert describe_schedule(schedule, rates(1, 0, 0, 2)) == [
         "plan: 1 epoch of 2 steps: 2",
         "  epoch 1: L1 loss, learning rate 0.00525 to 0.0005",
+        "  1 evaluation: after epoch 1",
     ]
 
 
 @pytest.mark.parametrize("settings", [(30, 1, 1), (12, 5, 0), (3, 2, 0), (20, 0, 19), (7, 3, 3)])
-def test_every_epoch_is_told_once(settings: tuple[int, int, int]) -> None:
-    lines = describe_schedule(Plan(*settings, steps=5), schedule(*settings, 5))
-    told: list[int] = []
-    for line in lines[1:]:
+def test_every_epoch_is_described_once(settings: tuple[int, int, int]) -> None:
+    schedule = Schedule(*settings, steps=5, eval_interval=1)
+    described: list[int] = []
+    for line in describe_schedule(schedule, rates(*settings, 5))[1:-1]:
         ends: list[Any] = line.split(":")[0].split()[1].split("-")
-        told += range(int(ends[0]), int(ends[-1]) + 1)
-    assert told == list(range(1, settings[0] + 1))
+        described += range(int(ends[0]), int(ends[-1]) + 1)
+    assert described == list(range(1, settings[0] + 1))
+
+
+@pytest.mark.parametrize(
+    ("max_epoch", "no_aug", "interval", "evaluated", "says"),
+    [
+        (5, 1, 1, [1, 2, 3, 4, 5], "5 evaluations: after every epoch"),
+        (5, 0, 10, [5], "1 evaluation: after epoch 5"),
+        (5, 1, 9, [4, 5], "2 evaluations: from epoch 4 on after every epoch"),
+        (10, 2, 3, [3, 6, 8, 9, 10], "5 evaluations: every 3 epochs, from epoch 8 on after every"),
+        (3, 3, 2, [1, 2, 3], "3 evaluations: after every epoch"),
+    ],
+)
+def test_every_interval_and_every_epoch_without_mosaic_ends_with_an_evaluation(
+    max_epoch: int, no_aug: int, interval: int, evaluated: list[int], says: str
+) -> None:
+    schedule = Schedule(max_epoch, 0, no_aug, steps=3, eval_interval=interval)
+    assert schedule.evaluated == evaluated
+    assert says in describe_schedule(schedule, rates(max_epoch, 0, 0, 3))[-1]

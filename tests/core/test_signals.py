@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from yolox_attn.core import signals as stopping
-from yolox_attn.core.signals import StopRequest
+from yolox_attn.core.signals import StopRequest, handled, signal_name
 from yolox_attn.errors import Interrupted
 
 
@@ -21,7 +21,7 @@ def in_the_foreground() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_is_noted_and_nothing_is_broken_off(number: signal.Signals) -> None:
+def test_a_signal_is_noted_and_nothing_ends_by_it(number: signal.Signals) -> None:
     stop = StopRequest()
     with stop.listening():
         os.kill(os.getpid(), number)
@@ -38,7 +38,7 @@ def test_a_later_ctrl_c_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_an_evaluation_is_broken_off_at_once() -> None:
+def test_an_evaluation_ends_at_once() -> None:
     stop = StopRequest()
     with stop.listening(), pytest.raises(Interrupted, match="SIGTERM"), stop.at_once():
         os.kill(os.getpid(), signal.SIGTERM)
@@ -95,3 +95,12 @@ def test_a_child_that_ends_interrupts_nothing() -> None:
         assert signal.getsignal(signal.SIGCHLD) is raises
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+
+def test_a_real_time_signal_has_a_name_too() -> None:
+    between = signal.SIGRTMIN + 1
+    assert [signal_name(number) for number in (15, between)] == ["SIGTERM", f"signal {between}"]
+    heard: list[str] = []
+    with handled(lambda number, _: heard.append(signal_name(number)), [between]):
+        os.kill(os.getpid(), between)
+    assert heard == [f"signal {between}"]

@@ -1,4 +1,4 @@
-"""The training loop against the host's, and its promises around the step."""
+"""The training loop compared with YOLOX's, and its promises around the step."""
 
 import copy
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from killing import differing
 from torch import nn
 from yolox.exp import Exp
 from yolox.utils import ModelEMA
@@ -14,7 +15,7 @@ from yolox.utils import ModelEMA
 from yolox_attn.blocks import ATTENTIONS
 from yolox_attn.core import read_checkpoint
 from yolox_attn.core.batches import Batch
-from yolox_attn.errors import InputError, TrainingError
+from yolox_attn.errors import TrainingError
 from yolox_attn.exp import AttentionExp
 from yolox_attn.runs import read_metrics, read_record
 from yolox_attn.seed import seed_everything
@@ -64,7 +65,7 @@ def stock_steps(
 
 
 class StockTiny(Exp):
-    """The host's own experiment with the tiny settings."""
+    """YOLOX's own experiment with the tiny settings."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +81,7 @@ def test_three_steps_of_none_are_the_stock_trainers_bit_for_bit(
     torch.manual_seed(5)
     batches = [(torch.rand(4, 3, 64, 64) * 255, LABELS.clone()) for _ in range(3)]
     size = (96, 96)  # multi-scale: the batch is resized
-    losses, host, host_ema, host_grads = stock_steps(StockTiny(), copy.deepcopy(batches), size, 3)
+    losses, stock, stock_ema, grads = stock_steps(StockTiny(), copy.deepcopy(batches), size, 3)
 
     seed_everything(0)
     exp = tiny(depthwise=False, channels_last=False)
@@ -95,21 +96,19 @@ def test_three_steps_of_none_are_the_stock_trainers_bit_for_bit(
         mine.append(trainer.meter["total_loss"].latest)
 
     assert mine == losses
-    for key, value in host.state_dict().items():
-        assert torch.equal(trainer.model.state_dict()[key], value), key
-        assert torch.equal(trainer.ema_model.ema.state_dict()[key], host_ema.state_dict()[key]), key
-    for key, parameter in trainer.model.named_parameters():
-        assert torch.equal(parameter.grad, host_grads[key]), key
+    assert differing(trainer.model.state_dict(), stock.state_dict()) == []
+    assert differing(trainer.ema_model.ema.state_dict(), stock_ema.state_dict()) == []
+    assert differing({k: p.grad for k, p in trainer.model.named_parameters()}, grads) == []
 
 
 def moved(exp: AttentionExp, train: Callable) -> dict[str, bool]:
-    """Train 20 steps at YOLOX's rate for a batch of 64; tell which parameters changed."""
+    """Train 24 steps at YOLOX's rate for a batch of 64; tell which parameters changed."""
     # 256 pixels: the smallest map is 8x8, so that a global branch sees more than one window.
     vars(exp).update(input_size=(256, 256), random_size=(8, 8), eval_interval=99)
-    vars(exp).update(max_epoch=10, warmup_epochs=0, no_aug_epochs=0, basic_lr_per_img=0.01 / 6)
+    vars(exp).update(max_epoch=4, warmup_epochs=0, no_aug_epochs=0, basic_lr_per_img=0.01 / 2)
     seed_everything(0)
     before = {k: p.detach().clone() for k, p in exp.get_model().named_parameters()}
-    train(exp, batch_size=6)  # two steps an epoch
+    train(exp, batch_size=2, skip_doctor=True)  # six steps an epoch
     after = exp.get_model().named_parameters()
     return {key: not torch.equal(p.detach(), before[key]) for key, p in after}
 
@@ -117,18 +116,18 @@ def moved(exp: AttentionExp, train: Callable) -> dict[str, bool]:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[] if name in ("acmix", "cam") else pytest.mark.slow)
+        pytest.param(name, marks=[] if name == "cam" else pytest.mark.slow)
         for name in sorted(ATTENTIONS.keys() - {"none"})
     ],
 )
-def test_after_20_steps_every_trainable_tensor_has_changed(
+def test_after_24_steps_every_trainable_tensor_has_changed(
     name: str, tiny: Callable, train: Callable
 ) -> None:
     changed = moved(tiny(attention=name), train)
     assert [key for key, yes in changed.items() if not yes] == []
 
 
-def test_after_20_steps_from_identity_gamma_and_rates_have_changed(
+def test_after_24_steps_from_identity_gamma_and_rates_have_changed(
     tiny: Callable, train: Callable
 ) -> None:
     changed = moved(tiny(attention="acmix", attention_init="identity"), train)
@@ -138,16 +137,12 @@ def test_after_20_steps_from_identity_gamma_and_rates_have_changed(
         assert {place + "gamma", place + "block.rate1", place + "block.rate2"} <= changed.keys()
 
 
-def test_the_latest_checkpoint_knows_the_evaluation_before_it(
-    tiny: Callable, train: Callable
-) -> None:
-    trainer = train(tiny(max_epoch=2, eval_interval=1))
-    latest = read_checkpoint(trainer.folder / "latest_ckpt.pth")
-    assert latest["best_ap"] == trainer.best_ap
-    assert latest["start_epoch"] == 2
-    assert all(v.isfinite().all() for v in latest["model"].values())
-    shown = trainer.ema_model.ema.state_dict()
-    assert all(torch.equal(v, shown[k]) for k, v in latest["model"].items())
+def test_the_latest_checkpoint_knows_the_evaluation_before_it(whole: Path) -> None:
+    latest = read_checkpoint(whole / "latest_ckpt.pth")
+    assert latest["best_ap"] == read_record(whole).best_ap
+    assert latest["start_epoch"] == 4
+    assert all(tensor.isfinite().all() for tensor in latest["model"].values())
+    assert differing(latest["model"], latest["weights"]) != []  # what is shown is the EMA
 
 
 def test_the_first_evaluation_writes_a_best_checkpoint_even_at_ap_zero(
@@ -166,34 +161,24 @@ def test_the_last_epoch_is_evaluated_whatever_the_interval(tiny: Callable, train
 
 
 def test_a_stock_run_continues_but_not_exactly(
-    tiny: Callable, train: Callable, tmp_path: Path
+    whole: Path, tiny: Callable, train: Callable, tmp_path: Path
 ) -> None:
     """The stock trainer's file: EMA weights alone, and the best AP as a numpy scalar."""
-    first = train(tiny(max_epoch=2, output_dir=str(tmp_path / "first")))
+    ours = read_checkpoint(whole / "latest_ckpt.pth")
     stock = {
         "start_epoch": 1,
-        "model": {f"module.{k}": v for k, v in first.ema_model.ema.state_dict().items()},
-        "optimizer": first.optimizer.state_dict(),
+        "model": {f"module.{name}": tensor for name, tensor in ours["model"].items()},
+        "optimizer": ours["optimizer"],
         "best_ap": np.float64(0.25),
     }
     torch.save(stock, tmp_path / "stock_ckpt.pth")
-    resumed = train(tiny(max_epoch=2), resume=True, ckpt=str(tmp_path / "stock_ckpt.pth"))
+    exp = tiny(attention="eca", max_epoch=2)
+    resumed = train(exp, resume=True, ckpt=str(tmp_path / "stock_ckpt.pth"))
     assert not resumed.exact
     assert resumed.start_epoch == 1
     assert resumed.best_ap == 0.25  # nothing better came
     assert [row["epoch"] for row in read_metrics(resumed.folder)] == [2]
     assert [entry["exact"] for entry in read_record(resumed.folder).resumed] == [False]
-
-
-def test_resume_of_another_experiment_is_refused(tiny: Callable, train: Callable) -> None:
-    train(tiny(max_epoch=1, warmup_epochs=0))
-    with pytest.raises(InputError, match="attention none -> se"):
-        train(tiny(attention="se"), resume=True)
-
-
-def test_resume_without_a_checkpoint_is_refused(tiny: Callable, train: Callable) -> None:
-    with pytest.raises(InputError, match="holds no checkpoint to go on from"):
-        train(tiny(), resume=True)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tiny: Callable, train: Callable) -> None:
@@ -212,11 +197,6 @@ def test_bfloat16_on_a_cpu_trains(tiny: Callable, train: Callable) -> None:
     record = read_record(trainer.folder)
     assert (record.precision, record.memory_format) == ("bf16", "channels_last")
     assert {p.dtype for p in trainer.model.parameters()} == {torch.float32}
-
-
-def test_float16_on_a_cpu_is_refused(tiny: Callable, train_args: Callable) -> None:
-    with pytest.raises(InputError, match="use --bf16"):
-        tiny().get_trainer(train_args(fp16=True))
 
 
 def test_without_ema_the_raw_weights_are_saved_under_plain_names(
@@ -245,13 +225,13 @@ def test_on_a_gpu(precision: str, tiny: Callable, train: Callable) -> None:
     assert read_record(trainer.folder).state == "finished"
 
 
-def test_under_the_hosts_tool_a_refusal_ends_the_process(
+def test_under_yoloxs_own_tool_a_refusal_ends_the_process(
     tiny: Callable, train: Callable, train_args: Callable
 ) -> None:
     """It logs any Exception and exits with 0."""
     train(tiny(max_epoch=1))
     args = train_args()
-    del args.overwrite  # the host's tool has no such flag
+    del args.overwrite  # its tool has no such flag
     with pytest.raises(SystemExit) as caught:
         tiny(max_epoch=1).get_trainer(args).train()
     assert caught.value.code == 2
