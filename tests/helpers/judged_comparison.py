@@ -9,12 +9,13 @@ from yolox_attn.cost import Latency
 from yolox_attn.report.comparison import (
     Built,
     Comparison,
-    Difference,
     Dropped,
     PlanSummary,
     RunResult,
     SeedNoise,
     Variant,
+    averaged,
+    with_differences,
 )
 from yolox_attn.report.sentences import settling_sentence, verdict_sentence
 from yolox_attn.stats.judge import judge
@@ -22,6 +23,7 @@ from yolox_attn.stats.measured import Measured, Side, TestSet
 from yolox_attn.stats.verdict import Judgement, Terms
 from yolox_attn.stats.weighted_ap import METRICS
 
+IMAGES = 300
 CLASSES = ("platelets", "red cell", "white cell")
 CLASS_IMAGES = (120, 300, 12)  # the last one is too rare for an interval
 TERMS = Terms(replicates=400)
@@ -49,7 +51,7 @@ def measured(ap: float, noise: np.ndarray, rng: np.random.Generator) -> Measured
 
 
 @cache
-def judged_comparison(seeds: int = 5, *, images: int = 300) -> Comparison:
+def judged_comparison(seeds: int = 5) -> Comparison:
     """One variant of each verdict, and a placebo; the same every time."""
     rng = np.random.default_rng(3)
     noise, of_seed = rng.normal(0, 1.0, 400), rng.normal(0, 0.4, seeds)
@@ -60,33 +62,29 @@ def judged_comparison(seeds: int = 5, *, images: int = 300) -> Comparison:
         }
         for name, (_, effect, scatter, _) in EFFECTS.items()
     }
-    sides = {name: Side(name, runs[name], EFFECTS[name][3] == "control") for name in EFFECTS}
-    baseline, *others = sides.values()
-    judgements = judge(baseline, others, TestSet(images, CLASSES, CLASS_IMAGES), TERMS)
-    variants = []
-    for place, name in enumerate(EFFECTS):
-        variant = _variant(name, runs[name], runs["yolox_nano"], place)
-        judgement = judgements.get(name)
-        variants.append(with_judgement(variant, judgement) if judgement else variant)
+    baseline, *others = (Side(name, runs[name], EFFECTS[name][3] == "control") for name in runs)
+    judgements = judge(baseline, others, TestSet(IMAGES, CLASSES, CLASS_IMAGES), TERMS)
+    plain = [_variant(name, runs[name], place) for place, name in enumerate(EFFECTS)]
+    base, *variants = with_differences(plain)
     return Comparison(
         baseline="yolox_nano",
-        variants=tuple(variants),
+        variants=(base, *(with_judgement(each, judgements[each.name]) for each in variants)),
         test_size=(320, 320),
-        val_images=images,
+        val_images=IMAGES,
         notes=("The runs differ in number of threads: 1 (yolox_nano), 2 (yolox_nano_cam).",),
         terms=TERMS,
         family=tuple(each.name for each in variants if each.role == "variant"),
         plan=PlanSummary(
-            "studies/cells/plan.json",
-            "3f" * 32,
-            "2026-01-02T03:04:05+00:00",
-            "val",
-            (0, 1, 2, 3, 4),
+            file="studies/cells/plan.json",
+            hash="3f" * 32,
+            created="2026-01-02T03:04:05+00:00",
+            split="val",
+            seeds=(0, 1, 2, 3, 4),
         ),
         dropped=(
             Dropped("yolox_nano_eca", 7, "failed: epoch 3, iteration 9: gradients not finite"),
         ),
-        seed_noise=SeedNoise(5, 0.0045, (0.0027, 0.013), 5, images, 0.0107, 14),
+        seed_noise=SeedNoise(5, 0.0045, (0.0027, 0.013), 5, IMAGES, 0.0107, 14),
         data={"dir": "data/cells", "val_ann": "val.json", "val_sha256": "ab" * 32, "classes": 3},
         software={"python": "3.11.2", "torch": "2.15.0", "yolox": "0.3.0"},
         hardware={"device": "cpu", "cpu": "a chip", "threads": "1"},
@@ -94,52 +92,42 @@ def judged_comparison(seeds: int = 5, *, images: int = 300) -> Comparison:
     )
 
 
-def with_judgement(variant: Variant, judgement: Judgement, terms: Terms = TERMS) -> Variant:
+def with_judgement(variant: Variant, judgement: Judgement) -> Variant:
     """The variant with that judgement and its words."""
     return replace(
         variant,
         judgement=judgement,
-        sentence=verdict_sentence(variant.name, judgement, terms),
+        sentence=verdict_sentence(variant.name, judgement, TERMS),
         settling=settling_sentence(judgement),
     )
 
 
-def _variant(
-    name: str, runs: dict[int, Measured], base: dict[int, Measured], place: int
-) -> Variant:
+def _variant(name: str, runs: dict[int, Measured], place: int) -> Variant:
     block, _, _, role = EFFECTS[name]
-    table = {key: np.array([runs[s].metrics[key] for s in runs]) / 100 for key in METRICS}
-    differences = {
-        key: float(np.mean([runs[s].metrics[key] - base[s].metrics[key] for s in runs])) / 100
-        for key in METRICS
-    }
     levels = ("dark3", "dark4", "dark5") if block != "none" else ()
+    parameters, gflops = 900_000 + 6_000 * place, 0.54 + 0.01 * place
     return Variant(
         name=name,
         attention=block,
-        runs=tuple(
-            RunResult(
-                f"studies/cells/runs/{name}/seed{seed}",
-                seed,
-                {key: float(table[key][seed]) for key in METRICS},
-                curve=tuple((e, float(table["AP"][seed]) * (1 - 0.5**e)) for e in range(1, 9)),
-                seconds=600.0 + 20 * place + seed,
-                peak_memory=1_500_000_000 + place * 10_000_000,
-            )
-            for seed in runs
-        ),
-        mean={key: float(values.mean()) for key, values in table.items()},
-        sd={
-            key: float(values.std(ddof=1)) if len(values) > 1 else None
-            for key, values in table.items()
-        },
-        difference=None if role == "baseline" else Difference(differences, tuple(runs)),
-        parameters=900_000 + 6_000 * place,
-        gflops=0.54 + 0.01 * place,
-        gflops_training=0.54 + 0.01 * place,
+        **averaged([_result(name, seed, each, place) for seed, each in runs.items()]),
+        parameters=parameters,
+        gflops=gflops,
+        gflops_training=gflops,
         latency=Latency(20.0 + place, 19.0 + place, 23.0 + place),
         role=role,
         built=tuple(Built(level, block, {}, 2_000 * place) for level in levels),
-        trainable=900_000 + 6_000 * place,
-        optimised=900_000 + 6_000 * place,
+        trainable=parameters,
+        optimised=parameters,
+    )
+
+
+def _result(name: str, seed: int, run: Measured, place: int) -> RunResult:
+    ap = run.metrics["AP"] / 100
+    return RunResult(
+        f"studies/cells/runs/{name}/seed{seed}",
+        seed,
+        {key: value / 100 for key, value in run.metrics.items()},
+        curve=tuple((epoch, ap * (1 - 0.5**epoch)) for epoch in range(1, 9)),
+        seconds=600.0 + 20 * place + seed,
+        peak_memory=1_500_000_000 + place * 10_000_000,
     )

@@ -8,7 +8,7 @@ import pytest
 
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, Run, compare, find_runs
-from yolox_attn.report.build import require_same_protocol, training_command
+from yolox_attn.report.build import EVALUATION, require_same_protocol, training_command
 from yolox_attn.report.comparison import Built
 from yolox_attn.runs import append_metrics, read_record
 
@@ -135,37 +135,25 @@ def test_another_schedule_is_refused_and_names_the_baseline_first(write_run: Wri
     )
 
 
-def evaluated(folder: Path, name: str = "latest_ckpt.pth", **changes: Any) -> Run:
+def evaluated(folder: Path, **changes: Any) -> Run:
     """The run in `folder` with an evaluation of its own checkpoint."""
-    values = {
-        "checkpoint": {"file": str(folder / name), "sha256": str(folder)},
-        "split": "test",
-        "annotations": "t.json",
-        "test_size": [64, 64],
-        "confidence": 0.01,
-        "nms": 0.65,
-        "precision": "fp32",
-        "fused": False,
-        "legacy": False,
-        "metrics": {"AP": 0.1},
-    }
+    checkpoint = {"file": str(folder / "latest_ckpt.pth"), "sha256": str(folder)}
+    values = dict.fromkeys(EVALUATION, "first") | {"test_size": [64, 64], "metrics": {"AP": 0.1}}
     (folder / "eval").mkdir()
-    (folder / "eval" / "evaluation.json").write_text(json.dumps(values | changes))
+    text = json.dumps({**values, "checkpoint": checkpoint, **changes})
+    (folder / "eval" / "evaluation.json").write_text(text)
     return replace(find_runs([folder])[0], evaluation=folder / "eval")
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"split": "val"}, "another evaluation (split test / val)"),
-        ({"annotations": "x.json"}, "another evaluation (evaluated annotations t.json / x.json)"),
-        ({"test_size": [96, 96]}, "(evaluated size [64, 64] / [96, 96])"),
-        ({"confidence": 0.001}, "another evaluation (confidence 0.01 / 0.001)"),
-        ({"nms": 0.5}, "another evaluation (nms 0.65 / 0.5)"),
-        ({"precision": "bf16"}, "another evaluation (evaluation precision fp32 / bf16)"),
-        ({"fused": True}, "another evaluation (fused False / True)"),
-        ({"legacy": True}, "another evaluation (legacy False / True)"),
-        ({"name": "best_ckpt.pth"}, "an evaluation of best_ckpt.pth; judged is the last"),
+        *(({key: "x"}, f"another evaluation ({name} ") for key, name in EVALUATION.items()),
+        ({"split": "x"}, "another evaluation (split first / x)"),
+        (
+            {"checkpoint": {"file": "best_ckpt.pth", "sha256": "0"}},
+            "an evaluation of best_ckpt.pth; judged is the last checkpoint, latest_ckpt.pth",
+        ),
     ],
 )
 def test_evaluations_must_be_alike_and_of_the_last_checkpoint(
@@ -183,7 +171,7 @@ def test_one_checkpoint_is_not_two_runs_nor_an_evaluation_like_a_runs_own_metric
     write_run: WriteRun,
 ) -> None:
     first, second = (evaluated(write_run(name)) for name in ("yolox_s", "yolox_s_se"))
-    with pytest.raises(InputError, match=r"another evaluation .*split test / absent"):
+    with pytest.raises(InputError, match=r"another evaluation .*split first / absent"):
         require_same_protocol([first, *find_runs([write_run("yolox_s_cam")])])
     with pytest.raises(InputError, match="are evaluations of one checkpoint"):
         require_same_protocol([first, replace(second, evaluation=first.evaluation)])

@@ -280,25 +280,31 @@ def test_its_own_script_runs_under_its_policy_and_gives_heads_to_press(
 
 
 SORTING = """
-const table = document.querySelector("#results table"), seen = [];
-const names = () => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent.trim());
-for (const head of ["diff", "diff", "variant", "Holm p"]) {
+const seen = [];
+for (const [section, head] of [
+  ["results", "diff"], ["results", "diff"], ["results", "variant"], ["noise", "seeds give"],
+]) {
+  const table = document.querySelector(`#${section} table`);
   const cell = [...table.tHead.rows[0].cells].find((each) => each.textContent === head);
   cell.querySelector("button").focus();
   document.activeElement.click();
-  seen.push([head, cell.getAttribute("aria-sort"), ...names()].join(" "));
+  const names = [...table.tBodies[0].rows].map((row) => row.cells[0].textContent.trim());
+  seen.push([head, cell.getAttribute("aria-sort"), ...names].join(" "));
 }
 document.title = seen.join("|");
 """
 
 
-def test_tables_sort_by_number_and_by_name_and_say_so(browse: Browse, report: str) -> None:
-    shown = title_of(browse(with_script(report, SORTING), "--dump-dom"))
+def test_tables_sort_by_number_and_by_name_and_what_is_unknown_stays_last(browse: Browse) -> None:
+    one_seed = judged_comparison(1).variants[3]
+    variants = (*FIVE.variants[:3], one_seed, *FIVE.variants[4:])
+    page = as_html(replace(FIVE, variants=variants), {})
+    shown = title_of(browse(with_script(page, SORTING), "--dump-dom"))
     assert [line.replace("yolox_nano_", "") for line in shown.split("|")] == [
-        "diff descending cam eca se placebo cbam yolox_nano",
-        "diff ascending cbam placebo se eca cam yolox_nano",
+        "diff descending cam se placebo eca cbam yolox_nano",
+        "diff ascending cbam eca placebo se cam yolox_nano",
         "variant ascending yolox_nano cam cbam eca placebo se",
-        "Holm p descending placebo se eca cbam cam yolox_nano",
+        "seeds give descending placebo cbam cam se eca",
     ]
 
 

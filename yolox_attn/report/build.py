@@ -14,8 +14,7 @@ from yolox_attn.report.comparison import (
     Comparison,
     RunResult,
     Variant,
-    mean_metrics,
-    sd_metrics,
+    averaged,
     with_differences,
 )
 from yolox_attn.report.load_runs import Run, attention_in_words, by_variant
@@ -134,15 +133,10 @@ def _choose_baseline(variants: Mapping[str, Sequence[Run]], wanted: str | None) 
 
 def _variant(runs: Sequence[Run], baseline: str) -> Variant:
     record = runs[0].record
-    results = tuple(_result(run) for run in runs)
-    metrics = [result.metrics for result in results]
     return Variant(
         name=record.name,
         attention=attention_in_words(record),
-        runs=results,
-        mean=mean_metrics(metrics),
-        sd=sd_metrics(metrics),
-        difference=None,
+        **averaged([_result(run) for run in runs]),
         parameters=record.parameters,
         gflops=record.gflops,
         gflops_training=record.gflops_training,

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.cost import Latency
@@ -81,10 +82,10 @@ class Variant:
     runs: tuple[RunResult, ...]
     mean: Metrics
     sd: Metrics
-    difference: Difference | None
-    parameters: int | None
-    gflops: float | None
-    gflops_training: float | None
+    difference: Difference | None = None
+    parameters: int | None = None
+    gflops: float | None = None
+    gflops_training: float | None = None
     latency: Latency | None = None
     role: str = "variant"
     judgement: Judgement | None = None
@@ -192,6 +193,12 @@ class Comparison:
         return replace(self, notes=(*self.notes, *notes))
 
 
+def averaged(runs: Sequence[RunResult]) -> dict[str, Any]:
+    """Return the fields of a `Variant` that follow from its runs: runs, mean, sd."""
+    metrics = [run.metrics for run in runs]
+    return {"runs": tuple(runs), "mean": mean_metrics(metrics), "sd": sd_metrics(metrics)}
+
+
 def mean_metrics(runs: Sequence[Metrics]) -> Metrics:
     """Return the mean of each metric; None where a run has no such value."""
     return {key: statistics.fmean(values) if values else None for key, values in _columns(runs)}
@@ -237,8 +244,7 @@ def _kept(variant: Variant, gone: set[tuple[str, int | None]]) -> Variant:
     runs = tuple(run for run in variant.runs if (variant.name, run.seed) not in gone)
     if not runs or len(runs) == len(variant.runs):
         return variant
-    metrics = [run.metrics for run in runs]
-    return replace(variant, runs=runs, mean=mean_metrics(metrics), sd=sd_metrics(metrics))
+    return replace(variant, **averaged(runs))
 
 
 def _columns(runs: Sequence[Metrics]) -> Iterator[tuple[str, list[float]]]:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -12,8 +11,7 @@ from yolox_attn.report.comparison import (
     Comparison,
     RunResult,
     Variant,
-    mean_metrics,
-    sd_metrics,
+    averaged,
     with_differences,
 )
 from yolox_attn.report.judge_runs import Progress, Request, unknown_categories, with_verdicts
@@ -53,16 +51,20 @@ def compare_detections(
     total, done = sum(map(len, sides.values())), 0
     engine = best_engine().name
     measured: dict[str, dict[int, Measured]] = {name: {} for name in sides}
+    variants = []
     for name, files in sides.items():
+        runs = []
         for number, path in enumerate(files, start=1):
             done += 1
             if progress:
                 progress(f"judging {done} of {total}: {name}, {path} ({engine})")
             measured[name][number] = measure_file(path, drawn)
-    base, *others = (_variant(name, files, measured[name]) for name, files in sides.items())
+            runs.append(_run(path, number, measured[name][number]))
+        role = "baseline" if name == first else "variant"
+        variants.append(Variant(name, UNKNOWN, role=role, **averaged(runs)))
     comparison = Comparison(
         baseline=first,
-        variants=with_differences([replace(base, role="baseline"), *others]),
+        variants=with_differences(variants),
         test_size=None,
         val_images=len(drawn.truth.images),
         notes=(*_notes(sides), *unknown_categories(measured)),
@@ -103,31 +105,10 @@ def _refuse_copies(files: Files) -> None:
         seen[content] = path
 
 
-def _variant(name: str, files: Files, measured: Mapping[int, Measured]) -> Variant:
-    runs = tuple(
-        RunResult(
-            str(path),
-            number,
-            {key: _defined_fraction(measured[number].metrics[key]) for key in METRICS},
-        )
-        for number, path in enumerate(files, start=1)
-    )
-    metrics = [run.metrics for run in runs]
-    return Variant(
-        name=name,
-        attention=UNKNOWN,
-        runs=runs,
-        mean=mean_metrics(metrics),
-        sd=sd_metrics(metrics),
-        difference=None,
-        parameters=None,
-        gflops=None,
-        gflops_training=None,
-    )
-
-
-def _defined_fraction(points: float) -> float | None:
-    return fraction(points) if math.isfinite(points) else None
+def _run(path: Path, number: int, measured: Measured) -> RunResult:
+    points = {key: measured.metrics[key] for key in METRICS}
+    metrics = {key: fraction(ap) if math.isfinite(ap) else None for key, ap in points.items()}
+    return RunResult(str(path), number, metrics)
 
 
 def _notes(sides: Mapping[str, Files]) -> list[str]:

@@ -260,7 +260,11 @@ def _measured(run: Run, drawn: Resamples) -> Measured:
     Raises:
         InputError: they are missing, or not those of the checkpoint that its metrics are of.
     """
-    _refuse_another_checkpoint(run)
+    checkpoint = run.folder / LATEST_NAME
+    if run.evaluation and checkpoint.is_file():
+        evaluated = run.evaluated["checkpoint"]["sha256"]
+        if evaluated != file_hash(checkpoint):  # the run went on since
+            raise InputError(f"{run.evaluation} is not an evaluation of {checkpoint} as it is now")
     if not run.detections.is_file():
         raise InputError(f"{run.detections} is missing")
     measured = measure_file(run.detections, drawn)
@@ -273,15 +277,6 @@ def _measured(run: Run, drawn: Resamples) -> Measured:
             "checkpoint, or not judged by this truth"
         )
     return measured
-
-
-def _refuse_another_checkpoint(run: Run) -> None:
-    """Refuse an evaluation from before the run went on."""
-    checkpoint = run.folder / LATEST_NAME
-    if run.evaluation is None or not checkpoint.is_file():
-        return
-    if file_hash(checkpoint) != run.evaluated["checkpoint"]["sha256"]:
-        raise InputError(f"{run.evaluation} is not an evaluation of {checkpoint} as it is now")
 
 
 def _known_hash(run: Run) -> str | None:
