@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 
-from yolox_attn.cli import common as module
+from yolox_attn.cli import common
 from yolox_attn.cli.common import (
     Processes,
     add_experiment_options,
     add_process_options,
     build_exp,
     process_options,
-    refuse_flags,
     run_folder,
     run_in_processes,
 )
@@ -51,13 +50,6 @@ def test_an_impossible_setting_is_refused_before_anything_is_built() -> None:
         build_exp(parse("test_size", "100,100"))
 
 
-def test_stock_flags_are_refused_by_name() -> None:
-    refused = {"occupy": "-o: not here; drop it"}
-    refuse_flags(argparse.Namespace(occupy=False), refused)
-    with pytest.raises(InputError, match="-o: not here"):
-        refuse_flags(argparse.Namespace(occupy=True), refused)
-
-
 def parse_processes(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("-b", "--batch-size", type=int, default=8)
@@ -74,15 +66,15 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What `launch` is asked for; it answers 75."""
-    asked: list[Any] = []
+    """What `launch` is called with; it answers 75."""
+    noted: list[Any] = []
 
-    def other(*words: Any, **options: Any) -> int:
-        asked.append((words, options))
+    def launch(*words: Any, **options: Any) -> int:
+        noted.append((words, options))
         return 75
 
-    monkeypatch.setattr(module, "launch", other)
-    return asked
+    monkeypatch.setattr(common, "launch", launch)
+    return noted
 
 
 def two_ranks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,12 +21,22 @@ def runs(write_run: WriteRun, tmp_path: Path) -> list[str]:
     return [str(tmp_path / "yolox_s_cam"), str(tmp_path / "yolox_s")]
 
 
+def rows_of(out: str) -> dict[str, list[str]]:
+    """The first row of a table for each variant: name -> the other words of its line."""
+    rows: dict[str, list[str]] = {}
+    for name, *words in (line.split() for line in out.splitlines() if line.startswith("yolox_")):
+        rows.setdefault(name, words)
+    return rows
+
+
 def test_the_table_goes_to_stdout(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*runs, "--no-latency"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[2].split()[:7] == ["yolox_s", "2", "40.50", "±", "0.71", "50.0", "±"]
-    assert lines[3].split()[:6] == ["yolox_s_cam", "2", "43.50", "±", "2.12", "+3.00"]
-    assert "latency" not in lines[0]
+    out = capsys.readouterr().out
+    assert rows_of(out)["yolox_s"][:6] == ["2", "40.50", "±", "0.71", "50.0", "±"]
+    assert rows_of(out)["yolox_s_cam"][:5] == ["2", "43.50", "±", "2.12", "+3.00"]
+    assert "latency" not in out
+    assert main([*runs, "--no-latency", "--baseline", "yolox_s_cam"]) == 0
+    assert "-3.00" in rows_of(capsys.readouterr().out)["yolox_s"]
 
 
 def test_files_are_written_only_where_asked(
@@ -48,13 +58,6 @@ def test_files_are_written_only_where_asked(
     assert "comparison.md" in capsys.readouterr().err
 
 
-def test_another_baseline_turns_the_sign(
-    runs: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([*runs, "--no-latency", "--baseline", "yolox_s_cam"]) == 0
-    assert "-3.00" in capsys.readouterr().out.splitlines()[3]
-
-
 def test_latency_of_the_models_as_trained(
     write_run: WriteRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,9 +76,9 @@ def test_latency_of_the_models_as_trained(
         folders.append(str(write_run(name, **changes)))
     assert main([*folders, "--repeats", "2", "--device", "cpu"]) == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[0].endswith("latency (ms)")
-    assert out.splitlines()[2].split()[-2] != "-"
-    assert "one image of 64x96" in out
+    assert "latency (ms)" in out
+    assert rows_of(out)["yolox_nano"][-2] != "-"
+    assert "one image of 64x96" in " ".join(out.split())
     assert "not measured" not in out
 
 
@@ -110,10 +113,10 @@ def test_runs_are_judged_where_they_can_be(
     assert found.terms == Terms()  # 2,000 resamples, 0.5 AP, 5 %
     ((_, judgement),) = found.judged()
     assert judgement.word == "helps"
-    assert judgement.sentence.split(":")[0] in " ".join(out.split())
+    assert "yolox_s_cam helps" in " ".join(out.split())
     assert "judging 6 of 6: yolox_s_cam seed 2" in err
     assert "judging" not in out
-    assert found.commands[-1].startswith(f"python tools/compare.py {judged[0]}")
+    assert found.commands[-1].startswith(f"yolox-attn compare {judged[0]}")
 
 
 def test_terms_and_groups_are_the_users(judged: list[str], tmp_path: Path) -> None:
@@ -129,7 +132,7 @@ def test_without_verdict_the_table_is_plain(
 ) -> None:
     assert main([*judged, "--no-latency", "--no-verdict"]) == 0
     out, err = capsys.readouterr()
-    assert out.splitlines()[0].split()[:4] == ["variant", "runs", "AP", "diff"]
+    assert "variant runs AP diff" in " ".join(out.split())
     assert (err, "No verdict" in out) == ("", False)
 
 
@@ -174,7 +177,7 @@ def test_detections_from_elsewhere(
         (["{runs}", "--replicates", "10"], "10 resamples are too few"),
     ],
 )
-def test_mistakes_are_told_in_one_line(
+def test_mistakes_are_one_line(
     runs: list[str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

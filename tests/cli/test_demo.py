@@ -74,10 +74,10 @@ def test_seeds_and_blocks_of_choice(calls):
     assert "YOLOX_outputs/yolox_demo_se/seed1" in table
 
 
-@pytest.mark.parametrize(("code", "told"), [(2, 2), (1, 1), (-9, 1)])
-def test_a_failed_run_ends_it(calls, code, told, capsys):
+@pytest.mark.parametrize(("code", "exit_code"), [(2, 2), (1, 1), (-9, 1)])
+def test_a_failed_run_ends_it(calls, code, exit_code, capsys):
     calls.codes["yolox-demo-cam"] = code
-    assert demo.main(["--jobs", "1"]) == told
+    assert demo.main(["--jobs", "1"]) == exit_code
     assert all(call[0] == sys.executable for call in calls.noted)  # no table
     assert f"yolox-demo-cam/seed0 failed with exit code {code}" in capsys.readouterr().err
 
@@ -98,7 +98,7 @@ def test_the_others_end_with_the_one_that_fails():
 
 
 @pytest.mark.parametrize(("set_to", "seen"), [(None, "1"), ("3", "3")])
-def test_one_thread_a_run_unless_told_otherwise(monkeypatch, capfd, set_to, seen):
+def test_one_thread_a_run_unless_the_user_says_otherwise(monkeypatch, capfd, set_to, seen):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if set_to:
         monkeypatch.setenv("OMP_NUM_THREADS", set_to)
@@ -108,7 +108,7 @@ def test_one_thread_a_run_unless_told_otherwise(monkeypatch, capfd, set_to, seen
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         (["camm"], "error: unknown block 'camm'; known: acmix, attnconv, cam"),
         (["none"], "error: unknown block 'none'"),
@@ -117,10 +117,10 @@ def test_one_thread_a_run_unless_told_otherwise(monkeypatch, capfd, set_to, seen
         (["--jobs", "0"], "error: --jobs 0: at least 1"),
     ],
 )
-def test_bad_input_is_one_line(calls, argv, told, capsys):
+def test_bad_input_is_one_line(calls, argv, message, capsys):
     assert demo.main(argv) == 2
     error = capsys.readouterr().err
-    assert error.startswith(told)
+    assert error.startswith(message)
     assert error.count("\n") == 1
     assert calls.noted == []
 

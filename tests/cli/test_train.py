@@ -1,6 +1,5 @@
 """The train command: what it leaves, and every kind of bad input in one line."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -224,15 +223,29 @@ def test_flags_are_not_abbreviated(train_main: Callable) -> None:
         train_main("--res")
 
 
-def test_the_door_ends_with_the_real_error(exp_file: Path, drawn: Path, tmp_path: Path) -> None:
+OWN_FAULT = "    def preprocess(self, *a):\n        raise KeyError('oops')\n"
+
+
+def test_a_fault_is_raised_as_it_is_and_the_record_says_failed(
+    train_main: Callable, exp_file: Path, tmp_path: Path
+) -> None:
+    exp_file.write_text(EXP + OWN_FAULT)
+    with pytest.raises(KeyError, match="oops"):
+        train_main()
+    assert read_record(tmp_path / "out/tiny").state == "failed"
+
+
+@pytest.mark.slow
+def test_the_entry_point_ends_with_the_real_error(
+    exp_file: Path, drawn: Path, tmp_path: Path
+) -> None:
     """As a process: a fault keeps its traceback and exits 1; the user's mistake is one line, 2."""
-    exp_file.write_text(EXP + "    def preprocess(self, *a):\n        raise KeyError('oops')\n")
-    door = [sys.executable, str(ROOT / "tools/train.py"), "-f", str(exp_file), "-b", "4"]
-    door += ["--device", "cpu", "--data", str(drawn)]
-    run = subprocess.run([*door, "output_dir", str(tmp_path)], capture_output=True, text=True)
+    exp_file.write_text(EXP + OWN_FAULT)
+    train = [sys.executable, str(ROOT / "tools/train.py"), "-f", str(exp_file), "-b", "4"]
+    train += ["--device", "cpu", "--data", str(drawn)]
+    run = subprocess.run([*train, "output_dir", str(tmp_path)], capture_output=True, text=True)
     assert run.returncode == 1
     assert run.stderr.rstrip().endswith("KeyError: 'oops'")
-    assert json.loads((tmp_path / "tiny/run.json").read_text())["state"] == "failed"
-    run = subprocess.run([*door, "max_epok", "3"], capture_output=True, text=True)
+    run = subprocess.run([*train, "max_epok", "3"], capture_output=True, text=True)
     assert run.returncode == 2
     assert len(run.stderr.strip().splitlines()) == 1

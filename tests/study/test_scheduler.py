@@ -13,9 +13,11 @@ import pytest
 import torch
 from fake_study import events, fake_command, make_study
 from planned import make_plan
+from run_folders import make_record
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs import held
+from yolox_attn.runs import held, write_record, write_text
+from yolox_attn.study.commands import work_of
 from yolox_attn.study.plan import Plan, Training, read_plan
 from yolox_attn.study.planned_run import PlannedRun, planned_runs, read_attempts, state_of
 from yolox_attn.study.scheduler import choose_slots, run_study, runs_on_cpu
@@ -103,6 +105,28 @@ def test_all_runs_in_the_order_of_the_plan_and_none_again(
     before = events(tmp_path)
     assert run(tmp_path) == 0
     assert events(tmp_path) == before
+
+
+def test_what_is_trained_is_evaluated_also_where_an_older_version_did_it(tmp_path: Path) -> None:
+    plan = make_study(tmp_path, seeds=(0,), split="test")
+    first = planned_runs(plan, tmp_path)[0]
+    write_record(first.folder, make_record("any", 0, 0.4))
+    write_text(first.slot / "eval_test/figures.json", '{"figures": {"AP": 0.1}}')
+    train = fake_command(tmp_path)
+
+    def command(plan: Plan, job: PlannedRun, device: str) -> list[str]:
+        if work_of(job) == "train":
+            return train(plan, job, device)
+        script = "import sys, pathlib as p; p.Path(sys.argv[1]).write_text(sys.argv[2])"
+        Path(str(job.evaluation)).mkdir(exist_ok=True)
+        result = '{"metrics": {"AP": 0.3}}'
+        return [sys.executable, "-c", script, f"{job.evaluation}/evaluation.json", result]
+
+    assert run_study(tmp_path, parallel=1, device="cpu", command=command) == 0
+    assert [(each.variant, each.work) for each in read_attempts(tmp_path)] == [
+        ("yolox_demo", "evaluate"),
+        *((name, work) for name in NAMES[1:] for work in ("train", "evaluate")),
+    ]
 
 
 def test_as_many_at_a_time_as_asked_for(tmp_path: Path) -> None:

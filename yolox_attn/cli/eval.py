@@ -50,7 +50,9 @@ def main(argv: list[str] | None = None) -> int:
     """Evaluate, print and write the metrics; returns the exit code."""
     args = make_parser().parse_args(argv)
     if args.trt:
-        raise InputError("--trt: TensorRT is not supported; use --fuse, with --fp16 on CUDA")
+        raise InputError(
+            "--trt: TensorRT is not supported; use --fuse, with --fp16 on a CUDA device"
+        )
     exp = build_exp(args)
     set_thresholds(exp, args)
     how = conditions_of(args)
