@@ -251,23 +251,25 @@ def test_every_metric_but_the_judged_one_is_explored_then_every_class():
 def test_a_metric_of_the_same_numbers_has_the_interval_of_ap_and_another_its_own():
     side = variant("cam", [1.0, 1.6, 1.3])
     ap = judged(side)["cam"]
-    metrics = {**side.runs[0].metrics, "AP75": BASE[0] + 4}
-    found = explored(changed(side, 0, metrics=metrics))
+    own = side.runs[0]
+    metrics = {**own.metrics, "AP75": BASE[0] + 4}
+    resampled = {**own.resampled, "APs": own.resampled["APs"] + noise("more", 5.0)}
+    found = explored(changed(side, 0, metrics=metrics, resampled=resampled))
     assert (found["AP50"].difference, found["AP50"].interval) == (ap.difference, ap.interval)
     assert found["AP75"].difference == pytest.approx(0.023)
+    assert found["APs"].interval[0] < ap.interval[0]
     assert found["cat"].interval == ap.interval
 
 
 def test_p_values_are_adjusted_over_the_metrics_and_over_the_classes_apart():
     gains = np.array([1.1, 0.9, 1.4])
-    found = explored(variant("cam", gains, 0.5, classes=(3.0, -0.9, 0.0)))
-    raw = [raw_p(gains + 3, 0.5), raw_p(gains - 0.9, 0.5)]  # owl has none: too few images
-    assert [found[name].p_adjusted for name in ("cat", "dog")] == pytest.approx(
-        benjamini_hochberg(raw)
-    )
-    assert found["cat"].p_adjusted == pytest.approx(2 * raw[0])
-    metrics = [found[name].p_adjusted for name in OTHERS]
-    assert metrics == pytest.approx([raw_p(gains, 0.5)] * 5)  # equal: the largest raw p serves all
+    side = variant("cam", gains, 0.5, classes=(0.3, -0.9, 0.0))
+    found = explored(changed(side, 0, metrics={**side.runs[0].metrics, "AP75": BASE[0] - 3}))
+    cat, dog = raw_p(gains + 0.3, 0.5), raw_p(gains - 0.9, 0.5)  # owl has none: too few images
+    assert [found[name].p_adjusted for name in ("cat", "dog")] == pytest.approx([2 * cat, dog])
+    raw = [raw_p(gains, 0.5)] * 4 + [raw_p([-3, *gains[1:]], 0.5)]
+    names = ["AP50", "APs", "APm", "APl", "AP75"]
+    assert [found[name].p_adjusted for name in names] == pytest.approx(benjamini_hochberg(raw))
 
 
 def test_a_class_on_fewer_than_30_images_gets_its_difference_alone():
