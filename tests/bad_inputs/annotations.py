@@ -76,26 +76,20 @@ CASES = [
     ),
     Case(
         "no images key",
-        (
-            "<train> has no list of objects 'images'; COCO files need ('images', "
-            "'annotations', 'categories')"
-        ),
+        "<train> has no list of objects 'images'; COCO files need ('images', 'annotations', "
+        "'categories')",
         spoil=edited(lambda content: content.pop("images")),
     ),
     Case(
         "annotations are an object",
-        (
-            "<train> has no list of objects 'annotations'; COCO files need ('images', "
-            "'annotations', 'categories')"
-        ),
+        "<train> has no list of objects 'annotations'; COCO files need ('images', "
+        "'annotations', 'categories')",
         spoil=edited(lambda content: content.update(annotations={})),
     ),
     Case(
         "no categories key",
-        (
-            "<val> has no list of objects 'categories'; COCO files need ('images', "
-            "'annotations', 'categories')"
-        ),
+        "<val> has no list of objects 'categories'; COCO files need ('images', 'annotations', "
+        "'categories')",
         spoil=edited(lambda content: content.pop("categories"), "val"),
     ),
     Case(
@@ -130,10 +124,8 @@ CASES = [
     ),
     Case(
         "an image id twice",
-        (
-            "<train>: images that share their id: 2 (1); and 1 more kind of error, "
-            "see tools/doctor.py"
-        ),
+        "<train>: images that share their id: 2 (1); and 1 more kind of error, see "
+        "yolox-attn doctor",
         spoil=twice("images"),
     ),
     Case(
@@ -143,10 +135,8 @@ CASES = [
     ),
     Case(
         "a category id twice",
-        (
-            "<train>: categories that share their id: 2 (1); and 1 more kind of error, "
-            "see tools/doctor.py"
-        ),
+        "<train>: categories that share their id: 2 (1); and 1 more kind of error, see "
+        "yolox-attn doctor",
         spoil=twice("categories"),
     ),
     Case(
@@ -176,18 +166,13 @@ CASES = [
     ),
     Case(
         "a name that goes up",
-        (
-            "<train>: file names that leave the image folder (absolute, or with ..): 1 "
-            "(../val2017/000001.png)"
-        ),
+        "<train>: file names that leave the image folder (absolute, or with ..): 1 "
+        "(../val2017/000001.png)",
         spoil=first("images", file_name="../val2017/000001.png"),
     ),
     Case(
         "an absolute name",
-        (
-            "<train>: file names that leave the image folder (absolute, or with ..): 1 "
-            "(/etc/hostname)"
-        ),
+        "<train>: file names that leave the image folder (absolute, or with ..): 1 (/etc/hostname)",
         spoil=first("images", file_name="/etc/hostname"),
     ),
     Case(
@@ -212,15 +197,13 @@ CASES = [
     ),
     Case(
         "a box of three",
-        ("<train>: annotations without a bbox of four finite numbers: 1 (annotation 1: [1, 2, 3])"),
+        "<train>: annotations without a bbox of four finite numbers: 1 (annotation 1: [1, 2, 3])",
         spoil=first("annotations", bbox=[1, 2, 3]),
     ),
     Case(
         "a box of nan",
-        (
-            "<train>: annotations without a bbox of four finite numbers: 1 (annotation 1: "
-            "[1, 2, nan, 4])"
-        ),
+        "<train>: annotations without a bbox of four finite numbers: 1 (annotation 1: [1, 2, "
+        "nan, 4])",
         spoil=first("annotations", bbox=[1, 2, float("nan"), 4]),
     ),
     Case(
@@ -230,10 +213,8 @@ CASES = [
     ),
     Case(
         "a box of text",
-        (
-            "<train>: annotations without a bbox of four finite numbers: 1 (annotation 1: "
-            "['1', '2', '3', '4'])"
-        ),
+        "<train>: annotations without a bbox of four finite numbers: 1 (annotation 1: ['1', "
+        "'2', '3', '4'])",
         spoil=first("annotations", bbox=["1", "2", "3", "4"]),
     ),
 ]

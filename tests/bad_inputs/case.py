@@ -1,4 +1,4 @@
-"""One bad input: what is wrong with a sound place, and the whole line it must be told in."""
+"""One bad input: what is wrong with a sound place, and the whole line that must say so."""
 
 import json
 import re
@@ -82,18 +82,18 @@ class Case:
         name: of the case.
         says: the whole message, <run>, <exp>, <data>, <root>, <train>, <val> for paths (the last
             two of the annotation files) and ... for what does not matter.
-        words: what stands on the command line beside a sound experiment, its data and run folder.
+        words: of the command line, after those for a sound experiment, its data and run folder.
         spoil: what is done to the place first.
-        experiment: the words that say which experiment.
+        experiment: the words for which experiment.
         mode: the flag by which the command may write in the folder of the finished run.
     """
 
     name: str
     says: str
-    words: tuple[str, ...] = ()
+    words: str = ""
     spoil: Callable[[Place], Any] = field(default=leave)
-    experiment: tuple[str, ...] = ("-f", "<exp>")
-    mode: str | None = "--overwrite"
+    experiment: str = "-f <exp>"
+    mode: str = "--overwrite"
 
     def matches(self, message: str, place: Place | None = None) -> bool:
         """Tell whether `message` is what this case says, at `place`."""

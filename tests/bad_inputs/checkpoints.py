@@ -6,11 +6,9 @@ from functools import partial
 from typing import Any
 
 import torch
-from bad_inputs.case import Case, Place
+from bad_inputs.case import Case, Place, leave
 
 from yolox_attn.core import save_checkpoint
-
-WEIGHTS = ("-c", "<root>/given.pth")
 
 
 def given(content: bytes, place: Place) -> None:
@@ -81,23 +79,12 @@ def drop_tensor(state: dict[str, Any]) -> None:
     del state["model"]["head.stems.1.conv.weight"]
 
 
-def of_another_shape(state: dict[str, Any]) -> None:
-    state["model"]["head.stems.1.conv.weight"] = torch.ones(3)
-
-
 def without_weights(place: Place) -> None:
     save_checkpoint({"epoch": 3}, place.root / "given.pth")
 
 
 def other_images(place: Place) -> None:
     place.change_json(lambda content: content["annotations"].pop())
-
-
-def another_run(what: str) -> str:
-    return (
-        f"out/tiny/latest_ckpt.pth is of another run: {what}; give what it was saved with, or "
-        "insist with --resume-anyway"
-    )
 
 
 def code(name: str) -> str:
@@ -107,145 +94,107 @@ def code(name: str) -> str:
     )
 
 
+def starting(name: str, what: str, spoil: Callable[[Place], Any], words: str = "") -> Case:
+    """A run that starts from a given checkpoint, which <root>/given.pth and `what` describe."""
+    return Case(name, f"<root>/given.pth{what}", f"-c <root>/given.pth {words}", spoil)
+
+
+def resuming(name: str, what: str, change: Callable[[dict[str, Any]], Any]) -> Case:
+    """A run that goes on from a changed checkpoint."""
+    words = "-c <root>/given.pth"
+    return Case(name, f"<root>/given.pth{what}", words, edited(change), mode="--resume")
+
+
+def resumed_in_place(name: str, what: str, spoil: Callable[[Place], Any]) -> Case:
+    """A run that goes on in its folder, out/tiny."""
+    return Case(name, f"out/tiny holds no {what}", "", spoil, mode="--resume")
+
+
+def another_run(name: str, what: str, words: str, spoil: Callable[[Place], Any] = leave) -> Case:
+    """A run that would go on as another one."""
+    says = f"out/tiny/latest_ckpt.pth is of another run: {what}; give what it was saved with, or "
+    return Case(name, says + "insist with --resume-anyway", words, spoil, mode="--resume")
+
+
+UNREADABLE = "readable checkpoint: out/tiny/latest_ckpt.pth: "
 CASES = [
-    Case("missing", "no checkpoint <root>/given.pth", WEIGHTS),
-    Case("a folder", "no checkpoint <run>", ("-c", "<run>")),
-    Case(
-        "empty",
-        "<root>/given.pth: not a readable checkpoint: it is empty",
-        WEIGHTS,
-        partial(given, b""),
-    ),
-    Case(
+    Case("missing", "no checkpoint <root>/given.pth", "-c <root>/given.pth"),
+    Case("a folder", "no checkpoint <run>", "-c <run>"),
+    starting("empty", ": not a readable checkpoint: it is empty", partial(given, b"")),
+    starting(
         "text",
-        "<root>/given.pth: not a readable checkpoint: it is no checkpoint, or not all of one",
-        WEIGHTS,
+        ": not a readable checkpoint: it is no checkpoint, or not all of one",
         partial(given, b"these are my weights\n"),
     ),
-    Case(
-        "truncated",
-        "<root>/given.pth: not a readable checkpoint: it is cut off",
-        WEIGHTS,
-        truncated,
-    ),
-    Case("code", "<root>/given.pth: " + code("...mkdir"), WEIGHTS, carrying_code),
-    Case(
-        "code in the old format",
-        "out/tiny holds no readable checkpoint: out/tiny/latest_ckpt.pth: "
-        + code("...mkdir")
-        + " (and ... more)",
-        (),
-        old_format_carrying_code,
-        mode="--resume",
-    ),
-    Case(
-        "a whole model",
-        "<root>/given.pth: " + code("torch.nn.modules.linear.Linear"),
-        WEIGHTS,
-        whole_model,
-    ),
-    Case(
-        "no weights", "<root>/given.pth: no weights under the key 'model'", WEIGHTS, without_weights
-    ),
-    Case(
+    starting("truncated", ": not a readable checkpoint: it is cut off", truncated),
+    starting("code", ": " + code("...mkdir"), carrying_code),
+    starting("a whole model", ": " + code("torch.nn.modules.linear.Linear"), whole_model),
+    starting("no weights", ": no weights under the key 'model'", without_weights),
+    starting(
         "another model",
-        (
-            "<root>/given.pth holds another model: backbone.backbone.stem.conv.conv.weight "
-            "is (8, 12, 3, 3) there and (16, 12, 3, 3) here (... tensors differ)"
-        ),
-        (*WEIGHTS, "width", "0.25"),
+        " holds another model: backbone.backbone.stem.conv.conv.weight is (8, 12, 3, 3) there and "
+        "(16, 12, 3, 3) here (... tensors differ)",
         edited(lambda state: None),
+        "width 0.25",
     ),
-    Case(
+    starting(
         "a tensor missing",
-        (
-            "<root>/given.pth holds another model: it lacks head.stems.1.conv.weight (1 "
-            "tensors missing, 0 unknown, of ...)"
-        ),
-        WEIGHTS,
+        " holds another model: it lacks head.stems.1.conv.weight (1 tensors missing, 0 unknown, "
+        "of ...)",
         edited(drop_tensor),
     ),
-    Case(
+    starting(
         "nan",
-        ("<root>/given.pth: head.stems.0.conv.weight is not finite; its training had gone wrong"),
-        WEIGHTS,
+        ": head.stems.0.conv.weight is not finite; its training had gone wrong",
         edited(partial(poison, key="model")),
     ),
-    Case(
+    resuming(
         "nan to resume",
-        (
-            "<root>/given.pth: weights.head.stems.0.conv.weight is not finite; go on from "
-            "an older checkpoint with -c"
-        ),
-        WEIGHTS,
-        edited(partial(poison, key="weights")),
-        mode="--resume",
+        ": weights.head.stems.0.conv.weight is not finite; go on from an older checkpoint with -c",
+        partial(poison, key="weights"),
     ),
-    Case(
+    resuming(
         "no optimizer",
-        "<root>/given.pth has no optimizer; to start from its weights drop --resume",
-        WEIGHTS,
-        edited(lambda state: state.pop("optimizer")),
-        mode="--resume",
+        " has no optimizer; to start from its weights drop --resume",
+        lambda state: state.pop("optimizer"),
     ),
-    Case(
+    resuming(
         "no start_epoch",
-        "<root>/given.pth has no start_epoch; to start from its weights drop --resume",
-        WEIGHTS,
-        edited(lambda state: state.pop("start_epoch")),
-        mode="--resume",
+        " has no start_epoch; to start from its weights drop --resume",
+        lambda state: state.pop("start_epoch"),
     ),
-    Case(
+    resuming(
         "start_epoch is text",
-        "<root>/given.pth: damaged (start_epoch is '1')",
-        WEIGHTS,
-        edited(lambda state: state.update(start_epoch="1")),
-        mode="--resume",
+        ": damaged (start_epoch is '1')",
+        lambda state: state.update(start_epoch="1"),
     ),
-    Case(
+    resuming(
         "start_epoch is negative",
-        "<root>/given.pth: damaged (it is before the first epoch)",
-        WEIGHTS,
-        edited(lambda state: state.update(start_epoch=-1)),
-        mode="--resume",
+        ": damaged (it is before the first epoch)",
+        lambda state: state.update(start_epoch=-1),
     ),
-    Case("other classes", another_run("num_classes 5 -> 6"), ("num_classes", "6"), mode="--resume"),
-    Case(
-        "other attention", another_run("attention none -> se"), ("attention", "se"), mode="--resume"
+    another_run("other classes", "num_classes 5 -> 6", "num_classes 6"),
+    another_run("other attention", "attention none -> se", "attention se"),
+    another_run("other seed", "seed 0 -> 1", "seed 1"),
+    another_run("other batch size", "batch_size 4 -> 2", "-b 2"),
+    another_run("other accumulate", "accumulate 1 -> 2", "--accumulate 2"),
+    another_run("other precision", "precision fp32 -> bf16", "--bf16"),
+    another_run("other schedule", "max_epoch 2 -> 9", "max_epoch 9"),
+    another_run("other data", "train_sha256 ... -> ...", "", other_images),
+    resumed_in_place(
+        "code in the old format",
+        f"{UNREADABLE}{code('...mkdir')} (and ... more)",
+        old_format_carrying_code,
     ),
-    Case("other seed", another_run("seed 0 -> 1"), ("seed", "1"), mode="--resume"),
-    Case("other batch size", another_run("batch_size 4 -> 2"), ("-b", "2"), mode="--resume"),
-    Case(
-        "other accumulate", another_run("accumulate 1 -> 2"), ("--accumulate", "2"), mode="--resume"
+    resumed_in_place(
+        "all damaged", f"{UNREADABLE}damaged (... is not what was written) (and ... more)", damaged
     ),
-    Case("other precision", another_run("precision fp32 -> bf16"), ("--bf16",), mode="--resume"),
-    Case("other schedule", another_run("max_epoch 2 -> 9"), ("max_epoch", "9"), mode="--resume"),
-    Case("other data", another_run("train_sha256 ... -> ..."), (), other_images, mode="--resume"),
-    Case(
-        "all damaged",
-        (
-            "out/tiny holds no readable checkpoint: out/tiny/latest_ckpt.pth: damaged (... "
-            "is not what was written) (and ... more)"
-        ),
-        (),
-        damaged,
-        mode="--resume",
-    ),
-    Case(
+    resumed_in_place(
         "the only one damaged",
-        (
-            "out/tiny holds no readable checkpoint: out/tiny/latest_ckpt.pth: not a "
-            "readable checkpoint: it is cut off"
-        ),
-        (),
+        f"{UNREADABLE}not a readable checkpoint: it is cut off",
         only_latest_damaged,
-        mode="--resume",
     ),
-    Case(
-        "none to resume",
-        "out/tiny holds no checkpoint to go on from; drop --resume to start",
-        (),
-        without_checkpoints,
-        mode="--resume",
+    resumed_in_place(
+        "none to resume", "checkpoint to go on from; drop --resume to start", without_checkpoints
     ),
 ]

@@ -83,26 +83,24 @@ def rescaled(change: Callable[[list[float]], list[float]]) -> Callable[[Place], 
 
 
 def refused(what: str) -> str:
-    hint = "tools/doctor.py tells all, --skip-doctor trains nonetheless"
+    hint = "yolox-attn doctor lists all, --skip-doctor trains nonetheless"
     return f"the data cannot be trained on: {what}; {hint}"
 
 
 CASES = [
-    Case("no folder", "no data folder <root>/nowhere", ("--data", "<root>/nowhere")),
-    Case("a file for a folder", "no data folder <exp>", ("--data", "<exp>")),
+    Case("no folder", "no data folder <root>/nowhere", "--data <root>/nowhere"),
+    Case("a file for a folder", "no data folder <exp>", "--data <exp>"),
     Case(
         "an empty folder",
         "no folder annotations/ in <root>/empty; it holds: nothing",
-        ("--data", "<root>/empty"),
+        "--data <root>/empty",
         lambda place: (place.root / "empty").mkdir(),
     ),
     Case(
         "data_dir nowhere",
-        (
-            "cannot read annotation file "
-            "<root>/nowhere/annotations/instances_train2017.json: No such file or directory"
-        ),
-        ("data_dir", "<root>/nowhere"),
+        "cannot read annotation file <root>/nowhere/annotations/instances_train2017.json: No "
+        "such file or directory",
+        "data_dir <root>/nowhere",
     ),
     Case(
         "no annotations folder",
@@ -111,18 +109,14 @@ CASES = [
     ),
     Case(
         "no train file",
-        (
-            "no train annotations in <data>/annotations: instances_train2017.json or "
-            "another name with 'train'; it holds: instances_val2017.json"
-        ),
+        "no train annotations in <data>/annotations: instances_train2017.json or another name "
+        "with 'train'; it holds: instances_val2017.json",
         spoil=in_folder(lambda data: (data / "annotations/instances_train2017.json").unlink()),
     ),
     Case(
         "two train files",
-        (
-            "<data>/annotations has more than one train file: instances_train2014.json, "
-            "instances_train2017.json"
-        ),
+        "<data>/annotations has more than one train file: instances_train2014.json, "
+        "instances_train2017.json",
         spoil=in_folder(another_train_file),
     ),
     Case(
@@ -177,24 +171,24 @@ CASES = [
     Case(
         "another size",
         refused(
-            "train: images of another size than the json says: boxes would be misplaced "
-            "(of 12 looked at): 1 (000001.png: 80x96, the json says 96x96)"
+            "train: images of another size than the json says: boxes would be misplaced (of 12 "
+            "looked at): 1 (000001.png: 80x96, the json says 96x96)"
         ),
         spoil=of_size(96, 80),
     ),
     Case(
         "another size in val",
         refused(
-            "val: images of another size than the json says: boxes would be misplaced (of "
-            "5 looked at): 1 (000003.png: 96x48, the json says 96x96)"
+            "val: images of another size than the json says: boxes would be misplaced (of 5 looked "
+            "at): 1 (000003.png: 96x48, the json says 96x96)"
         ),
         spoil=of_size(48, 96, "val2017/000003.png"),
     ),
     Case(
         "turned, and another size",
         refused(
-            "train: images of another size than the json says: boxes would be misplaced "
-            "(of 12 looked at): 1 (first.jpg: 80x48, the json says 96x48)"
+            "train: images of another size than the json says: boxes would be misplaced (of 12 "
+            "looked at): 1 (first.jpg: 80x48, the json says 96x48)"
         ),
         spoil=turned,
     ),

@@ -4,6 +4,7 @@ The corpus is in the modules beside this one, a kind each.
 """
 
 import hashlib
+import shlex
 from itertools import permutations
 from pathlib import Path
 
@@ -38,10 +39,9 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def call(case: Case, place: Place) -> int:
-    words = [*case.experiment, "-expn", "tiny", "-b", "4", "--device", "cpu"]
-    words += ["--data", str(place.data), *([case.mode] if case.mode else []), *case.words]
+    sound = f"{case.experiment} -expn tiny -b 4 --device cpu --data <data> {case.mode}"
     try:
-        return main([place.fill(word) for word in words])
+        return main([place.fill(word) for word in shlex.split(f"{sound} {case.words}")])
     except SystemExit as error:  # argparse's own
         return error.code
 
@@ -53,14 +53,14 @@ def test_a_bad_input_is_one_clear_line_and_touches_nothing(
     case.spoil(place)
     before = contents(place.root / "out"), contents(place.data)
     code = call(case, place)
-    told = capsys.readouterr().err
+    said = capsys.readouterr().err
     errors = [
-        line for line in told.splitlines() if line.removeprefix("train: ").startswith("error:")
+        line for line in said.splitlines() if line.removeprefix("train: ").startswith("error:")
     ]
-    assert code == 2, told
-    assert "Traceback" not in told
-    assert len(errors) == 1, told
-    assert told.splitlines()[-1] == errors[0]
+    assert code == 2, said
+    assert "Traceback" not in said
+    assert len(errors) == 1, said
+    assert said.splitlines()[-1] == errors[0]
     message = errors[0].partition("error: ")[2]
     assert case.matches(message, place), message
     assert (contents(place.root / "out"), contents(place.data)) == before

@@ -1,6 +1,5 @@
-"""What ranks tell each other: alone, and in three processes joined by gloo."""
+"""What ranks exchange: alone, and in three processes joined by gloo."""
 
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +38,10 @@ def test_alone_everything_is_as_it_was() -> None:
         on_rank_zero(refuse)
 
 
-def talk(rank: int, port: int, folder: Path) -> None:
+def talk(rank: int, folder: Path) -> None:
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=3)
+    meeting = f"file://{folder}/meeting"
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=3)
     raw, ema = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), nn.BatchNorm1d(99)
     weight = raw[0].weight.detach().clone()
     raw[1].running_var.copy_(torch.tensor([1.0, 2, 3, 4]) + 2 * rank)
@@ -68,10 +68,7 @@ def talk(rank: int, port: int, folder: Path) -> None:
 def heard(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What each of three ranks heard."""
     folder = tmp_path_factory.mktemp("ranks")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.start_processes(talk, args=(port, folder), nprocs=3, start_method="fork")
+    mp.start_processes(talk, args=(folder,), nprocs=3, start_method="fork")
     return [torch.load(folder / f"{rank}.pt") for rank in range(3)]
 
 
@@ -82,16 +79,15 @@ def test_norm_statistics_are_the_mean_and_nothing_else_changes(heard: list[dict[
         assert each["untouched"]
 
 
-def test_a_flag_of_one_rank_is_heard_by_all(heard: list[dict[str, Any]]) -> None:
+def test_a_flag_of_one_rank_reaches_all_and_values_reach_rank_zero(
+    heard: list[dict[str, Any]],
+) -> None:
     assert [each["any"] for each in heard] == [(True, False, True)] * 3
-
-
-def test_rank_zero_gathers_in_order(heard: list[dict[str, Any]]) -> None:
     assert [each["gathered"] for each in heard] == [[{"rank": 0}, {"rank": 1}, {"rank": 2}], [], []]
+    assert [each["summed"] for each in heard] == [{"a": 3.0, "b": 1.5}] * 3
 
 
 def test_what_rank_zero_finds_or_refuses_holds_for_all(heard: list[dict[str, Any]]) -> None:
     assert [each["zero"] for each in heard] == ["drawn by 0"] * 3
     assert [each["refused"] for each in heard] == ["seen by rank 0"] * 3
-    assert [each["summed"] for each in heard] == [{"a": 3.0, "b": 1.5}] * 3
     assert [each["already_reported"] for each in heard] == [False, True, True]

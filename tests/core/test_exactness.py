@@ -114,8 +114,7 @@ def test_interrupted_in_an_evaluation_a_run_ends_in_the_same_bits(
             os.kill(os.getpid(), signal.SIGTERM)
 
     when_built(
-        trainer,
-        lambda: trainer.ema_model.ema.head.register_forward_hook(stop_in_its_first_batch),
+        trainer, lambda: trainer.ema_model.ema.head.register_forward_hook(stop_in_its_first_batch)
     )
     folder = stop(trainer)
     assert len(read_metrics(folder)) == number - 1

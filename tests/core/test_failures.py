@@ -29,10 +29,10 @@ def test_the_part_that_is_not_finite_is_named_with_the_images() -> None:
     outputs["total_loss"] = torch.tensor(float("nan"))
     with pytest.raises(TrainingError) as caught:
         finite_losses(outputs, "epoch 2, iteration 7", lambda: ["a.jpg", "b.jpg"])
-    told = str(caught.value)
-    assert told.startswith("epoch 2, iteration 7: total_loss, iou_loss not finite (")
-    assert "conf_loss 3.5" in told
-    assert "images a.jpg, b.jpg; nothing was saved from it" in told
+    message = str(caught.value)
+    assert message.startswith("epoch 2, iteration 7: total_loss, iou_loss not finite (")
+    assert "conf_loss 3.5" in message
+    assert "images a.jpg, b.jpg; nothing was saved from it" in message
 
 
 def test_of_many_images_the_first_dozen_are_named() -> None:
@@ -53,24 +53,22 @@ def test_gradients_that_are_not_finite_are_stopped_before_they_reach_the_weights
         finite_gradients(model.parameters(), {"total_loss": 1e30}, "here", lambda: ["a.jpg"])
 
 
-def test_no_memory_is_told_with_what_was_tried() -> None:
-    model = nn.Linear(1, 1)
-    with (
-        pytest.raises(
-            TrainingError, match=r"here: out of memory with 8 images of 640 x 640 on cpu"
-        ),
-        named_failures(model, "here", "8 images of 640 x 640 on cpu"),
-    ):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+def too_little_cuda_memory() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
 
-def test_a_real_failure_of_the_allocator_is_recognised() -> None:
-    model = nn.Linear(1, 1)
+def too_little_memory() -> None:
+    torch.empty(1 << 60, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("fails", [too_little_cuda_memory, too_little_memory])
+def test_a_lack_of_memory_is_reported_with_what_was_tried(fails: Callable[[], None]) -> None:
+    load = "8 images of 640 x 640 on cpu"
     with (
-        pytest.raises(TrainingError, match="out of memory"),
-        named_failures(model, "here", "too much"),
+        pytest.raises(TrainingError, match=f"here: out of memory with {load}; lower -b"),
+        named_failures(nn.Linear(1, 1), "here", load),
     ):
-        torch.empty(1 << 60, dtype=torch.uint8)
+        fails()
 
 
 def test_weights_that_are_not_finite_are_named() -> None:
@@ -83,7 +81,7 @@ def test_weights_that_are_not_finite_are_named() -> None:
         raise RuntimeError("all elements of input should be between 0 and 1")
 
 
-def test_any_other_failure_keeps_its_own_words() -> None:
+def test_any_other_failure_keeps_its_message() -> None:
     with (
         pytest.raises(RuntimeError, match=r"^sizes differ$"),
         named_failures(nn.Linear(1, 1), "here", ""),

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,46 +11,20 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from forked import ended, launcher_of_one, rank, start, supervised
 
 from yolox_attn.core import launch as module
 from yolox_attn.core.launch import launch, launched, process_group, supervise
 from yolox_attn.errors import InputError, TrainingError
 
 CPU = torch.device("cpu")
-RANK_SCRIPT = """
-import os, signal, sys, time, torch
-from yolox_attn.cli import report_errors
-from yolox_attn.core.launch import process_group
-from yolox_attn.core.ranks import gather_objects
-from yolox_attn.errors import InputError
-@report_errors
-def main(argv):
-    with process_group(torch.device("cpu")):
-        rank = torch.distributed.get_rank()
-        for step in range(1000):
-            gathered = gather_objects(rank)
-            if argv == ["all well"]:
-                open(os.path.join(os.path.dirname(__file__), str(rank)), "w").write(str(gathered))
-                return 0
-            if rank == 1 and step == 3:
-                os.kill(os.getpid(), signal.SIGKILL)
-            time.sleep(0.01)
-    return 0
-sys.exit(main(sys.argv[1:]))
-"""
 
 
-@pytest.fixture
-def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Launch the script above in two ranks, where `launch` would start a command of ours."""
-    script = tmp_path / "rank.py"
-    script.write_text(RANK_SCRIPT)
-
-    def other(command: Sequence[str], environments: Sequence[Mapping[str, str]]) -> int:
-        return supervise([sys.executable, str(script), *command[4:]], environments)
-
-    monkeypatch.setattr(module, "supervise", other)
-    return lambda *argv: launch("train", argv, 2)
+def wait_for_file(*paths: Path) -> None:
+    end = time.monotonic() + 60
+    while not all(path.exists() and path.stat().st_size for path in paths):
+        assert time.monotonic() < end, f"never came: {paths}"
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -92,27 +65,52 @@ def test_alone_there_is_no_group() -> None:
         assert not dist.is_initialized()
 
 
-def test_ranks_meet_and_part(ours: Callable[..., int], tmp_path: Path) -> None:
-    assert ours("all well") == 0
+@pytest.fixture
+def launched_ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
+    """Return a function that launches two ranks, each a forked process; it returns their codes."""
+
+    def run(lost: int | None) -> list[int]:
+        codes: list[int] = []
+
+        def other(_: Sequence[str], environments: Sequence[Mapping[str, str]]) -> int:
+            output = tmp_path / "output.txt"
+            ranks = [start(output, rank, dict(each), tmp_path, lost) for each in environments]
+            codes.extend(map(ended, ranks))
+            return 0
+
+        monkeypatch.setattr(module, "supervise", other)
+        launch("train", [], 2)
+        return codes
+
+    return run
+
+
+def test_ranks_meet_and_part(launched_ranks: Callable[..., list[int]], tmp_path: Path) -> None:
+    assert launched_ranks(None) == [0, 0]
     assert [(tmp_path / rank).read_text() for rank in "01"] == ["[0, 1]", "[]"]
 
 
-def test_a_killed_rank_ends_all_within_a_minute(
-    ours: Callable[..., int], capfd: pytest.CaptureFixture[str]
+def test_a_rank_that_loses_another_says_so_in_one_line(
+    launched_ranks: Callable[..., list[int]], tmp_path: Path
 ) -> None:
-    started = time.monotonic()
-    with pytest.raises(TrainingError, match=r"rank 1 ended with exit code -9 \(SIGKILL\)"):
-        ours()
-    assert time.monotonic() - started < 60
-    said = capfd.readouterr().err
-    assert "lost another rank of the run" in said
-    assert "Traceback" not in said
+    assert launched_ranks(1) == [1, -signal.SIGKILL]
+    printed = (tmp_path / "output.txt").read_text()
+    assert "lost another rank of the run" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_rank_whose_launcher_is_killed_is_asked_to_stop(tmp_path: Path) -> None:
+    launcher = start(tmp_path / "output.txt", launcher_of_one, tmp_path)
+    wait_for_file(tmp_path / "ready")
+    os.kill(launcher.pid, signal.SIGKILL)
+    wait_for_file(tmp_path / "stopped")
+    assert (tmp_path / "stopped").read_text() == "SIGTERM"
 
 
 def test_the_threads_are_shared_out_and_a_given_count_is_kept(
     environments: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("yolox_attn.device.usable_cores", lambda: 8)
+    monkeypatch.setattr(module, "usable_cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     launch("eval", ["-n", "x"], 3)
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
@@ -133,7 +131,7 @@ def test_ranks_count_over_the_machines(environments: list[dict[str, str]]) -> No
     assert environments[1][module.LAUNCHER] == str(os.getpid())
 
 
-def test_a_port_that_is_taken_is_told(environments: list[dict[str, str]]) -> None:
+def test_a_port_that_is_taken_is_refused(environments: list[dict[str, str]]) -> None:
     with socket.socket() as taken:
         taken.bind(("", 0))
         taken.listen()
@@ -156,9 +154,7 @@ def test_an_environment_without_a_meeting_place_is_one_line(
         pass
 
 
-# Processes that stand or fall together: small scripts without torch.
-
-
+# Processes that end together: small scripts without torch.
 HEAD = """
 import os, pathlib, signal, sys, time
 rank = os.environ["RANK"]
@@ -174,40 +170,47 @@ def wait_for_the_request():  # saves and exits with 75 when it is asked to, as t
         sys.exit(75)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
-    (folder / ("ready" + rank)).touch()
+    (folder / ("ready" + rank)).write_text("yes")
     time.sleep(60)
+def wait_for_the_other():
+    while not (folder / "ready0").exists():
+        time.sleep(0.01)
 main()
 """
-ASKED = "wait_for_the_request()"
+STOPPING = "wait_for_the_request()"
 KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
 DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LEAVE", 0.5)
-    monkeypatch.setattr(module, "END", 0.5)
 
 
 def write_script(folder: Path, first: str, second: str) -> list[str]:
     """Write what each of two ranks does; returns the command."""
     script = folder / "rank.py"
     script.write_text(HEAD.format(first=first, second=second))
-    return [sys.executable, str(script)]
+    return [sys.executable, "-S", str(script)]
 
 
-def run(folder: Path, first: str, second: str) -> int:
-    environments = [{**os.environ, "RANK": str(number)} for number in range(2)]
-    return supervise(write_script(folder, first, second), environments)
+ENVIRONMENTS = [{**os.environ, "RANK": str(number)} for number in range(2)]
 
 
-def test_all_end_well(tmp_path: Path) -> None:
-    assert run(tmp_path, "time.sleep(0.3)", "pass") == 0
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Return a function that supervises two ranks, with little patience (seconds) if wanted."""
+
+    def supervised(first: str, second: str, *, leave: float = 60, end: float = 60) -> int:
+        monkeypatch.setattr(module, "LEAVE", leave)
+        monkeypatch.setattr(module, "END", end)
+        return supervise(write_script(tmp_path, first, second), ENVIRONMENTS)
+
+    return supervised
+
+
+def test_all_end_well(run: Callable[..., int]) -> None:
+    assert run("time.sleep(0.3)", "pass") == 0
 
 
 @pytest.mark.parametrize("code", [2, 75])
-def test_ranks_that_told_their_reason_give_the_code(tmp_path: Path, code: int) -> None:
-    assert run(tmp_path, f"sys.exit({code})", f"sys.exit({code})") == code
+def test_ranks_that_said_why_give_their_code(run: Callable[..., int], code: int) -> None:
+    assert run(f"sys.exit({code})", f"sys.exit({code})") == code
 
 
 @pytest.mark.parametrize(
@@ -215,25 +218,28 @@ def test_ranks_that_told_their_reason_give_the_code(tmp_path: Path, code: int) -
     [
         (KILLED, r"rank 1 ended with exit code -9 \(SIGKILL\); all ranks were stopped"),
         ("sys.exit(1)", "rank 1 ended with exit code 1; all ranks were stopped"),
+        (
+            "os.kill(os.getpid(), signal.SIGRTMIN + 1)",
+            rf"exit code -{signal.SIGRTMIN + 1} \(signal {signal.SIGRTMIN + 1}\); all",
+        ),
     ],
 )
 def test_a_dead_rank_ends_all_even_those_that_do_not_listen(
-    tmp_path: Path, dies: str, says: str
+    run: Callable[..., int], dies: str, says: str
 ) -> None:
-    started = time.monotonic()
     with pytest.raises(TrainingError, match=says):
-        run(tmp_path, DEAF, dies)
-    assert time.monotonic() - started < 20
+        run(DEAF, dies, leave=0.1, end=0.2)
 
 
-def test_the_cause_is_named_not_the_rank_that_noticed(tmp_path: Path) -> None:
+def test_the_cause_is_named_not_the_rank_that_noticed(run: Callable[..., int]) -> None:
     with pytest.raises(TrainingError, match="rank 1 ended with exit code -9"):
-        run(tmp_path, "sys.exit(1)", KILLED)
+        run("sys.exit(1)", KILLED)
 
 
-def test_the_others_are_asked_to_stop_when_one_refuses_its_input(tmp_path: Path) -> None:
-    refuses = "time.sleep(1); sys.exit(2)"
-    assert run(tmp_path, ASKED, refuses) == 2
+def test_the_others_are_asked_to_stop_when_one_refuses_its_input(
+    run: Callable[..., int], tmp_path: Path
+) -> None:
+    assert run(STOPPING, "wait_for_the_other(); sys.exit(2)", leave=0.1) == 2
     assert (tmp_path / "0").read_text() == str(int(signal.SIGTERM))  # not killed
 
 
@@ -241,21 +247,9 @@ def test_the_others_are_asked_to_stop_when_one_refuses_its_input(tmp_path: Path)
 def test_a_signal_to_the_launcher_reaches_every_rank_and_their_code_is_its_own(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    command = write_script(tmp_path, ASKED, ASKED)
-    launcher_code = (
-        "import os, sys; from yolox_attn.core.launch import supervise; "
-        "envs = [{**os.environ, 'RANK': str(number)} for number in range(2)]; "
-        f"sys.exit(supervise({command!r}, envs))"
-    )
-    with subprocess.Popen([sys.executable, "-c", launcher_code]) as launcher:
-        wait_for(tmp_path / "ready0", tmp_path / "ready1")
-        launcher.send_signal(number)
-        assert launcher.wait(20) == 75
+    command = write_script(tmp_path, STOPPING, STOPPING)
+    launcher = start(tmp_path / "output.txt", supervised, command, ENVIRONMENTS)
+    wait_for_file(tmp_path / "ready0", tmp_path / "ready1")
+    os.kill(launcher.pid, number)
+    assert ended(launcher) == 75
     assert [(tmp_path / rank).read_text() for rank in "01"] == [str(int(number))] * 2
-
-
-def wait_for(*paths: Path) -> None:
-    end = time.monotonic() + 60
-    while not all(path.exists() for path in paths):
-        assert time.monotonic() < end, f"never came: {paths}"
-        time.sleep(0.05)

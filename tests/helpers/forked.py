@@ -6,18 +6,30 @@ first process of a session; no thread of the tests, and nothing they computed, i
 
 import multiprocessing
 import os
+import resource
+import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from yolox_attn.cli import report_errors
+from yolox_attn.core import save_checkpoint
+from yolox_attn.core.distributed import gather_objects
+from yolox_attn.core.launch import LAUNCHER, process_group, supervise
+from yolox_attn.core.signals import StopRequest
 
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(["yolox_attn.cli.train"])
 
 
 def start(output: Path, function: Callable[..., int | None], *arguments: Any) -> BaseProcess:
-    """Call a function of a module in a process and session of its own; it returns the exit code.
+    """Call a helper's function in a process and session of its own; it returns the exit code.
 
     What it prints is added to the file `output`.
     """
@@ -43,3 +55,57 @@ def _call(output: Path, function: Callable[..., int | None], arguments: tuple[An
         os.dup2(file.fileno(), 2)
         sys.stdout = sys.stderr = file
         sys.exit(function(*arguments))
+
+
+@report_errors
+def save(argv: list[str] | None) -> int:
+    """Save 200 kB of twos into the folder argv[0], no file of which may exceed argv[1] bytes."""
+    folder, limit = Path((argv or [])[0]), int((argv or [])[1])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    state = {"model": {"a": torch.full((50_000,), 2.0)}}
+    save_checkpoint(state, folder / "latest_ckpt.pth", previous=folder / "previous_ckpt.pth")
+    return 0
+
+
+def supervised(command: Sequence[str], environments: Sequence[Mapping[str, str]]) -> int:
+    """Be the launcher of such processes."""
+    return supervise(command, environments)
+
+
+def rank(environment: Mapping[str, str], folder: Path, lost: int | None) -> int:
+    """Be a rank of a run that gathers its ranks' numbers; in the fourth step one may be killed.
+
+    Rank `lost` is; without one there is a single step, after which each writes what it got.
+    """
+    os.environ |= environment
+
+    @report_errors
+    def run(_: list[str] | None) -> int:
+        with process_group(torch.device("cpu")):
+            number = dist.get_rank()
+            for step in range(1 if lost is None else 1000):
+                gathered = gather_objects(number)
+                if step == 3 and number == lost:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            (folder / str(number)).write_text(str(gathered))
+        return 0
+
+    return run(None)
+
+
+def launcher_of_one(folder: Path) -> int:
+    """Be the launcher of a rank that writes by which signal it was asked to stop."""
+    parent = str(os.getpid())
+    if os.fork():
+        time.sleep(60)
+        return 1
+    names = {"RANK": "0", "WORLD_SIZE": "1", "TORCHELASTIC_RUN_ID": "x", LAUNCHER: parent}
+    os.environ |= names | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    stop = StopRequest(quiet=True)
+    with stop.listening(), process_group(torch.device("cpu")):
+        (folder / "ready").write_text("yes")
+        end = time.monotonic() + 60
+        while stop.signal is None and time.monotonic() < end:
+            time.sleep(0.05)
+    (folder / "stopped").write_text(str(stop.signal))
+    return 0
