@@ -1,4 +1,4 @@
-"""Training: the host's loop made device-neutral, its checkpoints and its record."""
+"""Training: YOLOX's loop made device-neutral, its checkpoints and its record."""
 
 from yolox_attn.core.checkpoint import load_weights, read_checkpoint, save_checkpoint
 from yolox_attn.core.optimizer import build_sgd, parameter_groups

@@ -1,4 +1,4 @@
-"""Training batches on the device, whatever the device: stands where the host has its prefetcher."""
+"""Training batches on the device, whatever the device: in the place of YOLOX's prefetcher."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from yolox_attn.data.sampler import ExactBatches
-from yolox_attn.errors import InputError
-from yolox_attn.evaluators.loading import unwrapped
+from yolox_attn.errors import InputError, unwrapped
 
 
 class Batch(NamedTuple):
@@ -23,7 +22,7 @@ class Batch(NamedTuple):
 class Batches:
     """The loader's endless batches, moved to `device` as float32.
 
-    A batch is fetched when asked for, so that the time spent waiting for data reads true; pinned
+    A batch is fetched when it is needed, so that the time spent waiting for data reads true; pinned
     batches go to a CUDA device without blocking.
     """
 
@@ -42,14 +41,15 @@ class Batches:
 
     def move(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return a batch's images and labels on the device."""
-        return self._move(batch.images), self._move(batch.labels)
+        images, labels = (
+            x.to(self.device, torch.float32, non_blocking=True)
+            for x in (batch.images, batch.labels)
+        )
+        return images, labels
 
     def _next(self) -> Batch:
         try:
-            images, labels, *rest = next(self._batches)
+            images, labels, *others = next(self._batches)
         except InputError as error:
             raise unwrapped(error) from None
-        return Batch(images, labels, int(rest[-1].sum()) if self._counts_cuts else 0)
-
-    def _move(self, x: Tensor) -> Tensor:
-        return x.to(self.device, torch.float32, non_blocking=True)
+        return Batch(images, labels, int(others[-1].sum()) if self._counts_cuts else 0)

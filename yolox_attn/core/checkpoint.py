@@ -1,4 +1,4 @@
-"""Whether everything in a checkpoint is finite."""
+"""Checkpoints: written in one step, all finite, and read without running anything from the file."""
 
 import pickle
 import re
@@ -17,46 +17,17 @@ from yolox_attn.errors import InputError, TrainingError
 from yolox_attn.models import ATTENTION_PREFIX
 from yolox_attn.runs import replacing
 
-
-def name_not_finite(state: Any) -> str | None:
-    """Return the name of the first tensor in `state` that holds a NaN or an infinity, or None.
-
-    Args:
-        state: tensors in dictionaries, lists and tuples, as deep as one likes; a name is the way
-            to it, as "weights.head.stems.0.conv.weight".
-    """
-    named = [(name, x) for name, x in _tensors(state, "") if x.is_floating_point() and x.numel()]
-    if not named:
-        return None
-    # One answer for all of them, fetched from the device once: a tensor each would take as long as
-    # the writing. The largest and the smallest are finite if and only if all are.
-    good = [torch.stack(torch.aminmax(x.detach())).isfinite().all() for _, x in named]
-    answers = torch.stack([each.to(good[0].device) for each in good]).tolist()
-    return next((name for (name, _), fine in zip(named, answers, strict=True) if not fine), None)
-
-
-def _tensors(value: Any, name: str) -> Iterator[tuple[str, Tensor]]:
-    if isinstance(value, Tensor):
-        yield name, value
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _tensors(each, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list | tuple):
-        for number, each in enumerate(value):
-            yield from _tensors(each, f"{name}.{number}" if name else str(number))
-
-
+LATEST_NAME = "latest_ckpt.pth"
+PREVIOUS_NAME = "previous_ckpt.pth"
+BEST_NAME = "best_ckpt.pth"
+CLASS_LAYER = "head.cls_preds."
 # The stock trainer stores the best AP as a numpy scalar, which weights_only refuses by itself.
 STOCK_TYPES: list[Any] = [np.float64(0).__reduce__()[0], np.dtype, type(np.dtype("f8"))]
-
-
 # What torch's restricted unpickler raises on bytes that are no checkpoint, or not all of one.
 UNREADABLE = (
     pickle.UnpicklingError, RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError,
     AttributeError, AssertionError, ArithmeticError, MemoryError, zipfile.BadZipFile, struct.error,
 )  # fmt: skip
-
-
 # Of the keys that training goes on from, what each must be.
 KINDS: dict[str, Any] = {
     "model": dict,
@@ -68,10 +39,6 @@ KINDS: dict[str, Any] = {
     "protocol": dict,
     "environment": dict,
 }
-LATEST_NAME = "latest_ckpt.pth"
-PREVIOUS_NAME = "previous_ckpt.pth"
-BEST_NAME = "best_ckpt.pth"
-CLASS_LAYER = "head.cls_preds."
 
 
 def save_checkpoint(state: dict[str, Any], path: Path, *, previous: Path | None = None) -> None:
@@ -98,16 +65,21 @@ def save_checkpoint(state: dict[str, Any], path: Path, *, previous: Path | None 
         raise InputError(f"cannot write {path}: {reason}; {_kept(path, previous)}") from error
 
 
-def _system_error(error: BaseException) -> OSError | None:
-    seen: BaseException | None = error
-    while seen is not None and not isinstance(seen, OSError):
-        seen = seen.__cause__ or seen.__context__
-    return seen
+def name_not_finite(state: Any) -> str | None:
+    """Return the name of the first tensor in `state` that holds a NaN or an infinity, or None.
 
-
-def _kept(path: Path, previous: Path | None) -> str:
-    kept = next((each for each in (path, previous) if each is not None and each.is_file()), None)
-    return "there is no checkpoint yet" if kept is None else f"the last checkpoint is {kept}"
+    Args:
+        state: tensors in dictionaries, lists and tuples, as deep as one likes; a name is the way
+            to it, as "weights.head.stems.0.conv.weight".
+    """
+    named = [(name, x) for name, x in _tensors(state, "") if x.is_floating_point() and x.numel()]
+    if not named:
+        return None
+    # One answer for all of them, fetched from the device once: a tensor each would take as long as
+    # the writing. The largest and the smallest are finite if and only if all are.
+    good = [torch.stack(torch.aminmax(x.detach())).isfinite().all() for _, x in named]
+    answers = torch.stack([each.to(good[0].device) for each in good]).tolist()
+    return next((name for (name, _), fine in zip(named, answers, strict=True) if not fine), None)
 
 
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -130,26 +102,8 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     raise InputError(f"{path}: no weights under the key 'model'")
 
 
-def _why_unreadable(path: Path, error: BaseException) -> str:
-    if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
-        return (
-            f"refused: it carries code ({found[1]}), which loading would run; a checkpoint holds "
-            "tensors and plain values only"
-        )
-    with path.open("rb") as file:
-        start = file.read(2)
-    what = "it is no checkpoint, or not all of one"
-    if not start:
-        what = "it is empty"
-    elif start == b"PK":  # torch's format is a zip archive, its index at the end
-        what = "it is damaged" if zipfile.is_zipfile(path) else "it is cut off"
-    return f"not a readable checkpoint: {what}"
-
-
 def read_resumable(path: Path, device: torch.device) -> dict[str, Any]:
     """Return a checkpoint that training can go on from, ours or the stock trainer's.
-
-    A prefix "module." of a parallel model is taken off its names.
 
     Raises:
         InputError: as `read_checkpoint`; or the file is damaged, holds weights only, or holds
@@ -159,28 +113,7 @@ def read_resumable(path: Path, device: torch.device) -> dict[str, Any]:
     if lacking := [key for key in ("optimizer", "start_epoch") if key not in state]:
         raise InputError(f"{path} has no {lacking[0]}; to start from its weights drop --resume")
     _check_content(state, path)
-    for key in ("model", "weights"):
-        if key in state:
-            state[key] = {name.removeprefix("module."): x for name, x in state[key].items()}
-    return state
-
-
-def _check_content(state: dict[str, Any], path: Path) -> None:
-    """Refuse what was changed on the disk (torch does not look at the sums) or makes no sense."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
-    except zipfile.BadZipFile:  # torch's older format, which has no sums
-        broken = None
-    if broken is not None:
-        raise InputError(f"{path}: damaged ({broken} is not what was written)")
-    for key, kind in KINDS.items():
-        if key in state and not (isinstance(state[key], kind) and state[key] is not True):
-            raise InputError(f"{path}: damaged ({key} is {str(state[key])[:40]!r})")
-    if min(state["start_epoch"], state.get("start_iter", 0)) < 0:
-        raise InputError(f"{path}: damaged (it is before the first epoch)")
-    if name := name_not_finite(state):
-        raise InputError(f"{path}: {name} is not finite; go on from an older checkpoint with -c")
+    return state | {key: _plain_names(state[key]) for key in ("model", "weights") if key in state}
 
 
 def newest_checkpoint(folder: Path, device: torch.device) -> tuple[Path, dict[str, Any]]:
@@ -192,10 +125,10 @@ def newest_checkpoint(folder: Path, device: torch.device) -> tuple[Path, dict[st
     Raises:
         InputError: there is none.
     """
-    found = sorted(folder.glob("*_ckpt.pth"), key=lambda path: path.stat().st_mtime, reverse=True)
+    paths = sorted(folder.glob("*_ckpt.pth"), key=lambda path: path.stat().st_mtime, reverse=True)
     first = [folder / name for name in (LATEST_NAME, PREVIOUS_NAME)]
-    candidates = [path for path in first if path in found]
-    candidates += [path for path in found if path not in first]
+    candidates = [path for path in first if path in paths]
+    candidates += [path for path in paths if path not in first]
     if not candidates:
         raise InputError(f"{folder} holds no checkpoint to go on from; drop --resume to start")
     faults = []
@@ -226,7 +159,7 @@ def load_weights(
     given = read_checkpoint(path)["model"]
     if name := name_not_finite(given):
         raise InputError(f"{path}: {name} is not finite; its training had gone wrong")
-    given = {key.removeprefix("module."): value for key, value in given.items()}
+    given = _plain_names(given)
     own = model.state_dict()
     misfits = [k for k in given if k in own and given[k].shape != own[k].shape]
     classes = [k for k in misfits if k.startswith(CLASS_LAYER)]
@@ -236,23 +169,83 @@ def load_weights(
             f"{path} holds another model: {worst} is {tuple(given[worst].shape)} there and "
             f"{tuple(own[worst].shape)} here ({len(misfits)} of {len(own)} tensors differ)"
         )
-    kept = {key: value for key, value in given.items() if key not in misfits}
-    result = model.load_state_dict(kept, strict=False)
+    fitting = {key: value for key, value in given.items() if key not in misfits}
+    result = model.load_state_dict(fitting, strict=False)
     missing = [k for k in result.missing_keys if k not in misfits]
-    new = [k for k in missing if k.startswith(ATTENTION_PREFIX)]
-    if len(missing) > len(new) or result.unexpected_keys:
-        lost, alien = [k for k in missing if k not in new], result.unexpected_keys
-        example = f"it lacks {lost[0]}" if lost else f"it has {alien[0]}, unknown here"
+    fresh = [k for k in missing if k.startswith(ATTENTION_PREFIX)]
+    if len(missing) > len(fresh) or result.unexpected_keys:
+        lost, unknown = [k for k in missing if k not in fresh], result.unexpected_keys
+        example = f"it lacks {lost[0]}" if lost else f"it has {unknown[0]}, unknown here"
         raise InputError(
             f"{path} holds another model: {example} "
-            f"({len(lost)} tensors missing, {len(alien)} unknown, of {len(own)})"
+            f"({len(lost)} tensors missing, {len(unknown)} unknown, of {len(own)})"
         )
-    if new and attention_init == "published":
+    if fresh and attention_init == "published":
         logger.warning(
             f"{path.name} has no attention weights: the new blocks start as published and change "
             "what the pretrained neck sees from the first step; attention_init identity starts "
             "exactly where the checkpoint was"
         )
-    fresh = f", {len(new)} attention tensors start fresh" if new else ""
-    classes_note = f", {len(classes)} class tensors start fresh" if classes else ""
-    return f"loaded {len(kept)} tensors from {path}{fresh}{classes_note}"
+    parts = {"attention": len(fresh), "class": len(classes)}
+    notes = [f", {number} {part} tensors start fresh" for part, number in parts.items() if number]
+    return f"loaded {len(fitting)} tensors from {path}{''.join(notes)}"
+
+
+def _tensors(value: Any, name: str) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(value, Tensor):
+        yield name, value
+    elif isinstance(value, Mapping | list | tuple):
+        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, each in pairs:
+            yield from _tensors(each, f"{name}.{key}" if name else str(key))
+
+
+def _kept(path: Path, previous: Path | None) -> str:
+    kept = next((each for each in (path, previous) if each is not None and each.is_file()), None)
+    return "there is no checkpoint yet" if kept is None else f"the last checkpoint is {kept}"
+
+
+def _system_error(error: BaseException) -> OSError | None:
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, OSError):
+        seen = seen.__cause__ or seen.__context__
+    return seen
+
+
+def _why_unreadable(path: Path, error: BaseException) -> str:
+    if code := re.search(r"GLOBAL ([\w.]+)", str(error)):
+        return (
+            f"refused: it carries code ({code[1]}), which loading would run; a checkpoint holds "
+            "tensors and plain values only"
+        )
+    with path.open("rb") as file:
+        start = file.read(2)
+    what = "it is no checkpoint, or not all of one"
+    if not start:
+        what = "it is empty"
+    elif start == b"PK":  # torch's format is a zip archive, its index at the end
+        what = "it is damaged" if zipfile.is_zipfile(path) else "it is cut off"
+    return f"not a readable checkpoint: {what}"
+
+
+def _check_content(state: dict[str, Any], path: Path) -> None:
+    """Refuse what was changed on the disk (torch does not look at the sums) or makes no sense."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+    except zipfile.BadZipFile:  # torch's older format, which has no sums
+        broken = None
+    if broken is not None:
+        raise InputError(f"{path}: damaged ({broken} is not what was written)")
+    for key, kind in KINDS.items():
+        if key in state and not (isinstance(state[key], kind) and state[key] is not True):
+            raise InputError(f"{path}: damaged ({key} is {str(state[key])[:40]!r})")
+    if min(state["start_epoch"], state.get("start_iter", 0)) < 0:
+        raise InputError(f"{path}: damaged (it is before the first epoch)")
+    if name := name_not_finite(state):
+        raise InputError(f"{path}: {name} is not finite; go on from an older checkpoint with -c")
+
+
+def _plain_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a parallel model under the names of the plain one."""
+    return {name.removeprefix("module."): tensor for name, tensor in weights.items()}

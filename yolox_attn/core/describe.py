@@ -120,11 +120,6 @@ def describe_model(model: nn.Module, test_size: tuple[int, int]) -> dict[str, An
     }
 
 
-def optimised_parameters(optimizer: torch.optim.Optimizer) -> int:
-    """Return how many numbers the optimiser updates."""
-    return sum(each.numel() for group in optimizer.param_groups for each in group["params"])
-
-
 def first_record(trainer: "AttentionTrainer", costs: Mapping[str, Any]) -> RunRecord:
     """Return the record of a run about to start or to go on; `costs` from `describe_model`.
 
@@ -132,6 +127,7 @@ def first_record(trainer: "AttentionTrainer", costs: Mapping[str, Any]) -> RunRe
     """
     exp, options = trainer.exp, trainer.options
     channels_last = trainer.memory_format is torch.channels_last
+    optimised = [each for group in trainer.optimizer.param_groups for each in group["params"]]
     record = RunRecord(
         name=re.sub(r"/seed\d+$", "", options.experiment_name),
         seed=trainer.seed,
@@ -160,7 +156,7 @@ def first_record(trainer: "AttentionTrainer", costs: Mapping[str, Any]) -> RunRe
         started=now(),
         epoch=trainer.start_epoch,
         best_ap=trainer.best_ap,
-        optimised_parameters=optimised_parameters(trainer.optimizer),
+        optimised_parameters=sum(parameter.numel() for parameter in optimised),
         **costs,
     )
     if options.resume:

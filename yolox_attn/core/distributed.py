@@ -1,4 +1,4 @@
-"""What the processes of one run tell each other; with one process every function costs nothing."""
+"""What the processes of one run exchange; with one process every function costs nothing."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from yolox.utils import get_rank, get_world_size
 
@@ -35,7 +35,10 @@ def average_norm(*models: nn.Module) -> None:
     flat = torch.cat([buffer.detach().double().flatten() for buffer in statistics])
     dist.all_reduce(flat)
     flat /= get_world_size()
-    _scatter(flat, statistics)
+    sizes = [buffer.numel() for buffer in statistics]
+    with torch.no_grad():
+        for buffer, values in zip(statistics, flat.split(sizes), strict=True):
+            buffer.copy_(values.view_as(buffer))
 
 
 def any_rank(*flags: bool) -> tuple[bool, ...]:
@@ -73,37 +76,29 @@ def on_rank_zero(function: Callable[[], Value]) -> Value:
     """Call `function` on rank 0 alone and return its value on all ranks.
 
     Raises:
-        Ending: on all ranks, if `function` raises it; only rank 0 is to tell it.
+        Ending: on all ranks, if `function` raises it; only rank 0 is to report it.
     """
     if get_world_size() == 1:
         return function()
-    told: list[Any] = [None, None]
+    answer: list[Any] = [None, None]  # value, refusal
     if get_rank() == 0:
         try:
-            told[0] = function()
+            answer[0] = function()
         except Ending as error:
-            told[1] = error
-    dist.broadcast_object_list(told, src=0, group=_gloo())
-    value: Value = told[0]
-    if told[1] is not None:
-        told[1].already_reported = get_rank() != 0
-        raise told[1]
-    return value
-
-
-def _scatter(flat: Tensor, buffers: list[Tensor]) -> None:
-    sizes = [buffer.numel() for buffer in buffers]
-    with torch.no_grad():
-        for buffer, values in zip(buffers, flat.split(sizes), strict=True):
-            buffer.copy_(values.view_as(buffer))
+            answer[1] = error
+    dist.broadcast_object_list(answer, src=0, group=_gloo())
+    value, refusal = answer
+    if refusal is not None:
+        refusal.already_reported = get_rank() != 0
+        raise refusal
+    return value  # type: ignore[no-any-return]
 
 
 def _gloo() -> dist.ProcessGroup:
     """Return a group of all ranks that carries CPU tensors."""
-    group: dist.ProcessGroup = _gloo_beside(dist.group.WORLD)
-    return group
+    return _gloo_with(dist.group.WORLD)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=1)
-def _gloo_beside(world: Any) -> Any:
+def _gloo_with(world: Any) -> Any:
     return world if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")

@@ -1,4 +1,4 @@
-"""What stops a step, a loss that is not finite or no memory left: said with its images."""
+"""What stops a step, a loss that is not finite or no memory left: reported with its images."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,9 +32,7 @@ def finite_losses(
         return
     losses = {key: number(value) for key, value in outputs.items()}
     wrong = [key for key, value in losses.items() if not math.isfinite(value)]
-    raise TrainingError(
-        f"{where}: {', '.join(wrong)} not finite ({_told(losses)}); {_named(images())}{ADVICE}"
-    )
+    raise _not_finite(f"{where}: {', '.join(wrong)}", losses, images())
 
 
 def finite_gradients(
@@ -49,16 +47,20 @@ def finite_gradients(
         TrainingError: names `where`, the losses and the step's `images`.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    if torch.isfinite(nn.utils.get_total_norm(gradients)):
-        return
-    raise TrainingError(
-        f"{where}: gradients not finite ({_told(losses)}); {_named(images())}{ADVICE}"
-    )
+    if not torch.isfinite(nn.utils.get_total_norm(gradients)):
+        raise _not_finite(f"{where}: gradients", losses, images())
+
+
+def _not_finite(what: str, losses: Mapping[str, float], images: Sequence[str]) -> TrainingError:
+    values = ", ".join(f"{key} {value:g}" for key, value in losses.items())
+    more = f" and {len(images) - MOST} more" if len(images) > MOST else ""
+    named = f"images {', '.join(images[:MOST])}{more}; " if images else ""
+    return TrainingError(f"{what} not finite ({values}); {named}{ADVICE}")
 
 
 @contextmanager
 def named_failures(model: nn.Module, where: str, load: str) -> Iterator[None]:
-    """Tell two failures of a forward or backward pass by their cause; `load` is what was tried.
+    """Name the cause of two failures of a forward or backward pass; `load` is what was tried.
 
     Raises:
         TrainingError: out of memory, or the model's weights are not finite.
@@ -71,7 +73,7 @@ def named_failures(model: nn.Module, where: str, load: str) -> Iterator[None]:
                 f"{where}: out of memory with {load}; lower -b (--accumulate keeps the step's "
                 "number of images), input_size or the upper end of random_size"
             ) from error
-        # The host's label assignment falls over a NaN by itself, in words of its own.
+        # YOLOX's label assignment fails on a NaN by itself, with a message that hides it.
         if all(parameter.isfinite().all() for parameter in model.parameters()):
             raise
         raise TrainingError(
@@ -80,22 +82,11 @@ def named_failures(model: nn.Module, where: str, load: str) -> Iterator[None]:
         ) from error
 
 
-def _told(losses: Mapping[str, float]) -> str:
-    return ", ".join(f"{key} {value:g}" for key, value in losses.items())
-
-
-def _named(images: Sequence[str]) -> str:
-    if not images:
-        return ""
-    more = f" and {len(images) - MOST} more" if len(images) > MOST else ""
-    return f"images {', '.join(images[:MOST])}{more}; "
-
-
 def images_of(loader: Any, numbers: Iterable[int]) -> list[str]:
     """Return the file names of all images that went into these batches of an exact loader.
 
     Partners of mosaic and mixup included: the batches are computed again, in this process. An
-    index stands for the name where the data set keeps no names as the host does.
+    index stands for the name where the data set keeps no names as YOLOX does.
     """
     names: dict[str, None] = {}  # a set that keeps its order
     addresses = [address for number in numbers for address in loader.batch_sampler.batch(number)]
@@ -111,7 +102,7 @@ def images_of(loader: Any, numbers: Iterable[int]) -> list[str]:
 @contextmanager
 def _recorded(dataset: Any, names: dict[str, None]) -> Iterator[bool]:
     """Write down each image that `pull_item` reads; False where there is no such method."""
-    images = getattr(dataset, "_dataset", dataset)  # the host's mosaic wraps the data set
+    images = getattr(dataset, "_dataset", dataset)  # YOLOX's mosaic wraps the data set
     if not hasattr(images, "pull_item"):
         yield False
         return
@@ -130,6 +121,6 @@ def _recorded(dataset: Any, names: dict[str, None]) -> Iterator[bool]:
 
 def _file_name(images: Any, index: int) -> str:
     try:
-        return str(images.annotations[index][3])  # as the host's COCODataset keeps it
+        return str(images.annotations[index][3])  # as YOLOX's COCODataset keeps it
     except (AttributeError, LookupError, TypeError):
         return str(index)

@@ -22,18 +22,17 @@ from yolox_attn.core.signals import handled, signal_name
 from yolox_attn.errors import InputError, Interrupted, TrainingError
 from yolox_attn.machine import usable_cores
 
-INPUT, CTRL_C = 2, 130  # exit codes of a rank that has told its reason in one line
-OWN_WORDS = (INPUT, CTRL_C, Interrupted.CODE)
+EXPLAINED = (2, 130, Interrupted.CODE)  # exit codes of a rank that has said why it ended
 POLL = 0.05  # seconds
 LEAVE = 10.0  # seconds for the others to notice that a rank is gone
 END = 20.0  # further seconds after SIGTERM; then SIGKILL
-SAVE = 600.0  # seconds for rank 0 to finish saving after the others did as they were asked
-Rank = subprocess.Popen[bytes]
+SAVE = 600.0  # seconds for rank 0 to finish saving after the others have ended as requested
 LAUNCHER = "YOLOX_ATTN_LAUNCHER"  # the process id of the launcher, for its ranks
 # Only the silence of a machine that is gone lasts so long: a rank that ends closes its connections,
 # and the launcher stops the others. Rank 0 may judge a large set for minutes while they wait.
 TIMEOUT = timedelta(minutes=30)
-LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")  # gloo's words
+LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")  # as gloo says it
+Rank = subprocess.Popen[bytes]
 
 
 def launched() -> bool:
@@ -67,22 +66,14 @@ def process_group(device: torch.device, backend: str | None = None) -> Iterator[
     _end_with_launcher()
     try:
         yield
-    except RuntimeError as error:
-        if not isinstance(error, TrainingError) and lost_rank(error):
-            raise TrainingError(
-                "lost another rank of the run, which ended before this one"
-            ) from error
-        raise  # the group is left as it is: to leave it while ranks are gone would hang
+    except RuntimeError as error:  # the group is not left: while ranks are gone that would hang
+        if isinstance(error, TrainingError) or not _lost_rank(error):
+            raise
+        raise TrainingError("lost another rank of the run, which ended before this one") from error
     dist.destroy_process_group()
 
 
-def lost_rank(error: BaseException) -> bool:
-    """Tell whether `error` says that another process of the group is gone."""
-    told = any(words in str(error) for words in LOST)
-    return isinstance(error, dist.DistBackendError) or (isinstance(error, RuntimeError) and told)
-
-
-def launch(  # noqa: PLR0913 - the host's flags
+def launch(  # noqa: PLR0913 - YOLOX's flags
     command: str,
     argv: Sequence[str],
     processes: int,
@@ -95,7 +86,7 @@ def launch(  # noqa: PLR0913 - the host's flags
 
     Args:
         command: as on the command line; a rank finds in its environment which one it is.
-        argv: the words behind the command.
+        argv: what comes after the command.
         processes: on this machine, the same number on each.
         machines: how many there are.
         machine_rank: which of them this is, from 0.
@@ -108,7 +99,7 @@ def launch(  # noqa: PLR0913 - the host's flags
         InputError: the port is taken.
         TrainingError: a rank died; all were stopped.
     """
-    store = None  # lives as long as the ranks: it is where they meet
+    store = None  # must exist as long as the ranks, which meet there
     if address is None:
         store = dist.TCPStore(  # type: ignore[attr-defined] # torch does not list it
             "127.0.0.1", 0, is_master=True, wait_for_workers=False
@@ -116,9 +107,23 @@ def launch(  # noqa: PLR0913 - the host's flags
         address = f"127.0.0.1:{store.port}"
     elif machine_rank == 0:
         _check_free(address)
-    environments = _environments(
-        processes, machines, machine_rank, address, own_store=store is not None
-    )
+    host, _, port = address.rpartition(":")
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, usable_cores() // processes))
+    shared = {  # the names are torchrun's
+        **os.environ,
+        "MASTER_ADDR": host,
+        "MASTER_PORT": port,
+        "WORLD_SIZE": str(machines * processes),
+        "LOCAL_WORLD_SIZE": str(processes),
+        "TORCHELASTIC_USE_AGENT_STORE": str(store is not None),
+        "OMP_NUM_THREADS": threads,
+        LAUNCHER: str(os.getpid()),
+    }
+    first = machine_rank * processes
+    environments = [
+        {**shared, "RANK": str(first + number), "LOCAL_RANK": str(number)}
+        for number in range(processes)
+    ]
     return supervise([sys.executable, "-m", "yolox_attn.cli", command, *argv], environments)
 
 
@@ -132,7 +137,7 @@ def supervise(command: Sequence[str], environments: Sequence[Mapping[str, str]])
         environments: of each rank; RANK is its number.
 
     Returns:
-        0, or the code of the first that failed if that one has told why: 2, 75 or 130.
+        0, or the code of the first that failed if that one has said why: 2, 75 or 130.
 
     Raises:
         TrainingError: a rank failed in any other way.
@@ -149,7 +154,7 @@ def supervise(command: Sequence[str], environments: Sequence[Mapping[str, str]])
         finally:
             for rank in ranks:
                 _kill(rank)
-    if code == 0 or code in OWN_WORDS:
+    if code == 0 or code in EXPLAINED:
         return code
     name = f" ({signal_name(-code)})" if code < 0 else ""
     number = int(environments[number].get("RANK", number))
@@ -159,25 +164,25 @@ def supervise(command: Sequence[str], environments: Sequence[Mapping[str, str]])
 def _wait(ranks: Sequence[Rank]) -> tuple[int, int]:
     """Wait until all have ended: number and exit code of the one that failed, else (0, 0).
 
-    Ranks that end because another is gone may be seen to end before it: the cause is told among
-    all that ended before any was asked to.
+    Ranks that end because another is gone may be seen to end before it: the cause is looked for
+    among all that ended before any was told to stop.
     """
     first: tuple[int, int] | None = None
-    since, asked = 0.0, False
-    while None in [rank.poll() for rank in ranks]:  # every one: returncode is known once polled
-        if not asked and (failed := _first_failure(ranks)):
+    since, stopping = 0.0, False
+    while None in [rank.poll() for rank in ranks]:  # poll all: returncode is known once polled
+        if not stopping and (failed := _first_failure(ranks)):
             since = time.monotonic() if first is None else since
             first = failed
         if first is not None:
             waited = time.monotonic() - since - (SAVE if first[1] == Interrupted.CODE else LEAVE)
-            if waited > 0 and not asked:
-                asked = True
+            if waited > 0 and not stopping:
+                stopping = True
                 _signal(ranks, signal.SIGTERM)
             if waited > END:
                 for rank in ranks:
                     _kill(rank)
         time.sleep(POLL)
-    return (first if asked else _first_failure(ranks)) or (0, 0)
+    return (first if stopping else _first_failure(ranks)) or (0, 0)
 
 
 def _first_failure(ranks: Sequence[Rank]) -> tuple[int, int] | None:
@@ -198,27 +203,9 @@ def _kill(rank: Rank) -> None:
         rank.wait()
 
 
-def _environments(
-    processes: int, machines: int, machine_rank: int, address: str, *, own_store: bool
-) -> list[dict[str, str]]:
-    """Return this machine's ranks' environments, in torchrun's words."""
-    host, _, port = address.rpartition(":")
-    first = machine_rank * processes
-    shared = {
-        "MASTER_ADDR": host,
-        "MASTER_PORT": port,
-        "WORLD_SIZE": str(machines * processes),
-        "LOCAL_WORLD_SIZE": str(processes),
-        "TORCHELASTIC_USE_AGENT_STORE": str(own_store),
-        "OMP_NUM_THREADS": str(max(1, usable_cores() // processes)),
-        LAUNCHER: str(os.getpid()),
-    }
-    if given := os.environ.get("OMP_NUM_THREADS"):
-        shared["OMP_NUM_THREADS"] = given
-    return [
-        {**os.environ, **shared, "RANK": str(first + number), "LOCAL_RANK": str(number)}
-        for number in range(processes)
-    ]
+def _lost_rank(error: BaseException) -> bool:
+    """Tell whether `error` says that another process of the group is gone."""
+    return isinstance(error, dist.DistBackendError) or any(words in str(error) for words in LOST)
 
 
 def _check_free(address: str) -> None:
@@ -233,7 +220,7 @@ def _check_free(address: str) -> None:
 
 
 def _end_with_launcher() -> None:
-    """Ask this rank to stop, as a scheduler would, when its launcher is killed outright."""
+    """Stop this rank, as a scheduler would, when its launcher is killed outright."""
     launcher = os.environ.get(LAUNCHER)
     if launcher is None or int(launcher) != os.getppid():
         return

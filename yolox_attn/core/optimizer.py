@@ -1,6 +1,5 @@
-"""Every trainable parameter in exactly one group of the host's optimiser."""
+"""Every trainable parameter in exactly one group of YOLOX's optimiser."""
 
-from itertools import chain
 from typing import Any
 
 import torch
@@ -8,40 +7,31 @@ from torch import nn
 
 
 def parameter_groups(model: nn.Module) -> tuple[list[nn.Parameter], ...]:
-    """Return the host's three groups in its order: scales, weights (with decay), biases.
+    """Return YOLOX's three groups in its order: scales, weights (with decay), biases.
 
-    The host collects attributes called `weight` and `bias` only, and reads `weight` of whatever has
+    YOLOX collects attributes called `weight` and `bias` only, and reads `weight` of whatever has
     "bn" in its name. Here every parameter that requires a gradient is in one group, once: those
-    named `bias` in the third, other 1-d ones (BatchNorm, rates, gamma) in the first, the rest in
-    the second. For a stock model the groups are the host's, tensor by tensor.
+    named `bias` in the third, other 1-d ones (BatchNorm, rates, gamma) in the first, all others in
+    the second. For a stock model the groups are YOLOX's, tensor by tensor.
     """
     scales: list[nn.Parameter] = []
     weights: list[nn.Parameter] = []
     biases: list[nn.Parameter] = []
-    seen: set[int] = set()
-    for module in model.modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            if not parameter.requires_grad or id(parameter) in seen:
-                continue
-            seen.add(id(parameter))
-            one_dimensional = parameter.ndim <= 1
-            group = biases if name == "bias" else scales if one_dimensional else weights
-            group.append(parameter)
+    for name, parameter in model.named_parameters():  # one that two modules share comes once
+        if not parameter.requires_grad:
+            continue
+        if name.rpartition(".")[2] == "bias":
+            biases.append(parameter)
+        else:
+            (scales if parameter.ndim <= 1 else weights).append(parameter)
     return scales, weights, biases
 
 
 def build_sgd(
     model: nn.Module, lr: float, momentum: float, weight_decay: float
 ) -> torch.optim.Optimizer:
-    """Return the host's SGD with Nesterov momentum over `parameter_groups(model)`.
-
-    Raises:
-        RuntimeError: a trainable parameter would not be trained (a fault of ours, never silent).
-    """
+    """Return YOLOX's SGD with Nesterov momentum over `parameter_groups(model)`."""
     scales, weights, biases = parameter_groups(model)
-    trainable = {id(p) for p in model.parameters() if p.requires_grad}
-    if trainable != {id(p) for p in chain(scales, weights, biases)}:
-        raise RuntimeError("optimiser groups do not cover the trainable parameters exactly once")
     groups: list[dict[str, Any]] = [
         {"params": scales},
         {"params": weights, "weight_decay": weight_decay},

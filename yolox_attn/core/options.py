@@ -1,8 +1,13 @@
-"""What a training run was asked for besides its experiment: the command line, as plain values."""
+"""What was requested of a training run besides its experiment: the command line as plain values."""
 
 from argparse import Namespace
 from dataclasses import dataclass, field
 from pathlib import Path
+
+OURS = (  # flags that YOLOX's own tool does not have
+    *("accumulate", "device", "deterministic", "resume_anyway", "overwrite"),
+    *("skip_doctor", "save_steps", "save_minutes"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +23,7 @@ class TrainOptions:
         start_epoch: with `resume`: the first epoch, from 1.
         overwrite: start anew in a folder that holds a run.
         save_steps, save_minutes: how often to save besides each epoch's end.
-        exp_file, exp_name: what -f or -n said; overrides: the `key value` words.
+        exp_file, exp_name: the values of -f and -n; overrides: the `key value` words.
         stock_tool: the run was started by YOLOX's own train tool.
     """
 
@@ -47,17 +52,9 @@ class TrainOptions:
 
 
 def train_options(args: Namespace) -> TrainOptions:
-    """Return what a parsed command line says: ours, or that of YOLOX's own train tool."""
+    """Return the options of a parsed command line: ours, or that of YOLOX's own train tool."""
     words = tuple(str(word) for word in args.opts or [])
     pairs = zip(words[0::2], words[1::2], strict=True)
-    ours = {  # flags that YOLOX's own tool does not have
-        name: getattr(args, name)
-        for name in (
-            *("accumulate", "device", "deterministic", "resume_anyway", "overwrite"),
-            *("skip_doctor", "save_steps", "save_minutes"),
-        )
-        if hasattr(args, name)
-    }
     return TrainOptions(
         experiment_name=args.experiment_name,
         batch_size=args.batch_size,
@@ -65,7 +62,7 @@ def train_options(args: Namespace) -> TrainOptions:
         checkpoint=None if args.ckpt is None else Path(args.ckpt),
         resume=args.resume,
         start_epoch=args.start_epoch,
-        cache=bool(args.cache),
+        cache=args.cache,
         occupy=args.occupy,
         logger=args.logger,
         exp_file=args.exp_file,
@@ -73,5 +70,5 @@ def train_options(args: Namespace) -> TrainOptions:
         overrides=words,
         wandb={k.removeprefix("wandb-"): value for k, value in pairs if k.startswith("wandb-")},
         stock_tool=not hasattr(args, "overwrite"),
-        **ours,
+        **{name: getattr(args, name) for name in OURS if hasattr(args, name)},
     )

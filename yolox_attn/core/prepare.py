@@ -1,4 +1,4 @@
-"""What a run needs before its first step: where it goes on from, its seed, its data examined."""
+"""What a run needs before its first step: where it goes on from, its seed, data that are sound."""
 
 import secrets
 import shutil
@@ -15,6 +15,7 @@ from yolox.utils import get_rank, get_world_size
 from yolox_attn import device as devices
 from yolox_attn.core.checkpoint import (
     BEST_NAME,
+    LATEST_NAME,
     load_weights,
     newest_checkpoint,
     read_resumable,
@@ -22,11 +23,11 @@ from yolox_attn.core.checkpoint import (
 from yolox_attn.core.distributed import on_rank_zero
 from yolox_attn.core.options import TrainOptions
 from yolox_attn.data.coco_dataset import CocoDetection
-from yolox_attn.data.doctor import examine
+from yolox_attn.data.doctor import examine_splits
 from yolox_attn.data.sampler import make_exact
 from yolox_attn.errors import InputError
 from yolox_attn.runs import DETECTIONS_NAME, METRICS_NAME, RECORD_NAME, held, read_record
-from yolox_attn.runs.folder import is_mine
+from yolox_attn.runs.folder import TRAINING, is_mine
 
 CHECKPOINTS = "*_ckpt.pth"
 
@@ -43,68 +44,41 @@ def read_resumed(options: TrainOptions, folder: Path, device: torch.device) -> d
     return {**state, "path": path}
 
 
-def old_files(folder: Path) -> list[Path]:
-    """Return what a run left in `folder` and a new one would mix with: all but its log."""
-    names = (RECORD_NAME, METRICS_NAME, DETECTIONS_NAME)
-    left = [path for name in names if (path := folder / name).is_file()]
-    return [*sorted(folder.glob(CHECKPOINTS)), *left, *sorted(folder.glob("tensorboard/events.*"))]
-
-
-def refuse_or_clear(folder: Path, *, overwrite: bool) -> None:
-    """Keep a run from starting over another one's files, unless it may `overwrite` them.
-
-    Raises:
-        InputError: the folder holds a checkpoint, or another process is training there.
-    """
-    if held(folder) and not is_mine(folder):
-        raise InputError(f"{folder}: another process is training there; wait, or use -expn NAME")
-    if not overwrite:
-        if found := sorted(folder.glob(CHECKPOINTS)):
-            raise InputError(
-                f"{folder} holds a run ({_describe_run(folder, found)}): --resume goes on with it, "
-                "--overwrite starts anew, -expn NAME keeps both"
-            )
-        return
-    for path in old_files(folder):
-        path.unlink(missing_ok=True)
-
-
-def _describe_run(folder: Path, checkpoints: list[Path]) -> str:
-    """Return "latest_ckpt.pth, epoch 3", without the epoch where no record tells it."""
-    names = [path.name for path in checkpoints]
-    name = "latest_ckpt.pth" if "latest_ckpt.pth" in names else names[0]
-    try:
-        return f"{name}, epoch {read_record(folder).epoch}"
-    except InputError:  # a stock run's folder, or a record that cannot be read
-        return name
-
-
 def refuse_folder(options: TrainOptions, folder: Path) -> None:
     """Refuse to start over another run's files.
 
     Raises:
-        InputError: the folder holds a run that is neither resumed nor to be overwritten, or
-            --overwrite would remove what -c names.
+        InputError: the folder holds a run that is neither resumed nor to be overwritten, another
+            process is training there, or --overwrite would remove what -c names.
     """
-    given = None if options.checkpoint is None else options.checkpoint.resolve()
     if options.overwrite:
-        if given in [path.resolve() for path in old_files(folder)]:
+        given = None if options.checkpoint is None else options.checkpoint.resolve()
+        if given in [path.resolve() for path in _old_files(folder)]:
             raise InputError(
                 f"-c {options.checkpoint}: --overwrite removes it; copy it elsewhere first"
             )
-    elif not options.resume or _source(options, folder) is not None:
-        refuse_or_clear(folder, overwrite=False)
+        return
+    if options.resume and _source(options, folder) is None:
+        return
+    if held(folder) and not is_mine(folder):
+        raise InputError(f"{folder}: {TRAINING}")
+    if checkpoints := sorted(path.name for path in folder.glob(CHECKPOINTS)):
+        raise InputError(
+            f"{folder} holds a run ({_describe_run(folder, checkpoints)}): --resume goes on with "
+            "it, --overwrite starts anew, -expn NAME keeps both"
+        )
 
 
 def make_room(options: TrainOptions, folder: Path) -> None:
-    """Ask once more, now that the folder is ours; then clear it, or copy a resumed run's files.
+    """Check once more, now that the folder is ours; then clear it, or copy a resumed run's files.
 
     Raises:
         InputError: as `refuse_folder`.
     """
     refuse_folder(options, folder)
     if options.overwrite:
-        refuse_or_clear(folder, overwrite=True)
+        for path in _old_files(folder):
+            path.unlink(missing_ok=True)
     source = _source(options, folder)
     if source is not None and (source / RECORD_NAME).is_file():
         for name in (METRICS_NAME, BEST_NAME):
@@ -112,12 +86,27 @@ def make_room(options: TrainOptions, folder: Path) -> None:
                 shutil.copy2(source / name, folder / name)
 
 
+def _old_files(folder: Path) -> list[Path]:
+    """Return what a run left in `folder` and a new one would mix with: all but its log."""
+    patterns = (CHECKPOINTS, RECORD_NAME, METRICS_NAME, DETECTIONS_NAME, "tensorboard/events.*")
+    return [path for pattern in patterns for path in folder.glob(pattern) if path.is_file()]
+
+
+def _describe_run(folder: Path, checkpoints: list[str]) -> str:
+    """Return "latest_ckpt.pth, epoch 3", without the epoch where no record says it."""
+    name = LATEST_NAME if LATEST_NAME in checkpoints else checkpoints[0]
+    try:
+        return f"{name}, epoch {read_record(folder).epoch}"
+    except InputError:  # a stock run's folder, or a record that cannot be read
+        return name
+
+
 def _source(options: TrainOptions, folder: Path) -> Path | None:
     """Return the other folder that a run is resumed from, if there is one."""
     if not options.resume or options.checkpoint is None:
         return None
-    source = options.checkpoint.resolve().parent
-    return None if source == folder.resolve() else source
+    elsewhere = options.checkpoint.resolve().parent != folder.resolve()
+    return options.checkpoint.parent if elsewhere else None
 
 
 def choose_seed(given: int | None, state: dict[str, Any]) -> int:
@@ -138,7 +127,7 @@ def load_pretrained(model: nn.Module, options: TrainOptions, init: str) -> None:
 
 
 def load_resumed(model: nn.Module, optimizer: Optimizer, state: dict[str, Any]) -> None:
-    """Take up weights and optimiser of the checkpoint to go on from; {} for a fresh start.
+    """Load weights and optimiser of the checkpoint to go on from; {} for a fresh start.
 
     Raises:
         InputError: the file holds another model.
@@ -195,17 +184,18 @@ def examine_data(train: DataLoader[Any], val: DataLoader[Any], exp: Any) -> dict
     Data sets of a user's own kind are not looked at.
 
     Raises:
-        InputError: a fault that training or evaluation would fall over, or be wrong by.
+        InputError: a fault by which training or evaluation would fail, or be wrong.
     """
     sets = coco_sets(train, val)
     if sets is None:
         logger.info("the data doctor knows COCO sets alone: this one was not examined")
         return {}
     limit = getattr(exp, "max_labels", None)
-    report = examine(*sets, num_classes=exp.num_classes, max_labels=limit)
+    splits = dict(zip(("train", "val"), sets, strict=True))
+    report = examine_splits(splits, num_classes=exp.num_classes, max_labels=limit)
     report.refuse()
-    for found in report.warnings:
-        logger.warning(f"data doctor: {found.line}")
-    for found in report.repairs:
-        logger.info(f"data doctor, repaired in memory: {found.line}")
+    for finding in report.warnings:
+        logger.warning(f"data doctor: {finding.line}")
+    for finding in report.repairs:
+        logger.info(f"data doctor, repaired in memory: {finding.line}")
     return {f"{each.split} {each.code}": each.count for each in report.repairs}

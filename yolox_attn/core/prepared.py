@@ -36,17 +36,17 @@ from yolox_attn.runs import file_hash
 from yolox_attn.runs.protocol import resume_protocol
 from yolox_attn.seed import derive, seed_everything
 
-EMA_DECAY = 0.9998  # the host's
+EMA_DECAY = 0.9998  # YOLOX's
 
 
 class PreparedTrainer(Trainer):  # type: ignore[misc]
-    """The host's trainer with `before_train` of our own; `AttentionTrainer` adds the loop.
+    """YOLOX's trainer with `before_train` of our own; `AttentionTrainer` adds the loop.
 
     `args` is the command line, ours or YOLOX's own tool's, or the options themselves.
     """
 
     def __init__(self, exp: Any, args: Namespace | TrainOptions) -> None:
-        # The host's __init__ needs CUDA and takes over the program's log: not called.
+        # YOLOX's __init__ needs CUDA and takes over the program's log: not called.
         self.exp, self.args = exp, args
         self.options = options = args if isinstance(args, TrainOptions) else train_options(args)
         self.max_epoch = exp.max_epoch
@@ -94,7 +94,7 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
             self._start_at_epoch(options.start_epoch - 1)
         self._build_data()
         self._describe(state)
-        # Only now: of another run it is told what differs, not that its tensors do not fit.
+        # Only now: another run is refused for what differs, not because its tensors do not fit.
         prepare.load_resumed(model, self.optimizer, state)
         if options.occupy:
             devices.occupy(self.device)
@@ -127,7 +127,7 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
             self.repairs = on_rank_zero(lambda: prepare.examine_data(*loaders, exp))
 
     def _describe(self, state: dict[str, Any]) -> None:
-        """Say what this run is, and refuse to go on with another."""
+        """Describe this run, and refuse to go on with another."""
         loaders = self.train_loader, self.evaluator.dataloader
         self.data = describe.describe_data(self.exp, *loaders)
         facts = {
@@ -154,7 +154,7 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         self.start_epoch, self.start_iter, self.exact = done, 0, False
 
     def _wrap(self, model: nn.Module, state: dict[str, Any]) -> None:
-        """Add what stands around the model, and take up what the resumed run had of it."""
+        """Add DDP and EMA, seed this rank's streams, start loading; restore a resumed run's."""
         if self.is_distributed:
             ids = [self.device] if self.device.index is not None else None
             model = DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False)

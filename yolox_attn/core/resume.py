@@ -17,7 +17,7 @@ from yolox_attn.runs.record import without_index
 
 
 def describe_environment(device: torch.device, threads: int) -> dict[str, Any]:
-    """Return, in JSON's types, what decides the last bits of a number beside the protocol."""
+    """Return, in JSON's types, what decides the last bits of a number besides the protocol."""
     return {
         **{package.__name__: str(package.__version__) for package in (torch, np, cv2)},
         "cpu": cpu_model(),
@@ -51,7 +51,7 @@ def check_resume(
     if "protocol" not in state:
         logger.warning(
             f"{path} is from a stock run: its weights, optimiser and epoch continue, but not "
-            "exactly, as it does not hold the rest"
+            "exactly, as it does not hold everything else"
         )
         return False
     if changed := continues(state["protocol"], protocol):
@@ -62,7 +62,7 @@ def check_resume(
             )
         logger.warning(f"{path} continues with other settings: {changed}; not exactly, then")
     saved = {**state.get("environment", {})}
-    if "device" in saved:
+    if "device" in saved:  # older versions wrote which of the GPUs it was
         saved["device"] = without_index(saved["device"])
     if elsewhere := continues(saved, environment):
         logger.warning(f"the run goes on, but not to the same last bits: {elsewhere}")

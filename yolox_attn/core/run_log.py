@@ -27,7 +27,7 @@ from yolox_attn.runs import (
 
 
 class RunLog:
-    """The run folder's files, but for the checkpoints; of several processes only rank 0 writes.
+    """The run folder's files except the checkpoints; of several processes only rank 0 writes.
 
     Args:
         folder: the run's folder; made when the run is opened.
@@ -48,7 +48,7 @@ class RunLog:
     def open(self) -> Iterator[None]:
         """Hold the folder and log into it meanwhile; the record then says how the run ended.
 
-        It is entered when everything was checked, as it makes the folder.
+        Enter it when everything has been checked: it makes the folder.
 
         Raises:
             InputError: the folder cannot be made, or another process is training there.
@@ -57,7 +57,12 @@ class RunLog:
         if not self.writes:
             yield
             return
-        self._make_folder()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cannot make the run's folder {self.folder}: {error.strerror}; set output_dir"
+            ) from error
         with hold(self.folder):
             remove_leftovers(self.folder)
             sink = logger.add(self.folder / "train_log.txt")
@@ -71,24 +76,6 @@ class RunLog:
                 self._close_boards()
             finally:
                 logger.remove(sink)
-
-    def _make_folder(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"cannot make the run's folder {self.folder}: {error.strerror}; set output_dir"
-            ) from error
-
-    def _end_badly(self, error: BaseException) -> None:
-        """Say in the record why the run ended; if that fails too, the first reason stands."""
-        stopped = isinstance(error, Interrupted | KeyboardInterrupt)
-        reason = f"{type(error).__name__}: {error}"
-        try:
-            self.update(state="interrupted" if stopped else "failed", error=reason, ended=now())
-            self._close_boards()
-        except OSError as second:
-            logger.error(f"the record in {self.folder} does not say how it ended: {second}")
 
     def start(self, record: RunRecord, kind: str, wandb: dict[str, str]) -> None:
         """Write the record's first form and open the board of `kind`: "tensorboard" or "wandb".
@@ -115,17 +102,17 @@ class RunLog:
             return
         append_metrics(self.folder, row)
         numbers = {k: v for k, v in row.items() if k != "epoch" and v is not None}
-        for key, value in numbers.items():
-            if self.board is not None:
+        if self.board is not None:
+            for key, value in numbers.items():
                 self.board.add_scalar(f"epoch/{key}", value, row["epoch"])
         if self.wandb is not None:
             self.wandb.log_metrics(numbers | {"epoch": row["epoch"]})
         self.update(epoch=row["epoch"], **changes)
 
-    def detections(self, found: Detections) -> None:
+    def detections(self, detections: Detections) -> None:
         """Keep the last evaluation's detections as COCO results."""
         if self.writes:
-            write_detections(self.folder, found)
+            write_detections(self.folder, detections)
 
     def update(self, **changes: Any) -> None:
         """Change fields of the record and write it."""
@@ -137,6 +124,16 @@ class RunLog:
         self.record.seconds = round(self._before + spent, 3)
         self.record.peak_memory = devices.peak_memory(self.device)
         write_record(self.folder, self.record)
+
+    def _end_badly(self, error: BaseException) -> None:
+        """Say in the record why the run ended; if that fails too, the first reason stands."""
+        stopped = isinstance(error, Interrupted | KeyboardInterrupt)
+        reason = f"{type(error).__name__}: {error}"
+        try:
+            self.update(state="interrupted" if stopped else "failed", error=reason, ended=now())
+            self._close_boards()
+        except OSError as second:
+            logger.error(f"the record in {self.folder} does not say how it ended: {second}")
 
     def _close_boards(self) -> None:
         if self.board is not None:

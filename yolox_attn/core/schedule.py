@@ -1,4 +1,4 @@
-"""The schedule of a run: which epoch warms up, loses mosaic, is evaluated; and can it work?"""
+"""The schedule of a run: which epochs warm up, lose mosaic, are evaluated; and can it work?"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Schedule:
 
     Attributes:
         steps: steps of an epoch.
-        eval_interval: epochs between two evaluations; 0: do not speak of them.
+        eval_interval: epochs between two evaluations, from 1.
         mosaic: False: the experiment never uses it.
     """
 
@@ -22,32 +22,33 @@ class Schedule:
     warmup_epochs: int
     no_aug_epochs: int
     steps: int
-    eval_interval: int = 0
+    eval_interval: int
     mosaic: bool = True
 
     @property
     def first_plain_epoch(self) -> int:
         """The first epoch without mosaic and with L1 loss, counted from 0.
 
-        The host switches one epoch earlier than the name no_aug_epochs says, so that even with
-        0 the last epoch is plain; what it calls no_aug_epochs is only the flat end of the
-        learning rate. Kept: a run of ours is a run of the host's.
+        YOLOX switches one epoch earlier than the name no_aug_epochs says, so that even with 0 the
+        last epoch is plain; what it calls no_aug_epochs is only the flat end of the learning rate.
+        Kept: a run of ours is a run of YOLOX's.
         """
         return max(self.max_epoch - self.no_aug_epochs - 1, 0)
 
     @property
     def evaluated(self) -> list[int]:
-        """The epochs, from 1, after which is evaluated: every interval, and all without mosaic."""
-        plain = range(self.first_plain_epoch + 1, self.max_epoch + 1)
-        every = range(self.eval_interval, self.max_epoch + 1, self.eval_interval)
-        return sorted({*every, *plain})
+        """The epochs, from 1, that end with an evaluation: every interval, all without mosaic."""
+        return [
+            epoch
+            for epoch in range(1, self.max_epoch + 1)
+            if epoch > self.first_plain_epoch or epoch % self.eval_interval == 0
+        ]
 
 
 def check_schedule(max_epoch: int, warmup_epochs: int, no_aug_epochs: int) -> None:
     """Refuse a schedule without an epoch between warm-up and end.
 
-    In the host such a run falls from warm-up to its lowest learning rate, without mosaic, and
-    says nothing.
+    In YOLOX such a run falls from warm-up to its lowest learning rate, without mosaic, silently.
 
     Raises:
         InputError: it does not fit, with overrides that do; or a number is out of range.
@@ -78,11 +79,11 @@ def describe_schedule(schedule: Schedule, lr_at: Callable[[int], float]) -> list
     edges = sorted({0, schedule.warmup_epochs, schedule.first_plain_epoch, flat, last})
     lines = [f"plan: {count(last, 'epoch')} of {count(steps, 'step')}: {last * steps}"]
     lines += [_stage(schedule, first, end, lr_at) for first, end in pairwise(edges)]
-    return lines + _evaluations(schedule)
+    return [*lines, _evaluations(schedule)]
 
 
 def _stage(schedule: Schedule, first: int, end: int, lr_at: Callable[[int], float]) -> str:
-    """Tell the epochs from `first` to `end`, counted from 0, `end` not included."""
+    """Describe the epochs from `first` to `end`, counted from 0, `end` not included."""
     plain = first >= schedule.first_plain_epoch
     what = ["warm-up"] if first < schedule.warmup_epochs else []
     if schedule.mosaic:
@@ -95,16 +96,14 @@ def _stage(schedule: Schedule, first: int, end: int, lr_at: Callable[[int], floa
     return f"  {epochs}: {', '.join([*what, f'learning rate {rate}'])}"
 
 
-def _evaluations(schedule: Schedule) -> list[str]:
-    if not schedule.eval_interval:
-        return []
-    plain = schedule.first_plain_epoch
-    evaluations = len(schedule.evaluated)
-    every = f"  {count(evaluations, 'evaluation')}: "
-    if evaluations == 1:
-        return [f"{every}after epoch {schedule.max_epoch}"]
-    if schedule.eval_interval > 1 and plain >= schedule.eval_interval:
-        every += f"every {schedule.eval_interval} epochs, from epoch {plain + 1} on "
-    elif schedule.eval_interval > 1 and plain:
-        every += f"from epoch {plain + 1} on "
-    return [every + "after every epoch"]
+def _evaluations(schedule: Schedule) -> str:
+    interval, plain = schedule.eval_interval, schedule.first_plain_epoch
+    number = len(schedule.evaluated)
+    when = "after every epoch"
+    if number == 1:
+        when = f"after epoch {schedule.max_epoch}"
+    elif interval > 1 and plain:
+        when = f"from epoch {plain + 1} on {when}"
+        if plain >= interval:
+            when = f"every {interval} epochs, {when}"
+    return f"  {count(number, 'evaluation')}: {when}"

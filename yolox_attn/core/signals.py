@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C as a request, granted where nothing is lost."""
+"""SIGTERM and Ctrl-C as a request to stop, which is met where nothing is lost."""
 
 import os
 import signal
@@ -27,10 +27,10 @@ def signal_name(number: int) -> str:
 
 @contextmanager
 def handled(handler: Handler, numbers: Iterable[int] = SIGNALS) -> Iterator[None]:
-    """Let `handler` get these signals meanwhile, but those that a shell has set to be ignored.
+    """Let `handler` get these signals meanwhile, except those that are set to be ignored.
 
-    Ctrl-C of a job in the background stays ignored so. Only the main thread can listen; in any
-    other the signals keep their meaning.
+    So a job that a shell runs in the background goes on ignoring Ctrl-C. Only the main thread can
+    listen; in any other the signals keep their meaning.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -48,7 +48,7 @@ class StopRequest:
     """Whether this process was asked to stop, and by which signal.
 
     Args:
-        quiet: do not tell that a request was received.
+        quiet: do not say that a request was received.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -62,14 +62,14 @@ class StopRequest:
         """Turn the two signals into requests meanwhile; a later Ctrl-C does not wait any more.
 
         A signal to the whole process group ends the loading workers too. torch would raise from
-        SIGCHLD then, in the middle of a step; here the next batch that is asked for tells it.
+        SIGCHLD then, in the middle of a step; here fetching the next batch fails.
         """
         with handled(self._receive), handled(signal.SIG_DFL, OF_CHILDREN):
             yield
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Mark work that can be broken off anywhere, as an evaluation: a request ends it.
+        """Mark work that can end anywhere, as an evaluation: a request ends it.
 
         Raises:
             Interrupted: asked to stop before or meanwhile.

@@ -85,7 +85,7 @@ def capture(
 
 
 def restore_training(trainer: "PreparedTrainer", state: dict[str, Any]) -> None:
-    """Take up EMA, counters and this rank's own state; a stock file has some of it, or none."""
+    """Restore EMA, counters and this rank's own state; a stock file has some of it, or none."""
     trainer.scaler.load_state_dict(state.get("scaler") or trainer.scaler.state_dict())
     if trainer.use_model_ema and "weights" in state:
         trainer.ema_model.ema.load_state_dict(state["model"])
@@ -158,7 +158,7 @@ class Saver:
         return by_steps or (self.minutes is not None and waited >= 60 * self.minutes)
 
     def latest(self, position: Position, ranks: list[dict[str, Any]] | None = None) -> None:
-        """Write what --resume goes on from; the one before stays beside it."""
+        """Write what --resume goes on from; the one before is kept too."""
         self.save(LATEST_NAME, position, ranks)
         self._saved = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""The host's training loop on a CPU, CUDA or MPS device, exact to the bit across interruptions."""
+"""YOLOX's training loop on a CPU, CUDA or MPS device, exact to the bit across interruptions."""
 
 import time
 from collections.abc import Iterable
@@ -22,10 +22,10 @@ from yolox_attn.seed import stream
 class AttentionTrainer(PreparedTrainer):
     """Trains an experiment and leaves logs, checkpoints, metrics and run.json in its folder.
 
-    The step is the host's: with attention "none" in float32 and contiguous memory it gives the same
+    The step is YOLOX's: with attention "none" in float32 and contiguous memory it gives the same
     loss, gradients, weights and EMA, bit for bit. What differs is around it: any device; every
-    random draw is a function of the seed and of a number; the run can end after any step and be
-    taken up to the same bits; and nothing is written before everything has been checked.
+    random draw is a function of the seed and of a number; the run can end after any step and go on
+    to the same bits; and nothing is written before everything has been checked.
 
     `args` is the command line, ours or YOLOX's own tool's, or the options themselves.
     """
@@ -57,7 +57,7 @@ class AttentionTrainer(PreparedTrainer):
     # ---- the loop
 
     def _begin(self) -> None:
-        """Write the first record, and say what is going to happen."""
+        """Write the first record, and log what is going to happen."""
         options = self.options
         if self.rank == 0:
             prepare.make_room(options, self.folder)
@@ -100,7 +100,7 @@ class AttentionTrainer(PreparedTrainer):
         self.start_iter = 0
 
     def after_iter(self) -> None:
-        """Log and draw a new input size as the host does, the size from a stream of its own."""
+        """Log and draw a new input size as YOLOX does, the size from a stream of its own."""
         with stream(self.seed, "size", self.progress_in_iter):
             super().after_iter()
 
@@ -124,7 +124,7 @@ class AttentionTrainer(PreparedTrainer):
     # ---- one step
 
     def train_one_iter(self) -> None:
-        """One step of the host: forward, backward, SGD, EMA, learning rate.
+        """One step of YOLOX: forward, backward, SGD, EMA, learning rate.
 
         With `accumulate` above 1, the gradient is the mean over as many batches.
         """
@@ -137,11 +137,11 @@ class AttentionTrainer(PreparedTrainer):
             for key, value in self._pass(batch, k).items():
                 losses[key] = losses.get(key, 0.0) + value / self.accumulate
         if not self.scaler.is_enabled():  # which leaves such a step out by itself
-            everyone = range(self.accumulate)
             groups = self.optimizer.param_groups  # a walk over all modules takes as long again
             parameters = (each for group in groups for each in group["params"])
+            numbers = range(self.accumulate)
             failures.finite_gradients(
-                parameters, losses, self._where(), lambda: self._names(everyone)
+                parameters, losses, self._where(), lambda: self._names(numbers)
             )
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -159,9 +159,9 @@ class AttentionTrainer(PreparedTrainer):
         try:
             return self.prefetcher.take(self.accumulate)
         except (RuntimeError, OSError, EOFError):
-            # A signal to all processes ends the loading ones too, a batch may be on its way. Of
-            # several ranks some may be in the middle of a step that cannot end any more: nothing
-            # can be saved then.
+            # A signal to all processes ends the loading workers too, perhaps while one sends a
+            # batch. Of several ranks some may be in the middle of a step that cannot end any more:
+            # nothing can be saved then.
             if self.stop.signal is None or self.is_distributed:
                 raise
             self.saver.latest((self.epoch, self.iter))
@@ -176,7 +176,7 @@ class AttentionTrainer(PreparedTrainer):
         load = f"{len(images)} images of {height} x {width} on {self.device}"
         with (
             failures.named_failures(self.raw_model(), self._where(), load),
-            self._unsynchronised(k < self.accumulate - 1),
+            self._unsynchronised(last=k == self.accumulate - 1),
         ):
             with devices.autocast(self.device, self.autocast_dtype):
                 outputs: dict[str, Any] = self.model(images, labels)
@@ -194,17 +194,16 @@ class AttentionTrainer(PreparedTrainer):
         first = self.progress_in_iter * self.accumulate
         return failures.images_of(self.train_loader, [first + k for k in batches])
 
-    def _unsynchronised(self, wanted: bool) -> AbstractContextManager[object]:  # noqa: FBT001
-        if wanted and self.is_distributed:
-            parallel: Any = self.model
-            context: AbstractContextManager[object] = parallel.no_sync()
-            return context
-        return nullcontext()
+    def _unsynchronised(self, *, last: bool) -> AbstractContextManager[object]:
+        """Leave it to the `last` of a step's passes to sum gradients over the processes."""
+        parallel: Any = self.model
+        context: AbstractContextManager[object] = nullcontext()
+        return context if last or not self.is_distributed else parallel.no_sync()
 
     # ---- one epoch
 
     def before_epoch(self) -> None:
-        """Start the epoch as the host does: in the last ones without mosaic, with the L1 loss."""
+        """Start the epoch as YOLOX does: in the last ones without mosaic, with the L1 loss."""
         logger.info(f"---> start train epoch{self.epoch + 1}")
         plain = self.schedule.first_plain_epoch
         if self.epoch < plain:
@@ -243,7 +242,7 @@ class AttentionTrainer(PreparedTrainer):
             raise self._interrupted()
 
     def _epoch_row(self) -> tuple[dict[str, Any], float]:
-        """Return the epoch's means and images a second, and say them."""
+        """Return the epoch's means and images a second, and log them."""
         seconds = self.progress.seconds
         sums = sum_over_ranks(self.progress.losses | {"cut": self.progress.epoch_cut})
         cut = int(sums.pop("cut"))
@@ -267,12 +266,11 @@ class AttentionTrainer(PreparedTrainer):
         """Evaluate the EMA (or raw) weights; tell whether they are the best so far."""
         ranks = rank_states(self)  # what each rank had before the statistics are made equal
         average_norm(*self.models())
-        found = self._evaluate()
-        if found is None:
+        result = self._evaluate()
+        if result is None:
             self.saver.latest((self.epoch, self.max_iter), ranks)
             raise self._interrupted()
-        judged = found
-        ap, ap50, summary = on_rank_zero(lambda: judged)  # the other ranks got zeros
+        ap, ap50, summary = on_rank_zero(lambda: result)  # the other ranks got zeros
         # A user's own evaluator returns what YOLOX asks for: two metrics.
         own = getattr(self.evaluator, "metrics", None)
         self.metrics: Metrics = own or {"AP": ap, "AP50": ap50}
@@ -283,12 +281,12 @@ class AttentionTrainer(PreparedTrainer):
     def _evaluate(self) -> tuple[float, float, str] | None:
         """Return AP, AP50 and a summary; None if asked to stop meanwhile.
 
-        Of several ranks none breaks off, as the others wait for it; they vote afterwards.
+        Of several ranks none stops by itself, as the others wait for it; they vote afterwards.
         """
         model = self.shown_model()
-        breaking_off = nullcontext() if self.is_distributed else self.stop.at_once()
+        stopping = nullcontext() if self.is_distributed else self.stop.at_once()
         try:
-            with breaking_off, adjust_status(model, training=False):
+            with stopping, adjust_status(model, training=False):
                 ap, ap50, summary = self.exp.eval(model, self.evaluator, self.is_distributed)
         except Interrupted:
             return None  # and lets go of the evaluation's loading processes
@@ -315,7 +313,7 @@ class AttentionTrainer(PreparedTrainer):
         return {"epoch": self.epoch + 1, "patience": patience, "best_epoch": best}
 
     def after_train(self) -> None:
-        """Say how it ended."""
+        """Log how it ended."""
         best = "none evaluated" if self.best_ap is None else f"{100 * self.best_ap:.2f}"
         logger.info(f"best AP {best}; {self.folder}")
 
