@@ -22,7 +22,7 @@ from typing import NoReturn
 if sys.version_info < (3, 10):  # noqa: UP036 - older ones get this line instead of a traceback
     sys.exit(
         f"error: yolox_attn needs Python 3.10 or newer, this is {platform.python_version()}; "
-        "mend it with: python3.12 tools/install.py, or any newer Python you have"
+        "fix it with: python3.12 tools/install.py, or any newer Python you have"
     )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,14 +64,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def is_up_to_date() -> bool:
-    """True when this script finished here, for this pyproject.toml, and the result still works."""
+    """Whether this script finished here, for this pyproject.toml, and the result still works."""
     if not STAMP.exists() or STAMP.read_text(encoding="utf-8") != fingerprint():
         return False
     command = [str(PYTHON), "-c", CHECK]
-    return (
-        subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True).returncode
-        == 0
-    )
+    check = subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True)
+    return check.returncode == 0
 
 
 def fingerprint() -> str:
@@ -136,20 +134,24 @@ def check_compiler() -> None:
     if os.name == "nt" or any(VENV.glob("lib/python*/site-packages/yolox-0.3.0.dist-info")):
         return  # yolox compiles nothing on Windows, or is built already
     compiler = (os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++").split()
-    if platform.system() == "Darwin":
-        mend = "xcode-select --install"
-    else:
-        known = [text for name, text in COMPILER_COMMANDS.items() if shutil.which(name)]
-        mend = known[0] if known else "your system's package manager: g++ and Python's headers"
+    fix = compiler_command(platform.system())
     if not shutil.which(compiler[0]):
-        fail(f"yolox 0.3.0 needs a C++ compiler, and there is no {compiler[0]} here", mend)
+        fail(f"yolox 0.3.0 needs a C++ compiler, and there is no {compiler[0]} here", fix)
     include = sysconfig.get_path("include")
     command = [*compiler, f"-I{include}", "-x", "c++", "-fsyntax-only", "-"]
     source = "#include <Python.h>\n#include <vector>\n"
     tried = subprocess.run(command, input=source, capture_output=True, text=True)
     if tried.returncode:
         reason = (tried.stderr.strip().splitlines() or ["no message"])[0]
-        fail(f"{compiler[0]} cannot compile a Python extension ({reason})", mend)
+        fail(f"{compiler[0]} cannot compile a Python extension ({reason})", fix)
+
+
+def compiler_command(system: str) -> str:
+    """The command that installs a compiler on a system, as `platform.system` calls it."""
+    if system == "Darwin":
+        return "xcode-select --install"
+    known = [text for name, text in COMPILER_COMMANDS.items() if shutil.which(name)]
+    return known[0] if known else "your system's package manager: g++ and Python's headers"
 
 
 def clean_environment() -> dict[str, str]:
@@ -182,9 +184,9 @@ def say(text: str) -> None:
     print(f"install: {text}", flush=True)
 
 
-def fail(problem: str, mend: str) -> NoReturn:
-    """Stop with status 1 and one line: what is wrong, and the command that mends it."""
-    sys.exit(f"error: {problem}; mend it with: {mend}")
+def fail(problem: str, fix: str) -> NoReturn:
+    """Stop with status 1 and one line: what is wrong, and the command that fixes it."""
+    sys.exit(f"error: {problem}; fix it with: {fix}")
 
 
 if __name__ == "__main__":
