@@ -154,4 +154,3 @@ def test_the_surer_a_run_the_more_it_finds(truth):
 def test_one_stream_one_set(truth):
     assert results(truth, 0.5) == results(truth, 0.5)
     assert results(truth, 0.5) != results(truth, 0.5, seed=2)
-    assert draw_truth(20, np.random.default_rng(0)) == draw_truth(20, np.random.default_rng(0))

@@ -69,16 +69,14 @@ def pycocotools_ap(
     truth: dict[str, Any], detections: list[dict[str, Any]]
 ) -> dict[str, np.ndarray]:
     """AP by pycocotools alone; metric -> [overall, class, class ...], nan where undefined."""
+    boxes = [
+        {**d, "id": number, "area": d["bbox"][2] * d["bbox"][3], "iscrowd": 0}
+        for number, d in enumerate(detections, start=1)
+    ]
     with contextlib.redirect_stdout(io.StringIO()):
         known, found = COCO(), COCO()
         known.dataset = truth
-        found.dataset = {
-            **truth,
-            "annotations": [
-                {**d, "id": number, "area": d["bbox"][2] * d["bbox"][3], "iscrowd": 0}
-                for number, d in enumerate(detections, start=1)
-            ],
-        }
+        found.dataset = {**truth, "annotations": boxes}
         known.createIndex()
         found.createIndex()
         evaluation = COCOeval(known, found, "bbox")

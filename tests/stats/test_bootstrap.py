@@ -73,6 +73,8 @@ def test_groups_by_a_key_of_the_json():
     assert groups_from_key(truth, "video").tolist() == [0, 1, 1]
     with pytest.raises(InputError, match="3 images have no 'scene' in the truth, as image 1"):
         groups_from_key(truth, "scene")
+    with pytest.raises(InputError, match="as image 2"):
+        groups_from_key(truth_of({"id": 1, "video": 0}, {"id": 2, "video": ""}), "video")
     with pytest.raises(InputError, match="the key 'v' puts all images into one group"):
         groups_from_key(truth_of({"id": 1, "v": 0}, {"id": 2, "v": 0}), "v")
 

@@ -16,7 +16,7 @@ from yolox_attn.stats.interval import (
 )
 
 
-def test_hand_worked_study():
+def test_a_study_worked_by_hand():
     """D = 1, 2, 3: var 1, SE_seed^2 = 1/3; SE_img 0.5: SE^2 = 7/12; 31 images."""
     paired = two_component([1, 2, 3], 0.5, 31)
     assert paired.difference == pytest.approx(2)
@@ -119,7 +119,7 @@ def test_one_replicate_is_refused():
         image_error(np.zeros((1, 3)))
 
 
-def test_it_equals_the_paired_two_one_sided_tests():
+def test_equivalence_p_is_that_of_the_paired_two_one_sided_tests():
     reference = pytest.importorskip("statsmodels.stats.weightstats")
     differences = np.random.default_rng(0).normal(0.1, 0.3, 8)
     expected = reference.DescrStatsW(differences).ttost_mean(-0.5, 0.5)[0]
@@ -127,7 +127,7 @@ def test_it_equals_the_paired_two_one_sided_tests():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_p_below_5_percent_is_a_90_percent_interval_inside(seed):
+def test_an_equivalence_p_below_5_percent_is_a_90_percent_interval_inside(seed):
     rng = np.random.default_rng(seed)
     paired = two_component(rng.normal(0.1, 0.3, 4), 0.1, 300)
     lower, upper = interval(paired, 0.9)
@@ -141,13 +141,13 @@ def test_the_whole_line_and_an_end_on_the_margin_are_not_inside():
     assert inside((-0.49, 0.49), 0.5)
 
 
-def test_edges():
+def test_equivalence_p_without_noise_to_judge_by():
     assert equivalence_p(two_component([0.0], 0.0, 9), 0.5) == 1  # one seed
     assert equivalence_p(two_component([0.1, 0.1], 0.0, 9), 0.5) == 1  # no noise to judge by
     assert equivalence_p(two_component([0.0, 0.0], 0.0, 9), 0.5) == 0  # identical
 
 
 @pytest.mark.parametrize("margin", [0, -0.5, np.nan, np.inf])
-def test_a_margin_that_is_none_is_refused(margin):
+def test_a_margin_that_is_not_positive_is_refused(margin):
     with pytest.raises(InputError, match="smallest effect"):
         inside((0, 1), margin)

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import p_value, two_component
+from yolox_attn.stats.interval import image_interval, interval, p_value, two_component
 from yolox_attn.stats.judge import LEAST_IMAGES, judge
 from yolox_attn.stats.measured import Measured, Side, TestSet
 from yolox_attn.stats.multiple_testing import benjamini_hochberg, holm
+from yolox_attn.stats.paired_tests import clopper_pearson
 from yolox_attn.stats.verdict import Exploratory, Judgement, Terms
 from yolox_attn.stats.weighted_ap import METRICS
 
@@ -71,22 +71,21 @@ def raw_p(gains, scale: float = 0.2) -> float:
     return float(p_value(two_component(gains, scale, IMAGES)))
 
 
-def test_difference_errors_and_interval_worked_by_hand():
-    found = one([1.0, 1.6, 1.3])
+def test_difference_errors_and_intervals_are_those_of_the_two_component_t():
+    found, paired = one([1.0, 1.6, 1.3]), two_component([1.0, 1.6, 1.3], 0.2, IMAGES)
     assert found.seeds == (0, 1, 2)
     assert found.differences == pytest.approx((0.010, 0.016, 0.013))
     assert found.difference == pytest.approx(0.013)
     assert found.seed_error == pytest.approx(0.003 / np.sqrt(3))
     assert found.image_error == pytest.approx(0.002)  # what both sides share has gone
-    error = np.hypot(0.003 / np.sqrt(3), 0.002)
-    freedom = error**4 / ((0.003 / np.sqrt(3)) ** 4 / 2 + 0.002**4 / 299)
-    assert found.freedom == pytest.approx(freedom)
-    for share, ends in ((0.975, found.interval), (0.95, found.narrow)):
-        half = stats.t.ppf(share, freedom) * error
-        assert ends == pytest.approx((0.013 - half, 0.013 + half))
-    assert found.p_value == pytest.approx(2 * stats.t.sf(0.013 / error, freedom))
-    half = stats.t.ppf(0.975, 299) * 0.002
-    assert found.checkpoints == pytest.approx((0.013 - half, 0.013 + half))
+    assert found.freedom == pytest.approx(float(paired.freedom))
+    assert found.p_value == pytest.approx(float(p_value(paired)))
+    for ends, expected in (
+        (found.interval, interval(paired)),
+        (found.narrow, interval(paired, 0.9)),
+        (found.checkpoints, image_interval(paired)),
+    ):
+        assert ends == pytest.approx([float(end) / 100 for end in expected])
 
 
 @pytest.mark.parametrize(
@@ -179,9 +178,7 @@ def test_wins_ties_and_sign_flips():
     found = one([0.5, 0.0, -0.25, 0.5, 0.5, 0.25])
     assert (found.wins, found.ties) == (4, 1)
     assert found.probability == pytest.approx(4.5 / 6)
-    assert found.probability_interval == pytest.approx(
-        (stats.beta.ppf(0.025, 4, 3), stats.beta.ppf(0.975, 6, 1))
-    )
+    assert found.probability_interval == (clopper_pearson(4, 6)[0], clopper_pearson(5, 6)[1])
     assert found.sign_flip == pytest.approx(12 / 64)  # 6 patterns reach +1.5, as many -1.5
     assert one([0.5, 0.4, 0.3, 0.5, 0.5]).sign_flip is None  # 5 seeds: never below 5 %
 

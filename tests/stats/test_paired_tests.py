@@ -24,14 +24,14 @@ def enumerated(differences) -> float:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_it_counts_every_pattern_with_ties_and_zeros(seed):
+def test_sign_flips_count_every_pattern_with_ties_and_zeros(seed):
     rng = np.random.default_rng(seed)
     whole = [int(value) for value in rng.integers(-4, 5, rng.integers(1, 12))]
     assert sign_flip_p(whole) == enumerated(whole)
     assert sign_flip_p(np.array(whole) / 10) == enumerated(whole)  # tenths tie only up to rounding
 
 
-def test_it_equals_scipys_exact_test():
+def test_sign_flips_equal_scipys_exact_test():
     values = np.random.default_rng(3).normal(0.5, 1, 9)
     reference = stats.permutation_test(
         (values,), np.sum, permutation_type="samples", n_resamples=np.inf

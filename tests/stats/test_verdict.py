@@ -69,7 +69,7 @@ def test_what_cannot_be_judged_is_refused(wrong):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"),
+    ("wrong", "message"),
     [
         ({"sesoi": 0.0}, "0"),
         ({"alpha": 0.5}, "alpha"),
@@ -77,6 +77,6 @@ def test_what_cannot_be_judged_is_refused(wrong):
         ({"replicates": 99}, "99 resamples are too few, give at least 100"),
     ],
 )
-def test_terms_that_make_no_sense_are_refused(wrong, says):
-    with pytest.raises(InputError, match=says):
+def test_terms_that_make_no_sense_are_refused(wrong, message):
+    with pytest.raises(InputError, match=message):
         Terms(**wrong)
