@@ -5,9 +5,8 @@ import torch
 from torch import Tensor, nn
 from yolox.exp import get_exp
 
-from yolox_attn import cost
 from yolox_attn.blocks import ATTENTIONS, create_attention
-from yolox_attn.cost import Latency, flops, flops_of, latency, parameters
+from yolox_attn.cost import evaluation_mode, flops, flops_of, latency, parameters
 
 CPU = torch.device("cpu")
 C, H, W = 256, 40, 40
@@ -49,6 +48,7 @@ CASES = [
     ("drconv", {"kernel_size": 1, "region_num": 8}, True, millions_of_drconv(1, 8, 8), 846),
     ("drconv", {"kernel_size": 3, "region_num": 8}, True, millions_of_drconv(3, 8, 8), 7617),
     ("drconv", {"kernel_size": 3, "region_num": 4}, True, millions_of_drconv(3, 4, 4), 3799),
+    ("drconv", {"kernel_size": 1, "region_num": 8}, False, millions_of_drconv(1, 8, 1), 112),
     ("drconv", {"kernel_size": 3, "region_num": 8}, False, millions_of_drconv(3, 8, 1), 1011),
     (
         "attnconv",
@@ -82,9 +82,8 @@ def test_cost_grows_with_the_batch_and_training_costs_at_least_as_much(name: str
     block = create_attention(name, 32)
     x = torch.randn(1, 32, 12, 20, generator=torch.Generator().manual_seed(0))
     one = flops_of(block, x)
-    assert flops_of(block, torch.cat([x, x])) == pytest.approx(
-        2 * one, rel=0.02
-    )  # a grid is shared
+    two = flops_of(block, torch.cat([x, x]))
+    assert two == pytest.approx(2 * one, rel=0.02)  # a grid is shared
     assert flops_of(block, x, training=True) >= one
 
 
@@ -92,7 +91,7 @@ def test_cost_grows_with_the_batch_and_training_costs_at_least_as_much(name: str
     ("name", "size", "million_parameters", "published"),
     [("yolox-nano", (416, 416), 0.91, 1.08), ("yolox-s", (640, 640), 9.0, 26.8)],
 )
-def test_the_hosts_models_cost_what_their_authors_say(
+def test_yoloxs_models_cost_what_their_authors_say(
     name: str, size: tuple[int, int], million_parameters: float, published: float
 ) -> None:
     model = get_exp(None, name).get_model()
@@ -130,7 +129,7 @@ def test_fused_attention_is_counted_as_its_products(training: bool) -> None:
 
 
 class Weighs(nn.Module):
-    """Says of itself what no counter sees, once for each pass through it."""
+    """Has products that no counter sees, once for each pass through it."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x * x
@@ -139,7 +138,7 @@ class Weighs(nn.Module):
         return 1000 * height + width
 
 
-def test_elementwise_work_is_asked_at_the_size_it_is_done_and_as_often() -> None:
+def test_elementwise_work_is_counted_at_the_size_it_is_done_and_as_often() -> None:
     weighs = Weighs()
     model = nn.Sequential(weighs, nn.Conv2d(3, 2, 3, stride=2, padding=1), weighs)
     conv = 2 * 9 * 3 * 2 * 4 * 5
@@ -161,39 +160,53 @@ def test_counting_and_timing_leave_the_model_as_it_was() -> None:
     assert torch.equal(rng, torch.get_rng_state())
 
 
-class Sleeps(nn.Module):
-    """Takes as long as it is told, and notes its name in a shared list."""
+def test_each_module_gets_its_own_mode_back_also_after_an_error() -> None:
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.Dropout()).train()
+    model[0].eval()  # as a frozen layer is
+    with pytest.raises(KeyError), evaluation_mode(model):
+        assert not any(module.training for module in model.modules())
+        raise KeyError
+    assert [module.training for module in model.modules()] == [True, False, True]
 
-    def __init__(self, name: str, seconds: float, calls: list[str]) -> None:
+
+class Takes(nn.Module):
+    """Lets the clock go on by the next of `seconds` at each pass, and logs its name."""
+
+    def __init__(self, name: str, clock: list[float], log: list[str], seconds: list[float]) -> None:
         super().__init__()
-        self.name, self.seconds, self.calls = name, seconds, calls
+        self.name, self.clock, self.log, self.seconds = name, clock, log, iter(seconds)
 
     def forward(self, x: Tensor) -> Tensor:
-        self.calls.append(self.name)
-        time.sleep(self.seconds)
         assert not self.training
         assert x.shape == (1, 3, 4, 6)
+        self.log.append(self.name)
+        self.clock[0] += next(self.seconds)
         return x
 
 
-def test_latency_takes_turns_and_reports_milliseconds() -> None:
-    calls: list[str] = []
-    models = {name: Sleeps(name, seconds, calls) for name, seconds in (("a", 0.002), ("b", 0.012))}
-    found = latency(models, (4, 6), device=CPU, repeats=4, warmup=1)
-    assert calls == ["a", "b", "b", "a"] * 2 + ["a", "b"]
-    assert 2 <= found["a"].low_ms <= found["a"].median_ms <= found["a"].high_ms
-    assert found["b"].median_ms - found["a"].median_ms == pytest.approx(10, abs=5)
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the time of a clock that only `Takes` moves."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    return now
 
 
-def test_warming_up_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = iter([9.0, 9.0, 0.001, 0.003])
-    monkeypatch.setattr(cost, "_seconds", lambda *_: next(seconds))
-    found = latency({"a": nn.Identity()}, (4, 6), device=CPU, repeats=2, warmup=2)
+def test_latency_takes_turns_and_leaves_out_the_warm_up(clock: list[float]) -> None:
+    log: list[str] = []
+    models = {
+        "a": Takes("a", clock, log, [9.0, 0.001, 0.003]),
+        "b": Takes("b", clock, log, [9.0, 0.012, 0.012]),
+    }
+    found = latency(models, (4, 6), device=CPU, repeats=2, warmup=1)
+    assert log == ["a", "b", "b", "a", "a", "b"]
     assert found["a"].median_ms == pytest.approx(2)
-    assert found["a"].high_ms == pytest.approx(2.8)
+    assert found["b"].median_ms == pytest.approx(12)
 
 
-def test_latency_is_a_median_with_the_middle_four_fifths() -> None:
-    assert cost._summary([float(each) for each in range(11)]) == Latency(5, 1, 9)
+def test_latency_is_a_median_with_the_middle_four_fifths(clock: list[float]) -> None:
+    model = Takes("a", clock, [], [each / 1000 for each in range(11)])
+    found = latency({"a": model}, (4, 6), device=CPU, repeats=11, warmup=0)["a"]
+    assert (found.median_ms, found.low_ms, found.high_ms) == pytest.approx((5, 1, 9))
     with pytest.raises(ValueError, match="at least 2 repeats, got 1"):
         latency({}, (4, 6), device=CPU, repeats=1)

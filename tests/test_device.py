@@ -1,4 +1,5 @@
 import os
+import platform
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from yolox_attn import device as devices
 from yolox_attn.errors import InputError
 
+CPU = torch.device("cpu")
 HAS_CUDA = torch.cuda.is_available()
 
 
@@ -30,20 +32,17 @@ def test_cpu_is_always_there() -> None:
 
 
 def test_precisions() -> None:
-    cpu = torch.device("cpu")
-    assert devices.precision_dtype("fp32", cpu) is None
-    assert devices.precision_dtype("bf16", cpu) is torch.bfloat16
+    assert devices.precision_dtype("fp32", CPU) is None
+    assert devices.precision_dtype("bf16", CPU) is torch.bfloat16
     with pytest.raises(InputError, match="--fp16 needs a CUDA device, this is cpu; use --bf16"):
-        devices.precision_dtype("fp16", cpu)
+        devices.precision_dtype("fp16", CPU)
 
 
 def test_autocast_follows_the_type() -> None:
     x = torch.ones(2, 2)
-    cpu = torch.device("cpu")
-    with devices.autocast(cpu, torch.bfloat16):
-        assert (x @ x).dtype == torch.bfloat16
-    with devices.autocast(cpu, None):
-        assert (x @ x).dtype == torch.float32
+    for dtype, result in ((torch.bfloat16, torch.bfloat16), (None, torch.float32)):
+        with devices.autocast(CPU, dtype):
+            assert (x @ x).dtype == result
 
 
 def test_threads_are_fixed_by_the_environment_or_the_machine(
@@ -57,7 +56,16 @@ def test_threads_are_fixed_by_the_environment_or_the_machine(
 
 def test_memory_can_be_reserved_on_cuda_only() -> None:
     with pytest.raises(InputError, match="-o reserves CUDA memory, this is cpu"):
-        devices.occupy(torch.device("cpu"))
+        devices.occupy(CPU)
+
+
+def test_a_record_names_the_kind_of_device_and_not_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert devices.describe(CPU) == f"cpu {platform.machine()}"
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
+    names = {devices.describe(torch.device("cuda", number)) for number in (0, 1)}
+    assert names == {"cuda NVIDIA H200"}
 
 
 @pytest.fixture
@@ -120,26 +128,24 @@ def test_the_search_for_fast_convolutions_is_never_on_with_determinism() -> None
     cuda, cudnn = torch.device("cuda", 0), torch.backends.cudnn
     assert devices.set_determinism(wanted=False, device=cuda) is None
     assert (cudnn.benchmark, torch.are_deterministic_algorithms_enabled()) == (True, False)
-    told = devices.set_determinism(wanted=True, device=cuda)
-    assert "--deterministic: " in str(told)
+    assert "--deterministic: " in str(devices.set_determinism(wanted=True, device=cuda))
     assert (cudnn.benchmark, torch.are_deterministic_algorithms_enabled()) == (False, True)
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
 @pytest.mark.usefixtures("torch_settings")
-def test_a_cpu_repeats_without_being_told() -> None:
+def test_a_cpu_repeats_by_itself() -> None:
     torch.backends.cudnn.benchmark = False
     for wanted in (True, False):
-        assert devices.set_determinism(wanted=wanted, device=torch.device("cpu")) is None
+        assert devices.set_determinism(wanted=wanted, device=CPU) is None
     assert not torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.benchmark
 
 
 def test_a_cpu_has_no_random_state_of_its_own() -> None:
-    cpu = torch.device("cpu")
-    assert devices.random_state(cpu) is None
+    assert devices.random_state(CPU) is None
     before = torch.get_rng_state()
-    devices.restore_random_state(cpu, torch.zeros(16, dtype=torch.uint8))  # saved on a GPU
+    devices.restore_random_state(CPU, torch.zeros(16, dtype=torch.uint8))  # saved on a GPU
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -153,7 +159,7 @@ def test_the_random_state_of_a_gpu_comes_back() -> None:
     assert torch.equal(torch.rand(4, device=gpu), first)
 
 
-def test_memory_that_ran_out_is_told_from_other_errors() -> None:
+def test_memory_that_ran_out_is_known_from_other_errors() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 62, dtype=torch.uint8)
     assert devices.out_of_memory(caught.value)
@@ -164,9 +170,8 @@ def test_memory_that_ran_out_is_told_from_other_errors() -> None:
     assert not devices.out_of_memory(OSError("Cannot allocate memory"))
 
 
-def test_runs_side_by_side_share_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+@pytest.mark.usefixtures("two_gpus")
+def test_runs_in_parallel_share_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices.devices_for_runs("auto") == ("cuda:0", "cuda:1")
     assert devices.devices_for_runs("cuda") == ("cuda:0", "cuda:1")
     assert devices.devices_for_runs("cuda:1") == ("cuda:1",)

@@ -13,7 +13,7 @@ GENERATED = (".venv", "YOLOX_outputs", "datasets")  # not there in a fresh clone
 
 
 def words_of_files(text: str) -> set[str]:
-    """Every word that looks like a path of this repository: it names a folder or has a suffix."""
+    """Return the words that look like paths of this repository: in a folder or at the top."""
     words = re.findall(r"[\w./-]+", text)
     top = {path.name for path in ROOT.iterdir()} - {".git"}
     paths = {word.rstrip(".").rstrip("/") for word in words if "/" in word or word in top}

@@ -1,4 +1,4 @@
-"""Every way an environment can be wrong ends in one line with the command that mends it."""
+"""Every way an environment can be wrong ends in one line with the command that fixes it."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def run_in(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def told(folder: Path) -> str:
+def printed(folder: Path) -> str:
     """Return the one line that the training command prints in this environment."""
     ended = run_in(folder, "from yolox_attn.cli import main; sys.exit(main(['train', '-h']))")
     assert ended.returncode == 2, ended.stderr
@@ -58,24 +58,26 @@ def test_a_complete_fake_environment_passes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_a_missing_package_is_named(tmp_path: Path, module: str) -> None:
-    line = told(fake_environment(tmp_path, **{module: None}))
-    assert line.startswith(f"error: not installed: {MODULES[module]}; mend it with: ")
+    line = printed(fake_environment(tmp_path, **{module: None}))
+    assert line.startswith(f"error: not installed: {MODULES[module]}; fix it with: ")
     assert line.endswith(f"pip install {MODULES[module]}\n")
 
 
 def test_all_missing_packages_are_named_at_once(tmp_path: Path) -> None:
-    assert "torch, torchvision; " in told(fake_environment(tmp_path, torch=None, torchvision=None))
+    assert "torch, torchvision; " in printed(
+        fake_environment(tmp_path, torch=None, torchvision=None)
+    )
 
 
 def test_missing_yolox_gives_the_install_that_works(tmp_path: Path) -> None:
-    line = told(fake_environment(tmp_path, yolox=None))
-    assert "error: yolox 0.3.0 is not installed; mend it with: " in line
+    line = printed(fake_environment(tmp_path, yolox=None))
+    assert "error: yolox 0.3.0 is not installed; fix it with: " in line
     assert "pip install --no-deps --no-build-isolation" in line
     assert line.endswith("yolox==0.3.0\n")
 
 
-def test_a_torchvision_of_another_torch_is_told_with_both_versions(tmp_path: Path) -> None:
-    line = told(fake_environment(tmp_path, torchvision=DOES_NOT_FIT))
+def test_a_torchvision_of_another_torch_is_reported_with_both_versions(tmp_path: Path) -> None:
+    line = printed(fake_environment(tmp_path, torchvision=DOES_NOT_FIT))
     assert "torchvision does not fit torch (torchvision 9.9, torch 9.9: operator " in line
     assert line.endswith("torch torchvision\n")
 
@@ -85,24 +87,24 @@ def test_another_release_of_yolox_is_refused(tmp_path: Path) -> None:
     (folder / "yolox").mkdir()
     (folder / "yolox" / "__init__.py").touch()
     write_version(folder, "yolox", "0.2.0")
-    assert "yolox 0.3.0 is needed" in told(folder)
-    assert "is 0.2.0" in told(folder)
+    assert "yolox 0.3.0 is needed" in printed(folder)
+    assert "is 0.2.0" in printed(folder)
 
 
 def test_the_repository_yolox_is_refused_though_it_says_0_3_0(tmp_path: Path) -> None:
     folder = fake_environment(tmp_path)
     (folder / "yolox" / "utils").mkdir()
     (folder / "yolox" / "utils" / "mlflow_logger.py").touch()
-    assert "is a development version" in told(folder)
+    assert "is a development version" in printed(folder)
 
 
 def test_a_folder_named_yolox_is_not_yolox(tmp_path: Path) -> None:
     folder = fake_environment(tmp_path, yolox=None)
     (folder / "yolox").mkdir()
-    assert "yolox 0.3.0 is not installed" in told(folder)
+    assert "yolox 0.3.0 is not installed" in printed(folder)
 
 
-def test_in_the_checkout_environment_the_installer_mends_it(tmp_path: Path) -> None:
+def test_in_the_checkout_environment_the_installer_fixes_it(tmp_path: Path) -> None:
     folder = fake_environment(tmp_path, tabulate=None)
     code = (
         f"sys.prefix = {str(ROOT / '.venv')!r}; "

@@ -3,6 +3,7 @@ import random
 import signal
 
 import numpy as np
+import pytest
 import torch
 from torch.utils.data import DataLoader
 
@@ -64,12 +65,9 @@ def test_a_stream_is_left_by_an_error_too() -> None:
     seed_everything(3)
     expected = draws()
     seed_everything(3)
-    try:
-        with stream(0, "x"):
-            draws()
-            raise KeyError
-    except KeyError:
-        pass
+    with pytest.raises(KeyError), stream(0, "x"):
+        draws()
+        raise KeyError
     assert draws() == expected
 
 
@@ -87,7 +85,7 @@ def test_states_survive_a_file_read_without_trust() -> None:
 
 
 class InterruptHandlers:
-    """A data set that says how the process that reads it takes Ctrl-C."""
+    """A data set whose items show how the process that reads it takes Ctrl-C."""
 
     def __len__(self) -> int:
         return 1

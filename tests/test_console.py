@@ -1,0 +1,51 @@
+import sys
+
+import pytest
+
+from yolox_attn.console import called_as, count, echo, printable, shortlist
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        ("tools/train.py", "python tools/eval.py"),
+        ("/home/me/yolox_attn/tools/train.py", "python /home/me/yolox_attn/tools/eval.py"),
+        ("/home/me/.venv/bin/yolox-attn", "yolox-attn eval"),
+        ("/home/me/yolox_attn/cli/__main__.py", "python -m yolox_attn.cli eval"),
+        ("-c", "yolox-attn eval"),
+    ],
+)
+def test_a_command_is_called_as_the_user_called_the_program(
+    program: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [program, "train"])
+    assert called_as("eval") == says
+
+
+def test_products_go_to_stdout_and_remarks_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    echo("AP 0.4")
+    echo("epoch 1", err=True)
+    assert capsys.readouterr() == ("AP 0.4\n", "epoch 1\n")
+
+
+def test_numbers_have_their_plural() -> None:
+    assert [count(n, "seed") for n in (0, 1, 3)] == ["0 seeds", "1 seed", "3 seeds"]
+
+
+def test_a_shortlist_ends_in_dots_where_there_is_more() -> None:
+    assert shortlist("abc") == "a, b, c"
+    assert shortlist(iter("abcd")) == "a, b, c, ..."
+    assert shortlist("abc", most=1) == "a, ..."
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a b é 图.png", "a b é 图.png"),
+        ("a\nb\0\x1b[1m", "a\\nb\\x00\\x1b[1m"),
+        ("\u202egnp.a\ud800", "\\u202egnp.a\\ud800"),
+    ],
+)
+def test_what_cannot_be_seen_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown
+    assert shortlist([text]) == shown
