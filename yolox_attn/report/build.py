@@ -51,7 +51,7 @@ def compare(runs: Sequence[Run], *, baseline: str | None = None, alone: bool = F
     if len(variants) < 2 and not alone:
         raise InputError(f"only {name} is here; a comparison needs the runs of another variant")
     variants = {name: variants.pop(name), **variants}
-    ordered = [run for members in variants.values() for run in members]
+    ordered = [run for group in variants.values() for run in group]
     require_same_protocol(ordered)
     first = ordered[0]
     return Comparison(

@@ -51,12 +51,12 @@ def secondary(comparison: Comparison) -> Section:
     if not comparison.judged():
         return Section(title, ())
     shown: dict[str, Callable[[Judgement], str]] = {
-        "p": _of_seeds(lambda found: p_text(found.p_value)),
-        "equivalence p": _of_seeds(lambda found: p_text(found.p_equivalence)),
-        "sign-flip p": lambda found: p_text(found.sign_flip),
+        "p": _of_seeds(lambda judgement: p_text(judgement.p_value)),
+        "equivalence p": _of_seeds(lambda judgement: p_text(judgement.p_equivalence)),
+        "sign-flip p": lambda judgement: p_text(judgement.sign_flip),
         "seeds won": seeds_won,
-        f"crossed bootstrap {share}": _of_seeds(lambda found: span(found.crossed)),
-        f"these very checkpoints {share}": lambda found: span(found.checkpoints),
+        f"crossed bootstrap {share}": _of_seeds(lambda judgement: span(judgement.crossed)),
+        f"these very checkpoints {share}": lambda judgement: span(judgement.checkpoints),
     }
     columns = NAME | {head: of_judgement(show) for head, show in shown.items()}
     text = (
@@ -95,7 +95,7 @@ def exploratory(comparison: Comparison) -> Section:
 
 
 def explored(comparison: Comparison, kind: str) -> list[tuple[Exploratory, ...]]:
-    """Return a row a metric or class (`kind`): what was found of each judged variant."""
+    """Return a row a metric or class (`kind`): the result of each judged variant."""
     columns = (
         [each for each in judgement.exploratory if each.kind == kind]
         for _, judgement in comparison.judged()

@@ -21,7 +21,7 @@ from yolox_attn.stats.measured import Measured, draw_resamples, measure_file
 from yolox_attn.stats.weighted_ap import METRICS, best_engine
 
 Files = Sequence[Path]
-UNKNOWN = "unknown"  # what stands where in a network that nobody describes
+UNKNOWN = "unknown"  # attention of a network that no run describes
 
 
 def compare_detections(

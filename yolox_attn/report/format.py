@@ -75,7 +75,7 @@ def main_columns(comparison: Comparison) -> Columns:
     """Return the columns of what was judged, also those that stay empty."""
     interval = f"{confidence(comparison.alpha)} interval"
     columns = _first_columns() | {
-        interval: of_judgement(lambda found: span(found.interval)),
+        interval: of_judgement(lambda judgement: span(judgement.interval)),
         "Holm p": of_judgement(holm_p),
         "seeds won": of_judgement(seeds_won),
     }
@@ -149,20 +149,22 @@ def runs(variant: Variant) -> str:
     return Cell(f"{count} ({len(variant.judgement.seeds)} paired)", count)
 
 
-def holm_p(found: Judgement) -> str:
+def holm_p(judgement: Judgement) -> str:
     """The adjusted p; a control's own, unadjusted, in brackets; none from too few seeds."""
-    if len(found.seeds) < MIN_SEEDS:
+    if len(judgement.seeds) < MIN_SEEDS:
         return NONE
-    if found.p_holm is None:
-        return Cell(f"({p_text(found.p_value)})", found.p_value)
-    return p_text(found.p_holm)
+    if judgement.p_holm is None:
+        return Cell(f"({p_text(judgement.p_value)})", judgement.p_value)
+    return p_text(judgement.p_holm)
 
 
-def seeds_won(found: Judgement) -> str:
+def seeds_won(judgement: Judgement) -> str:
     """P(B > A) in words: "4 of 5 (.28-.99)", "3 of 5, 1 tied (.15-.99)"."""
-    ties = f", {found.ties} tied" if found.ties else ""
-    lower, upper = (f"{end:.2f}".removeprefix("0") for end in found.probability_interval)
-    return Cell(f"{found.wins} of {len(found.seeds)}{ties} ({lower}-{upper})", found.wins)
+    ties = f", {judgement.ties} tied" if judgement.ties else ""
+    lower, upper = (f"{end:.2f}".removeprefix("0") for end in judgement.probability_interval)
+    return Cell(
+        f"{judgement.wins} of {len(judgement.seeds)}{ties} ({lower}-{upper})", judgement.wins
+    )
 
 
 def verdict(variant: Variant) -> str:

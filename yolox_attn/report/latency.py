@@ -30,7 +30,7 @@ def measure_latency(
         raise InputError("external detections come without a model: no latency to measure")
     models: dict[str, nn.Module] = {}
     notes = []
-    records = {name: members[0].record for name, members in by_variant(runs).items()}
+    records = {name: group[0].record for name, group in by_variant(runs).items()}
     for variant in comparison.variants:
         try:
             models[variant.name] = rebuild(records[variant.name])

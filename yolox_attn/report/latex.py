@@ -57,7 +57,7 @@ def as_latex(comparison: Comparison) -> str:
 
 def escape(text: str) -> str:
     """Return `text` so that LaTeX shows it as it is."""
-    return ANY.sub(lambda found: SPECIAL[found[0]], text)
+    return ANY.sub(lambda hit: SPECIAL[hit[0]], text)
 
 
 def number(text: str) -> str:

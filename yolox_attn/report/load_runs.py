@@ -94,9 +94,9 @@ def by_variant(runs: Iterable[Run]) -> dict[str, list[Run]]:
     variants: dict[str, list[Run]] = {}
     for run in runs:
         variants.setdefault(run.name, []).append(run)
-    for name, members in variants.items():
-        _refuse_two_blocks(name, members)
-        members.sort(key=lambda run: (run.record.seed is None, run.record.seed or 0))
+    for name, group in variants.items():
+        _refuse_two_blocks(name, group)
+        group.sort(key=lambda run: (run.record.seed is None, run.record.seed or 0))
     return variants
 
 

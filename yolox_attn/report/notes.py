@@ -19,7 +19,7 @@ FACTS: dict[str, Fact] = {
 def make_notes(variants: Variants) -> tuple[str, ...]:
     """Return the sentences; `variants` begins with the baseline."""
     baseline, *others = variants.values()
-    runs = [run for members in variants.values() for run in members]
+    runs = [run for group in variants.values() for run in group]
     packages = sorted({package for run in runs for package in run.record.versions})
     facts = FACTS | {f"{package} version": _version(package) for package in packages}
     notes = [_single_runs(variants), *(_pairing(each, baseline) for each in others)]

@@ -110,10 +110,10 @@ def noise(comparison: Comparison) -> Section:
     if not judged:
         return Section(title, ())
     columns = NAME | {
-        "seeds give": of_judgement(lambda found: _error(found.seed_error)),
-        "test images give": of_judgement(lambda found: _error(found.image_error)),
-        "to narrow it": of_judgement(lambda found: ADVICE[source(found)]),
-        "detectable": of_judgement(lambda found: size(found.detectable)),
+        "seeds give": of_judgement(lambda judgement: _error(judgement.seed_error)),
+        "test images give": of_judgement(lambda judgement: _error(judgement.image_error)),
+        "to narrow it": of_judgement(lambda judgement: ADVICE[source(judgement)]),
+        "detectable": of_judgement(lambda judgement: size(judgement.detectable)),
     }
     grid = filled(columns, [variant for variant, _ in judged])
     text = "AP points: the two parts of the difference's standard error."
@@ -262,7 +262,7 @@ def _rules(comparison: Comparison) -> list[str]:
     outside = [each.name for each in comparison.variants if each.role == "control"]
     if outside:
         adjusted += f"; controls stand outside of it: {', '.join(outside)}"
-    few = [FEW_SEEDS] if any(_few_seeds(found) for _, found in comparison.judged()) else []
+    few = [FEW_SEEDS] if any(_few_seeds(judgement) for _, judgement in comparison.judged()) else []
     return [
         *few,
         f"Intervals are {confidence(comparison.alpha)} two-component t intervals (seeds and test"

@@ -128,7 +128,7 @@ def _headline(comparison: Comparison) -> str:
         if noise is None:
             return f"{comparison.baseline}, compared with nothing"
         return f"{comparison.baseline} scatters by {size(noise.sd)} AP from seed to seed"
-    blocks = [(each, found) for each, found in comparison.judged() if each.role != "control"]
+    blocks = [pair for pair in comparison.judged() if pair[0].role != "control"]
     if not blocks:
         names = [each.name for each in comparison.variants[1:]]
         return f"No verdict on {names[0] if len(names) == 1 else f'{len(names)} variants'}"

@@ -60,7 +60,7 @@ def to_markdown(title: str, sections: Iterable[Section]) -> str:
 
 def escape(text: str) -> str:
     """Return `text` so that Markdown shows it as it is, also in the cell of a table."""
-    return SPECIAL.sub(lambda found: "\\" + found[0], text)
+    return SPECIAL.sub(lambda hit: "\\" + hit[0], text)
 
 
 def _text(part: Part, width: int) -> str:
