@@ -76,16 +76,17 @@ def _first_line(comparison: Comparison) -> str:
 
 
 def _table(grid: Grid, text: str, label: str) -> str:
+    align = grid.align
     lines = [
         r"\begin{table*}",  # over both columns of a page that has two
         r"\centering\scriptsize\setlength{\tabcolsep}{2.5pt}",
         rf"\caption{{{text}}}",
         rf"\label{{tab:comparison-{label}}}",
-        rf"\begin{{tabular}}{{{grid.align}}}",
+        rf"\begin{{tabular}}{{{align}}}",
         r"\toprule",
-        _line(grid.headers, grid.align),
+        _line(grid.headers, align),
         r"\midrule",
-        *(_line(row, grid.align) for row in grid.rows),
+        *(_line(row, align) for row in grid.rows),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table*}",

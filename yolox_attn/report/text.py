@@ -99,13 +99,13 @@ def _wrap(text: str, width: int, mark: str = "") -> str:
 
 def _aligned(grid: Grid) -> str:
     """Return the grid in columns as narrow as their cells."""
-    widths = _widths(grid)
+    widths, align = _widths(grid), grid.align
     lines = [grid.headers, ["-" * each for each in widths], *grid.rows]
     return "\n".join(
         (" " * GAP)
         .join(
             cell.rjust(width) if letter == "r" else cell.ljust(width)
-            for cell, width, letter in zip(line, widths, grid.align, strict=True)
+            for cell, width, letter in zip(line, widths, align, strict=True)
         )
         .rstrip()
         for line in lines
