@@ -3,11 +3,9 @@ import json
 from contextlib import redirect_stdout
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import torch
-from loguru import logger
+from planned import with_test_split, write_exp
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -16,62 +14,21 @@ from yolox_attn.cli.eval import main
 from yolox_attn.coco.evaluate import METRICS
 from yolox_attn.exp import load_exp
 
-EXP = """
-from yolox_attn.exp import AttentionExp
-
-class Exp(AttentionExp):
-    def __init__(self):
-        super().__init__()
-        self.depth, self.width, self.num_classes = 0.33, 0.125, 2
-        self.test_size = (64, 96)
-        self.data_num_workers = 0
-"""
+LINES = ("self.num_classes = 5", "self.test_size = (64, 96)")
 SHARED = Path(__file__).parents[3] / "shared"
 
 
-@pytest.fixture(autouse=True)
-def quiet_log():
-    yield
-    logger.remove()  # the command's log went to this test's stderr
-
-
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Two squares in each of three images, of categories 3 and 8, in a COCO-layout folder."""
-    root = tmp_path_factory.mktemp("squares")
-    rng = np.random.default_rng(0)
-    for split, count in (("train", 1), ("val", 3), ("test", 2)):
-        (root / f"{split}2017").mkdir()
-        (root / "annotations").mkdir(exist_ok=True)
-        images, annotations = [], []
-        for image in range(1, count + 1):
-            pixels = rng.integers(0, 60, (80, 100, 3), dtype=np.uint8)
-            for category, left in ((3, 10), (8, 60)):
-                pixels[20:50, left : left + 30, category % 3] = 250
-                annotations.append(
-                    {
-                        "id": len(annotations) + 1,
-                        "image_id": image,
-                        "category_id": category,
-                        "bbox": [left, 20, 30, 30],
-                        "area": 900,
-                        "iscrowd": 0,
-                    }
-                )
-            cv2.imwrite(str(root / f"{split}2017" / f"{image}.png"), pixels)
-            images.append({"id": image, "file_name": f"{image}.png", "width": 100, "height": 80})
-        names = [{"id": 3, "name": "blue"}, {"id": 8, "name": "red"}]
-        content = {"images": images, "annotations": annotations, "categories": names}
-        path = root / "annotations" / f"instances_{split}2017.json"
-        path.write_text(json.dumps(content))
-    return root
+def data(drawn, tmp_path_factory):
+    """The drawn set, its five val images also as a test split."""
+    return with_test_split(drawn, tmp_path_factory.mktemp("split") / "data")
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A folder with an Exp file, and a checkpoint of it that is not shy of detections."""
     folder = tmp_path_factory.mktemp("work")
-    (folder / "tiny.py").write_text(EXP)
+    write_exp(folder, "tiny", *LINES)
     torch.manual_seed(0)
     model = load_exp(str(folder / "tiny.py")).get_model()
     for layer in (*model.head.obj_preds, *model.head.cls_preds):
@@ -114,16 +71,16 @@ def test_the_written_metrics_are_pycocotools_on_the_written_detections(evaluate,
         by_hand.summarize()
     expected = [None if s == -1 else s for s in by_hand.stats]
     assert list(report["metrics"].items()) == list(zip(METRICS, expected, strict=True))
-    assert set(report["class_ap"]) == {"blue", "red"}
+    assert set(report["class_ap"]) == {each["name"] for each in truth.dataset["categories"]}
     assert (report["confidence"], report["test_size"]) == (0.3, [64, 96])
     printed = capsys.readouterr().out
     assert "Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all" in printed
-    assert "| blue" in printed
+    assert "| disc" in printed
 
 
 @pytest.mark.slow
 def test_two_processes_find_exactly_what_one_finds(evaluate):
-    """One image a process at a time and one thread each; of three images rank 1 has one."""
+    """One image a process at a time and one thread each; of five images rank 1 has two."""
     detections = Path("out/detections.json")
     assert evaluate("--conf", 0.3, "-b", 1)[1]["processes"] == 1
     alone = detections.read_bytes()
@@ -162,7 +119,7 @@ def test_the_runs_best_checkpoint_and_folder_by_default(work, data, tmp_path, wo
 def test_the_test_split(evaluate):
     _, report, detections = evaluate("--test", "--conf", 0.3)
     assert (report["split"], report["annotations"]) == ("test", "instances_test2017.json")
-    assert {d["image_id"] for d in detections} == {1, 2}
+    assert {each["image_id"] for each in detections} == {1, 2, 3, 4, 5}
 
 
 def test_fused_and_in_bfloat16_the_detections_stay_close(evaluate, capsys):
@@ -241,28 +198,25 @@ def test_no_cuda_here_is_said(evaluate, capsys):
 
 def test_a_class_that_the_set_lacks_is_refused(evaluate, work, capsys):
     exp = load_exp(str(work / "tiny.py"))
-    exp.num_classes = 3
-    torch.save({"model": exp.get_model().state_dict()}, "three.pth")
-    assert evaluate("-c", "three.pth", "--conf", 0, "num_classes", 3)[0] == 2
-    assert "num_classes is 3" in capsys.readouterr().err
+    exp.num_classes = 6
+    torch.save({"model": exp.get_model().state_dict()}, "six.pth")
+    assert evaluate("-c", "six.pth", "--conf", 0, "num_classes", 6)[0] == 2
+    assert "num_classes is 6" in capsys.readouterr().err
 
 
 OWN_EVALUATOR = """
-class Own:
-    dataloader = None
-    def evaluate(self, model, distributed=False, half=False):
-        return 0.25, 0.5, "judged by hand\\n"
-
-class Exp(Exp):
     def get_evaluator(self, batch_size, is_distributed, testdev=False, legacy=False):
+        class Own:
+            dataloader = None
+            def evaluate(self, model, distributed=False, half=False):
+                return 0.25, 0.5, "judged by hand\\n"
         return Own()
 """
 
 
-def test_a_users_own_evaluator_is_called_as_yolox_calls_it(work, data, tmp_path, capsys):
-    path = tmp_path / "own.py"
-    path.write_text(EXP + OWN_EVALUATOR)
-    argv = ["-f", str(path), "-c", str(work / "tiny.pth"), "--device", "cpu"]
+def test_a_users_own_evaluator_is_called_as_yolox_calls_it(work, tmp_path, capsys):
+    path = write_exp(tmp_path, "own", *LINES, methods=OWN_EVALUATOR)
+    argv = ["-f", path, "-c", str(work / "tiny.pth"), "--device", "cpu"]
     argv += ["--output", str(tmp_path)]
     assert main(argv) == 0
     assert "judged by hand" in capsys.readouterr().out
