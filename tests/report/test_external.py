@@ -65,9 +65,8 @@ def test_three_files_a_side_give_a_verdict(truth: Path, sides: Sides) -> None:
     ((side, judgement),) = found.judged()
     assert (judgement.word, judgement.seeds) == ("helps", (1, 2, 3))
     for k in range(3):
-        ours, theirs = (each.runs[k].metrics["AP"] or 0 for each in (side, found.variants[0]))
+        ours, theirs = (each.runs[k].metrics["AP"] for each in (side, found.variants[0]))
         assert judgement.differences[k] == pytest.approx(ours - theirs)
-    assert side.difference is not None
     assert side.difference.metrics["AP"] == pytest.approx(judgement.difference)
     assert found.notes[0].startswith("The files are paired in the order in which they were given")
     assert [each.role for each in found.variants] == ["baseline", "variant"]

@@ -12,7 +12,6 @@ CAM, PLACEBO = FIVE.variants[1], FIVE.variants[-1]
 
 
 def judgement(**changes: Any) -> Judgement:
-    assert CAM.judgement is not None
     return replace(CAM.judgement, **changes)
 
 
@@ -72,7 +71,6 @@ def test_a_costlier_training_form_gets_a_column() -> None:
 
 
 def test_a_controls_p_is_its_own_and_in_brackets() -> None:
-    assert PLACEBO.judgement is not None
     assert cells.holm_p(PLACEBO.judgement) == "(0.413)"
     assert cells.holm_p(judgement(p_holm=0.0304)) == "0.030"
     assert cells.holm_p(judgement(seeds=(0, 1))) == "-"

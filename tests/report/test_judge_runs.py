@@ -56,9 +56,7 @@ def variant(comparison: Comparison, name: str = "yolox_s_cam") -> Variant:
 
 
 def verdict(comparison: Comparison, name: str = "yolox_s_cam") -> Judgement:
-    judgement = variant(comparison, name).judgement
-    assert judgement is not None
-    return judgement
+    return variant(comparison, name).judgement
 
 
 def test_the_verdict_is_that_of_the_statistics_called_by_hand(study: DrawnStudy) -> None:
@@ -149,7 +147,6 @@ def test_missing_detections_close_their_pair(study: DrawnStudy, name: str) -> No
     (lost / "detections.json").unlink()
     found = judged(folders)
     cam = variant(found)
-    assert cam.difference is not None
     assert cam.difference.seeds == verdict(found).seeds == (0, 2)
     assert cam.difference.metrics["AP"] == pytest.approx(verdict(found).difference)
     kept = [run.seed for run in cam.runs]
@@ -223,8 +220,7 @@ def test_the_noise_of_seeds_is_the_baselines_with_or_without_variants(study: Dra
     folders = write_all(study)
     found = judged(folders)
     noise = found.seed_noise
-    assert noise is not None
-    aps = [run.metrics["AP"] or 0 for run in found.variants[0].runs]
+    aps = [run.metrics["AP"] for run in found.variants[0].runs]
     assert noise.sd == pytest.approx(statistics.stdev(aps))
     assert (noise.runs, noise.seeds, noise.images) == (3, 3, IMAGES)
     assert noise.detectable > 2**0.5 * noise.sd
@@ -264,7 +260,7 @@ def evaluated(study: DrawnStudy, tmp_path: Path) -> list[Run]:
     for run in find_runs(write_all(study, seeds=(0, 1))):
         folder = tmp_path / "evaluations" / run.name / run.folder.name
         detections = draw_detections(content, 0.2 if run.name == "yolox_s" else 0.05, 3)
-        detections[0]["score"] = 0.1 * (run.record.seed or 0)
+        detections[0]["score"] = 0.1 * run.record.seed
         write_json(folder / "detections.json", detections)
         checkpoint = run.folder / "latest_ckpt.pth"
         checkpoint.write_bytes(run.title.encode())
@@ -295,7 +291,6 @@ def test_an_evaluation_from_before_the_run_went_on_closes_its_pair(evaluated: li
 
 
 def test_an_evaluation_is_compared_with_its_own_metrics(evaluated: list[Run]) -> None:
-    assert evaluated[2].evaluation is not None
     path = evaluated[2].evaluation / "evaluation.json"
     values = json.loads(path.read_text())
     values["metrics"]["AP"] += 2e-6
@@ -345,13 +340,11 @@ def test_the_noise_of_three_runs() -> None:
     Chi-square limits of a deviation from 3 runs: 0.52 and 6.3 times it.
     """
     noise = seed_noise(runs_of(40.1, 40.0, 40.2), TEST, Terms(sesoi=0.5))
-    assert noise is not None
     assert noise.sd == pytest.approx(0.001)
     assert noise.interval == pytest.approx((0.00052, 0.0063), rel=0.01)
     assert noise.detectable == pytest.approx(0.00461, rel=0.01)
     assert (noise.runs, noise.seeds, noise.images, noise.needed) == (3, 3, 300, 3)
     dearer = seed_noise(runs_of(40.1, 40.0, 40.2), TEST, Terms(sesoi=0.31))
-    assert dearer is not None
     assert dearer.needed == 4
     assert seed_noise(runs_of(40.0), TEST, Terms()) is None
 

@@ -20,7 +20,6 @@ def renamed(seeds: int) -> Comparison:
     """A comparison with names that LaTeX would take for commands."""
     comparison = judged_comparison(seeds)
     baseline, cam, *others = comparison.variants
-    assert cam.judgement is not None
     named = [replace(each, name=f"[{each.name}]") for each in cam.judgement.exploratory]
     judgement = replace(cam.judgement, exploratory=tuple(named))
     variants = (baseline, replace(cam, name=ODD, judgement=judgement), *others)

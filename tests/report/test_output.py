@@ -30,7 +30,6 @@ def test_everything_is_written_and_comes_back(tmp_path: Path) -> None:
     assert texts[:2] == [as_markdown(comparison), as_csv(comparison)]
     assert read_comparison(paths[3]) == comparison
     written = json.loads(texts[3])["variants"][1]["judgement"]["difference"]
-    assert comparison.variants[1].judgement is not None
     assert written == comparison.variants[1].judgement.difference  # a fraction
     assert all(text in texts[4] for text in texts[5:])  # the page has the same drawings
     assert own.exists()
@@ -62,8 +61,6 @@ def lines(comparison: Comparison) -> dict[str, dict[str, str]]:
 
 def test_points_unrounded_and_probabilities_as_they_are() -> None:
     found = FIVE.variants[1].judgement
-    assert found is not None
-    assert found.interval is not None
     line = lines(FIVE)["yolox_nano_cam"]
     texts = {
         "attention": "cam",
@@ -83,11 +80,11 @@ def test_points_unrounded_and_probabilities_as_they_are() -> None:
     }
     assert {key: line[key] for key in texts} == texts
     numbers = {
-        "AP": 100 * (FIVE.variants[1].mean["AP"] or 0),
+        "AP": 100 * FIVE.variants[1].mean["AP"],
         "interval_low": 100 * found.interval[0],
-        "seed_error": 100 * (found.seed_error or 0),
+        "seed_error": 100 * found.seed_error,
         "crossed_high": 100 * found.crossed[1],
-        "detectable": 100 * (found.detectable or 0),
+        "detectable": 100 * found.detectable,
         "p_holm": found.p_holm,
         "p_superiority_low": found.probability_interval[0],
     }

@@ -89,7 +89,6 @@ def test_what_was_not_judged_shows_every_metric_and_a_baseline_alone_no_differen
 
 
 def test_seed_by_seed_the_pairs_stand_in_their_columns() -> None:
-    assert CAM.judgement is not None
     fewer = replace(CAM.judgement, seeds=(0, 2), differences=(0.01, -0.02), difference=-0.005)
     some = replace(CAM, judgement=fewer)
     assert grid(sections.seeds(only(some))).rows == [["yolox_nano_cam", "+1.00", "-2.00", "-0.50"]]
@@ -111,7 +110,6 @@ def test_seed_by_seed_the_pairs_stand_in_their_columns() -> None:
 def test_the_advice_names_the_larger_noise_and_leaves_controls_out(
     of_seeds: float | None, of_images: float, cell: str, words: str
 ) -> None:
-    assert CAM.judgement is not None
     block, quiet = (
         replace(CAM, judgement=replace(CAM.judgement, seed_error=error, image_error=images))
         for error, images in ((of_seeds, of_images), (0.0, 0.0))
@@ -140,7 +138,6 @@ def test_the_baselines_own_noise() -> None:
     assert text.startswith("5 runs of yolox_nano scatter by 0.45 AP ")
     assert text.endswith("1.07 AP four times in five; to find 0.50 AP takes 14 seeds a side.")
     assert "5 seeds a side on 300 images find" in text
-    assert FIVE.seed_noise is not None
     noise = replace(FIVE.seed_noise, needed=None)
     (text,) = sections.seed_noise(replace(FIVE, seed_noise=noise)).parts
     assert text.endswith("; no affordable number of seeds finds 0.50 AP.")
@@ -209,7 +206,6 @@ def test_three_seeds_that_are_the_noise_are_warned_of(
     seeds: int, seed_error: float, warned: bool
 ) -> None:
     cam = judged_comparison(seeds).variants[1]
-    assert cam.judgement is not None
     noisy = replace(cam.judgement, seed_error=seed_error, image_error=0.001)
     items = bullets(sections.notes(only(replace(cam, judgement=noisy))))
     assert (sections.FEW_SEEDS in items) is warned

@@ -31,7 +31,6 @@ def judgement(
     verdict = decide(basis)
     lower, upper = (float(end) / 100 for end in image_interval(paired))
     found = FIVE.variants[1].judgement
-    assert found is not None
     found = replace(
         found,
         word=verdict.word.value,

@@ -9,7 +9,6 @@ def words() -> Callable[[Figure | None], list[str]]:
     """The lines of text in a figure, in drawing order, and the lines below its axis."""
 
     def read(figure: Figure | None) -> list[str]:
-        assert figure is not None
         axes = figure.axes[0]
         return [*(text.get_text() for text in axes.texts), *axes.get_xlabel().splitlines()]
 

@@ -15,7 +15,6 @@ Words = Callable[[Figure | None], list[str]]
 def with_classes(number: int) -> Comparison:
     """Classes c0, c1, ... whose differences grow, and turn their sign."""
     baseline, cam = FIVE.variants[:2]
-    assert cam.judgement is not None
     classes = tuple(
         Exploratory("class", f"c{place}", (-1) ** place * place / 1000, None, None, 40)
         for place in range(number)
@@ -40,7 +39,6 @@ def test_it_says_exploratory_and_how_many_images_show_a_class(words: Words) -> N
 
 def test_a_class_without_interval_is_hollow() -> None:
     figure = draw_classes(FIVE)
-    assert figure is not None
     marks = [line for line in figure.axes[0].lines if line.get_marker() != "None"]
     hollow = [line.get_markerfacecolor() == "none" for line in marks]
     assert hollow == [False] * 10 + [True] * 5

@@ -9,7 +9,6 @@ from yolox_attn.report.figures.curves import draw_curves
 def test_the_line_is_the_mean_and_the_band_the_range_of_the_seeds() -> None:
     judged = judged_comparison(3)
     figure = draw_curves(judged)
-    assert figure is not None
     last = [100 * run.curve[-1][1] for run in judged.variants[0].runs]
     line = figure.axes[0].lines[-1]  # drawn last: on top
     assert line.get_xdata().tolist() == list(range(1, 9))
@@ -26,5 +25,4 @@ def test_only_epochs_that_all_seeds_have_are_averaged() -> None:
     first, second = base.runs
     shorter = replace(base, runs=(first, replace(second, curve=second.curve[::2])))
     figure = draw_curves(replace(judged, variants=(shorter,)))
-    assert figure is not None
     assert figure.axes[0].lines[0].get_xdata().tolist() == [1, 3, 5, 7]

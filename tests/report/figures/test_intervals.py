@@ -34,16 +34,12 @@ def test_a_row_says_name_word_and_difference_and_controls_stand_apart(words: Wor
 def test_the_interval_is_drawn_in_ap_points() -> None:
     figure = draw_intervals(FIVE)
     interval = FIVE.judged()[0][1].interval
-    assert figure is not None
-    assert interval is not None
     ends = [list(map(float, line.get_xdata())) for line in figure.axes[0].lines]
     assert [100 * end for end in interval] in ends
 
 
 def test_an_unknown_interval_crosses_the_whole_figure() -> None:
     one, several = (draw_intervals(judged_comparison(seeds)) for seeds in (1, 5))
-    assert one is not None
-    assert several is not None
     dotted = [line for line in one.axes[0].lines if line.get_linestyle() == ":"]
     assert [list(line.get_xdata()) for line in dotted] == [[0, 1]] * 5
     assert not [line for line in several.axes[0].lines if line.get_linestyle() == ":"]
