@@ -39,7 +39,7 @@ def errors_of(studies: list[Judgement]) -> tuple[float, float]:
 
 @pytest.fixture(scope="module")
 def null_studies() -> list[Judgement]:
-    return judged(NULL, 20)
+    return judged(NULL, 15)
 
 
 def test_two_detectors_equally_good_are_hardly_ever_told_apart_but_by_images_alone(null_studies):
