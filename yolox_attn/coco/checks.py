@@ -2,10 +2,10 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, TypeGuard
 
 from yolox_attn.console import shortlist
 
@@ -106,15 +106,16 @@ def shown_name(image: dict[str, Any]) -> str:
     return image_name(image) + ("" if image.get("file_name") else " (a name made from the id)")
 
 
-def is_number(value: object, limit: float = sys.float_info.max) -> bool:
+def is_number(value: object, limit: float = sys.float_info.max) -> TypeGuard[float]:
     """Return whether a json's value is a number between -limit and limit: not inf, nor nan."""
     return isinstance(value, int | float) and abs(value) < limit
 
 
-def is_box(box: object, limit: float = sys.float_info.max) -> bool:
+def is_box(box: object, limit: float = sys.float_info.max) -> TypeGuard[Sequence[float]]:
     """Return whether a json's value is four such numbers."""
-    is_four = isinstance(box, list | tuple) and len(box) == 4
-    return is_four and all(is_number(side, limit) for side in box)
+    if not isinstance(box, list | tuple) or len(box) != 4:
+        return False
+    return all(is_number(side, limit) for side in box)
 
 
 def _faults_of_lists(content: Entry) -> Iterator[Fault]:
