@@ -81,7 +81,8 @@ def trainer(tiny: Callable, train_args: Callable, tmp_path: Path) -> Callable[..
             "memory_format": torch.channels_last, "device": torch.device("cpu"),
             "environment": {"cpu": "a chip"}, "data": {"classes": 5}, "repairs": {"val clipped": 3},
             "start_epoch": 2, "start_iter": 4, "exact": True, "best_ap": 0.3,
-            "out_of_patience": lambda: False, "optimizer": torch.optim.SGD(PARAMETERS, lr=1.0),
+            "costs": COSTS, "out_of_patience": lambda: False,
+            "optimizer": torch.optim.SGD(PARAMETERS, lr=1.0),
         }  # fmt: skip
         return SimpleNamespace(**(given | changes))
 
@@ -93,7 +94,7 @@ COSTS = {"parameters": 1, "trainable_parameters": 1, "gflops": 1.0, "gflops_trai
 
 
 def test_a_fresh_record_is_filled(trainer: Callable[..., Any]) -> None:
-    record = first_record(trainer(resume=False, start_epoch=0, best_ap=None), COSTS)
+    record = first_record(trainer(resume=False, start_epoch=0, best_ap=None))
     assert (record.seed, record.accumulate, record.cpu) == (7, 2, "a chip")
     assert (record.repairs, record.resumed, record.best_ap) == ({"val clipped": 3}, [], None)
     assert record.optimised_parameters == 6 + 4 + 1
@@ -111,7 +112,7 @@ def old_record(folder: Path, **changes: Any) -> RunRecord:
 
 def test_a_continued_run_keeps_what_it_had(trainer: Callable[..., Any], tmp_path: Path) -> None:
     old = old_record(tmp_path)
-    record = first_record(trainer(), COSTS)
+    record = first_record(trainer())
     kept = ("seconds", "started", "labels_cut", "pretrained", "metrics", "class_ap")
     for name in kept:
         assert getattr(record, name) == getattr(old, name)
@@ -127,7 +128,7 @@ def test_only_a_run_still_out_of_patience_stays_stopped(
 ) -> None:
     stopped = {"epoch": 2, "patience": 1, "best_epoch": 1}
     old_record(tmp_path, stopped_early=stopped)
-    record = first_record(trainer(out_of_patience=lambda: over), COSTS)
+    record = first_record(trainer(out_of_patience=lambda: over))
     assert record.stopped_early == (stopped if over else None)
 
 
@@ -138,11 +139,11 @@ def test_a_record_ahead_of_its_checkpoint_is_taken_back(
     old_record(tmp_path, epoch=3)
     for epoch, ap in ((1, None), (2, 0.2), (3, 0.25)):
         append_metrics(tmp_path, {"epoch": epoch} | ({} if ap is None else {"AP": ap}))
-    record = first_record(trainer(), COSTS)
+    record = first_record(trainer())
     assert (record.metrics["AP"], record.class_ap, record.epoch) == (0.2, {}, 2)
-    assert first_record(trainer(start_epoch=1), COSTS).metrics == {}
+    assert first_record(trainer(start_epoch=1)).metrics == {}
 
 
 def test_a_run_without_a_record_can_be_continued(trainer: Callable[..., Any]) -> None:
-    record = first_record(trainer(exact=False), COSTS)
+    record = first_record(trainer(exact=False))
     assert [each["exact"] for each in record.resumed] == [False]

@@ -141,10 +141,11 @@ def test_a_run_that_an_older_version_began_goes_on_to_the_same_bits(
     folder = stop(interrupted(go(), 2 * STEPS + 1))
     record = json.loads((folder / "run.json").read_text())
     old = {"figures" if key == "metrics" else key: value for key, value in record.items()}
-    (folder / "run.json").write_text(json.dumps(old | {"schema": 1}))
+    (folder / "run.json").write_text(json.dumps(old | {"schema": 1, "started": "long ago"}))
     finish(go(resume=True))
     assert differing(outcome(whole), outcome(folder)) == []
     assert [entry["exact"] for entry in read_record(folder).resumed] == [True]
+    assert read_record(folder).started == "long ago"
 
 
 def test_ended_between_best_and_latest_no_row_is_lost_or_doubled(whole: Path, go: Callable) -> None:

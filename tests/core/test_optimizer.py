@@ -9,9 +9,9 @@ from yolox_attn.core import build_sgd, parameter_groups
 from yolox_attn.exp import NanoExp
 
 
-def names(model: nn.Module) -> list[set[str]]:
+def names(model: nn.Module) -> list[list[str]]:
     by_id = {id(p): name for name, p in model.named_parameters()}
-    return [{by_id[id(p)] for p in group} for group in parameter_groups(model)]
+    return [sorted(by_id[id(p)] for p in group) for group in parameter_groups(model)]
 
 
 def test_a_stock_model_has_yoloxs_groups_tensor_by_tensor() -> None:
@@ -42,7 +42,7 @@ def test_rates_and_gamma_are_trained_without_decay() -> None:
     exp.attention, exp.attention_init = "acmix", "identity"
     scales, _, _ = names(exp.get_model())
     place = "backbone.backbone.attention.dark4."
-    assert {place + "gamma", place + "block.rate1", place + "block.rate2"} <= scales
+    assert {place + "gamma", place + "block.rate1", place + "block.rate2"} <= set(scales)
     assert exp.get_optimizer(8).param_groups[0]["weight_decay"] == 0
 
 
@@ -63,8 +63,8 @@ class Awkward(nn.Module):
 
 def test_awkward_modules_are_sorted_too() -> None:
     scales, weights, biases = names(Awkward())
-    assert scales == {"norm.weight", "scale", "attention.in_proj_bias"}
-    assert weights == {
-        "subnet.0.weight", "table", "attention.in_proj_weight", "attention.out_proj.weight"
-    }  # fmt: skip
-    assert biases == {"subnet.0.bias", "norm.bias", "attention.out_proj.bias"}
+    assert scales == ["attention.in_proj_bias", "norm.weight", "scale"]
+    assert weights == [
+        "attention.in_proj_weight", "attention.out_proj.weight", "subnet.0.weight", "table"
+    ]  # fmt: skip
+    assert biases == ["attention.out_proj.bias", "norm.bias", "subnet.0.bias"]

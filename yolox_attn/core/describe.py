@@ -17,7 +17,6 @@ from torch.utils.data import DataLoader
 
 from yolox_attn import __version__, cost
 from yolox_attn import device as devices
-from yolox_attn.core.options import TrainOptions
 from yolox_attn.core.prepare import coco_sets
 from yolox_attn.data.coco_folder import fingerprint
 from yolox_attn.errors import InputError
@@ -120,13 +119,16 @@ def describe_model(model: nn.Module, test_size: tuple[int, int]) -> dict[str, An
     }
 
 
-def first_record(trainer: "AttentionTrainer", costs: Mapping[str, Any]) -> RunRecord:
-    """Return the record of a run about to start or to go on; `costs` from `describe_model`.
+def first_record(trainer: "AttentionTrainer") -> RunRecord:
+    """Return the record of a run about to start or to go on.
 
     A run that goes on keeps what its record had: the start, the time spent, the last evaluation.
     """
     exp, options = trainer.exp, trainer.options
     channels_last = trainer.memory_format is torch.channels_last
+    pretrained = None
+    if path := options.pretrained:
+        pretrained = {"file": str(path), "sha256": file_hash(path)}
     optimised = [each for group in trainer.optimizer.param_groups for each in group["params"]]
     record = RunRecord(
         name=re.sub(r"/seed\d+$", "", options.experiment_name),
@@ -152,22 +154,16 @@ def first_record(trainer: "AttentionTrainer", costs: Mapping[str, Any]) -> RunRe
         versions=describe_versions(),
         data=dict(trainer.data),
         repairs=dict(trainer.repairs),
-        pretrained=_pretrained(options),
+        pretrained=pretrained,
         started=now(),
         epoch=trainer.start_epoch,
         best_ap=trainer.best_ap,
         optimised_parameters=sum(parameter.numel() for parameter in optimised),
-        **costs,
+        **trainer.costs,
     )
     if options.resume:
         _carry_over(record, trainer)
     return record
-
-
-def _pretrained(options: TrainOptions) -> dict[str, Any] | None:
-    if options.checkpoint is None or options.resume:
-        return None
-    return {"file": str(options.checkpoint), "sha256": file_hash(options.checkpoint)}
 
 
 def _carry_over(record: RunRecord, trainer: "AttentionTrainer") -> None:

@@ -50,6 +50,11 @@ class TrainOptions:
     wandb: dict[str, str] = field(default_factory=dict)
     stock_tool: bool = False
 
+    @property
+    def pretrained(self) -> Path | None:
+        """The weights to start from; None of a run that goes on."""
+        return None if self.resume else self.checkpoint
+
 
 def train_options(args: Namespace) -> TrainOptions:
     """Return the options of a parsed command line: ours, or that of YOLOX's own train tool."""

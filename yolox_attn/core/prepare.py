@@ -16,7 +16,6 @@ from yolox_attn import device as devices
 from yolox_attn.core.checkpoint import (
     BEST_NAME,
     LATEST_NAME,
-    load_weights,
     newest_checkpoint,
     read_resumable,
 )
@@ -114,16 +113,6 @@ def choose_seed(given: int | None, state: dict[str, Any]) -> int:
     if given is None:
         given = state.get("protocol", {}).get("seed")
     return on_rank_zero(lambda: secrets.randbelow(2**31)) if given is None else given
-
-
-def load_pretrained(model: nn.Module, options: TrainOptions, init: str) -> None:
-    """Load the weights that -c names, unless it is to be resumed; `init` is attention_init.
-
-    Raises:
-        InputError: the file holds another model.
-    """
-    if options.checkpoint is not None and not options.resume:
-        logger.info(load_weights(model, options.checkpoint, attention_init=init))
 
 
 def load_resumed(model: nn.Module, optimizer: Optimizer, state: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from yolox.utils import (
 from yolox_attn import device as devices
 from yolox_attn.core import describe, prepare
 from yolox_attn.core.batches import Batches
+from yolox_attn.core.checkpoint import load_weights
 from yolox_attn.core.distributed import on_rank_zero
 from yolox_attn.core.options import TrainOptions, train_options
 from yolox_attn.core.resume import check_resume, describe_environment
@@ -87,7 +88,8 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         self.costs = describe.describe_model(model, exp.test_size)
         model.to(self.device, memory_format=self.memory_format)
         self.optimizer = exp.get_optimizer(options.batch_size * self.accumulate)
-        prepare.load_pretrained(model, options, exp.attention_init)
+        if path := options.pretrained:
+            logger.info(load_weights(model, path, attention_init=exp.attention_init))
         self.start_epoch, self.start_iter = state.get("start_epoch", 0), state.get("start_iter", 0)
         self.exact = True
         if options.start_epoch is not None:

@@ -26,8 +26,6 @@ class AttentionTrainer(PreparedTrainer):
     loss, gradients, weights and EMA, bit for bit. What differs is around it: any device; every
     random draw is a function of the seed and of a number; the run can end after any step and go on
     to the same bits; and nothing is written before everything has been checked.
-
-    `args` is the command line, ours or YOLOX's own tool's, or the options themselves.
     """
 
     def train(self) -> None:
@@ -54,14 +52,12 @@ class AttentionTrainer(PreparedTrainer):
             self.train_in_epoch()
             self.after_train()
 
-    # ---- the loop
-
     def _begin(self) -> None:
         """Write the first record, and log what is going to happen."""
         options = self.options
         if self.rank == 0:
             prepare.make_room(options, self.folder)
-        record = describe.first_record(self, self.costs)
+        record = describe.first_record(self)
         self.run_log.start(record, options.logger, options.wandb)
         logger.info(
             f"{options.experiment_name}, seed {self.seed}, on {devices.describe(self.device)}, "
@@ -120,8 +116,6 @@ class AttentionTrainer(PreparedTrainer):
         )
         ending.already_reported = self.rank != 0
         return ending
-
-    # ---- one step
 
     def train_one_iter(self) -> None:
         """One step of YOLOX: forward, backward, SGD, EMA, learning rate.
@@ -199,8 +193,6 @@ class AttentionTrainer(PreparedTrainer):
         parallel: Any = self.model
         context: AbstractContextManager[object] = nullcontext()
         return context if last or not self.is_distributed else parallel.no_sync()
-
-    # ---- one epoch
 
     def before_epoch(self) -> None:
         """Start the epoch as YOLOX does: in the last ones without mosaic, with the L1 loss."""
@@ -316,8 +308,6 @@ class AttentionTrainer(PreparedTrainer):
         """Log how it ended."""
         best = "none evaluated" if self.best_ap is None else f"{100 * self.best_ap:.2f}"
         logger.info(f"best AP {best}; {self.folder}")
-
-    # ---- checkpoints
 
     def save_ckpt(self, ckpt_name: str, update_best_ckpt: bool = False) -> None:  # noqa: FBT001, FBT002
         """Write `<ckpt_name>_ckpt.pth` as of the start of this epoch; all ranks call it."""
