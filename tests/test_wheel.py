@@ -43,8 +43,8 @@ def test_only_the_package_is_installed(wheel: Path) -> None:
 def test_every_module_template_and_the_type_marker_are_in_it(wheel: Path) -> None:
     sources = [*ROOT.glob("yolox_attn/**/*.py"), *ROOT.glob("yolox_attn/**/*.j2")]
     modules = {path.relative_to(ROOT).as_posix() for path in sources}
-    held = {name for name in names(wheel) if name.startswith("yolox_attn/")}
-    assert held == modules | {"yolox_attn/py.typed"}
+    packed = {name for name in names(wheel) if name.startswith("yolox_attn/")}
+    assert packed == modules | {"yolox_attn/py.typed"}
 
 
 def test_the_metadata_has_the_command_the_licence_and_no_yolox(wheel: Path) -> None:

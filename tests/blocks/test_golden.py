@@ -1,4 +1,4 @@
-"""All seven blocks against the reference vectors beside the checkout, where there are any.
+"""All seven blocks against the reference vectors next to the checkout, where there are any.
 
 `pytest tests/blocks/test_golden.py -s` ends with a table of the worst relative errors.
 """

@@ -10,7 +10,7 @@ from torch.utils.data import BatchSampler, RandomSampler
 from yolox.data import DataLoader, InfiniteSampler, MosaicDetection, YoloBatchSampler
 
 from yolox_attn.data.coco_dataset import CocoDetection
-from yolox_attn.data.sampler import ExactBatches, Share, exact_loader, make_exact
+from yolox_attn.data.sampler import ExactBatches, exact_loader, make_exact
 from yolox_attn.data.transform import CountingTransform
 from yolox_attn.seed import seed_everything
 
@@ -198,17 +198,3 @@ def test_two_variants_see_the_same_batches(tiny: Callable[..., Any]) -> None:
     baseline, variant, of_another_seed = seen
     assert equal(baseline, variant)
     assert not equal(baseline, of_another_seed)
-
-
-@pytest.mark.parametrize(("size", "ranks"), [(5, 1), (5, 2), (6, 3), (2, 4), (0, 2)])
-def test_together_the_ranks_see_every_image_once(size: int, ranks: int) -> None:
-    shares = [Share(size, rank, ranks) for rank in range(ranks)]
-    assert sorted(index for share in shares for index in share) == list(range(size))
-    assert [len(share) for share in shares] == [len(list(share)) for share in shares]
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
-
-
-def test_shares_are_interleaved() -> None:
-    assert list(Share(7, 1, 3)) == [1, 4]
-    with pytest.raises(ValueError, match="rank 2 of 2"):
-        Share(4, 2, 2)

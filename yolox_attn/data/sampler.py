@@ -23,6 +23,8 @@ class ExactBatches(Sampler[list[Address]]):
     Args:
         size: images of the data set.
         batch_size: images of a batch over all ranks.
+        seed: the run's.
+        rank, ranks: whose part of each batch this is, and how many share it.
         mosaic: False: no batch comes with mosaic.
 
     Attributes:
@@ -114,17 +116,9 @@ def exact_loader(  # noqa: PLR0913 - the sampler's arguments and the loader's
     mosaic: bool = True,
     collate_fn: Callable[[list[Any]], Any] | None = None,
 ) -> DataLoader:
-    """Return YOLOX's loader over exact batches of `dataset`.
+    """Return YOLOX's loader over the `ExactBatches` of a data set that takes (mosaic, index) pairs.
 
-    Args:
-        dataset: takes YOLOX's (mosaic, index) pairs.
-        batch_size: images of a batch over all ranks.
-        seed: the run's.
-        workers: loading processes; the batches do not depend on their number.
-        rank: whose part of each batch to load.
-        ranks: how many share a batch.
-        mosaic: False: no batch comes with mosaic.
-        collate_fn: makes a batch of items; None: torch's own.
+    The batches do not depend on the number of `workers`, the processes that load them.
 
     Raises:
         ValueError: no image, or a batch that the ranks cannot share equally.
@@ -170,27 +164,3 @@ def make_exact(
         ranks=ranks,
         collate_fn=loader.collate_fn,
     )
-
-
-class Share(Sampler[int]):
-    """Rank r of W gets images r, r + W, r + 2 W ...: every image once, none repeated to pad.
-
-    Shares may differ by one image, and a rank beyond the number of images gets none: nothing in
-    an evaluation waits for another rank before its end.
-
-    Args:
-        size: images of the set.
-        rank: of this process.
-        ranks: how many there are.
-    """
-
-    def __init__(self, size: int, rank: int, ranks: int) -> None:
-        if not 0 <= rank < ranks:
-            raise ValueError(f"rank {rank} of {ranks}")
-        self.indices = range(rank, size, ranks)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.indices)
-
-    def __len__(self) -> int:
-        return len(self.indices)

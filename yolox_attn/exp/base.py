@@ -20,7 +20,7 @@ from yolox.utils import get_rank, get_world_size
 from yolox_attn.core.optimizer import build_sgd
 from yolox_attn.core.trainer import AttentionTrainer
 from yolox_attn.data.coco_dataset import CocoDetection
-from yolox_attn.data.sampler import Share, exact_loader
+from yolox_attn.data.sampler import exact_loader
 from yolox_attn.data.transform import CountingTransform
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators import COCOEvaluator
@@ -175,7 +175,7 @@ class AttentionExp(Exp):  # type: ignore[misc]
         return DataLoader(
             images,
             batch_size=batch_size // ranks,
-            sampler=Share(len(images), rank, ranks),
+            sampler=range(rank, len(images), ranks),  # each image once, none repeated to pad
             num_workers=self.data_num_workers,
             worker_init_fn=seed_worker,
         )
