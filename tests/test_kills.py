@@ -83,5 +83,5 @@ def test_twenty_kills(data: Path, uninterrupted: Path, tmp_path: Path) -> None:
 
 def near_the_switch(hit: str) -> bool:
     """The last step done before the kill was at most five from the one that closed mosaic."""
-    found = re.search(r"after step \((\d+), (\d+)\)", hit)
-    return bool(found) and abs(int(found[1]) * STEPS + int(found[2]) - (SWITCH + 1) * STEPS) <= 5
+    step = re.search(r"after step \((\d+), (\d+)\)", hit)
+    return bool(step) and abs(int(step[1]) * STEPS + int(step[2]) - (SWITCH + 1) * STEPS) <= 5

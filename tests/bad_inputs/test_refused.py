@@ -1,6 +1,6 @@
 """The train command and the corpus of bad inputs: one clear line, and nothing is touched.
 
-The corpus is in the modules beside this one, a kind each.
+The corpus is in the other modules of this folder, a kind each.
 """
 
 import hashlib

@@ -3,7 +3,7 @@ import torch
 from yolox_attn.core.batches import Batches
 
 
-def test_batches_come_one_by_one_as_float32_and_only_when_asked_for() -> None:
+def test_batches_come_one_by_one_as_float32_and_only_when_needed() -> None:
     drawn: list[int] = []
 
     class Loader:

@@ -253,8 +253,8 @@ def test_the_newest_readable_checkpoint_is_found(tmp_path: Path, warnings: list[
         os.utime(path, (1000 + age, 1000 + age))
     os.utime(paths["best"], (5000, 5000))  # written last, but by name latest comes first
     for name in ("latest", "previous", "best"):
-        found, state = newest_checkpoint(tmp_path, CPU)
-        assert found == paths[name]
+        path, state = newest_checkpoint(tmp_path, CPU)
+        assert path == paths[name]
         assert state["start_epoch"] == names.index(name)
         paths[name].write_bytes(paths[name].read_bytes()[:500])
     warnings.clear()

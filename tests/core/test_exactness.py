@@ -206,7 +206,7 @@ def test_a_finished_run_resumed_stays_as_it_is(again: Path, whole: Path, go: Cal
     assert differing(outcome(whole), outcome(again)) == []
 
 
-def test_a_changed_run_goes_on_only_if_told_so_and_not_exactly(again: Path, go: Callable) -> None:
+def test_a_changed_run_goes_on_only_by_insisting_and_not_exactly(again: Path, go: Callable) -> None:
     with pytest.raises(InputError, match="another run: max_epoch 4 -> 5; give what"):
         go({"max_epoch": 5}, resume=True).train()
     finish(go({"max_epoch": 5}, resume=True, resume_anyway=True))

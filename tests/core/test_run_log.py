@@ -94,7 +94,7 @@ def test_a_full_disk_does_not_hide_why_the_run_ended(
         raise TrainingError("loss is nan")
 
 
-def test_nobody_else_may_train_there_meanwhile(tmp_path: Path) -> None:
+def test_no_other_process_may_train_there_meanwhile(tmp_path: Path) -> None:
     with started(tmp_path):
         assert held(tmp_path)
         assert read_record(tmp_path).state == "running"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs import folder as lock
+from yolox_attn.runs import folder as module
 from yolox_attn.runs import held, hold, remove_leftovers, replacing, write_text
 from yolox_attn.runs.folder import is_mine
 
@@ -171,10 +171,10 @@ def test_where_there_are_no_locks_training_goes_on(
     def unsupported(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(lock.fcntl, "flock", unsupported)  # as some network file systems
+    monkeypatch.setattr(module.fcntl, "flock", unsupported)  # as some network file systems
     with hold(tmp_path):
         assert held(tmp_path) is None
-    monkeypatch.setattr(lock, "fcntl", None)  # as on Windows
+    monkeypatch.setattr(module, "fcntl", None)  # as on Windows
     with hold(tmp_path):
         assert held(tmp_path) is None
 
@@ -185,13 +185,13 @@ def test_readers_that_look_do_not_keep_a_run_from_starting(
     """A reader has the lock for an instant: whoever wants it waits that long."""
     with hold(tmp_path):
         pass
-    flock, failures = lock.fcntl.flock, [BlockingIOError(), BlockingIOError()]
+    flock, failures = module.fcntl.flock, [BlockingIOError(), BlockingIOError()]
 
     def busy(number: int, how: int) -> None:
         if failures:
             raise failures.pop()
         flock(number, how)
 
-    monkeypatch.setattr(lock.fcntl, "flock", busy)
+    monkeypatch.setattr(module.fcntl, "flock", busy)
     with hold(tmp_path):
         assert not failures
