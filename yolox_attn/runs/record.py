@@ -121,7 +121,7 @@ def read_record(folder: Path) -> RunRecord:
 
 def without_index(device: str) -> str:
     """Return "cuda NVIDIA H100" of "cuda:1 NVIDIA H100": two of one kind are the same hardware."""
-    return re.sub(r"^cuda:\d+", "cuda", device)
+    return re.sub(r"^(\w+):\d+", r"\1", device)
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:
