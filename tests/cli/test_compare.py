@@ -50,8 +50,8 @@ def test_files_are_written_only_where_asked(
     assert main([*runs, "--no-latency"]) == 0
     assert set(tmp_path.rglob("*")) == before
     assert main([*runs, "--no-latency", "-o", "out"]) == 0
-    found = read_comparison(tmp_path / "out" / "comparison.json")
-    assert found.variants[1].mean["AP"] == pytest.approx(0.435)
+    comparison = read_comparison(tmp_path / "out" / "comparison.json")
+    assert comparison.variants[1].mean["AP"] == pytest.approx(0.435)
     suffixes = ("csv", "html", "json", "md", "tex")
     names = [f"comparison.{suffix}" for suffix in suffixes]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [*names, "figures"]
@@ -99,8 +99,8 @@ def results(study: DrawnStudy, tmp_path: Path) -> list[str]:
     words = ["--truth", str(study.truth), "--detections"]
     for name, blur in (("A", 0.2), ("B", 0.05)):
         for seed in range(2):
-            found = draw_detections(study.content, blur, seed)
-            words.append(f"{name}={write_json(tmp_path / f'{name}{seed}.json', found)}")
+            detections = draw_detections(study.content, blur, seed)
+            words.append(f"{name}={write_json(tmp_path / f'{name}{seed}.json', detections)}")
     return words
 
 
@@ -109,22 +109,22 @@ def test_runs_are_judged_where_they_can_be(
 ) -> None:
     assert main([*judged, "--no-latency", "-o", str(tmp_path / "out")]) == 0
     out, err = capsys.readouterr()
-    found = read_comparison(tmp_path / "out" / "comparison.json")
-    assert found.terms == Terms()  # 2,000 resamples, 0.5 AP, 5 %
-    ((_, judgement),) = found.judged()
+    comparison = read_comparison(tmp_path / "out" / "comparison.json")
+    assert comparison.terms == Terms()  # 2,000 resamples, 0.5 AP, 5 %
+    ((_, judgement),) = comparison.judged()
     assert judgement.word == "helps"
     assert "yolox_s_cam helps" in " ".join(out.split())
     assert "judging 6 of 6: yolox_s_cam seed 2" in err
     assert "judging" not in out
-    assert found.commands[-1].startswith(f"yolox-attn compare {judged[0]}")
+    assert comparison.commands[-1].startswith(f"yolox-attn compare {judged[0]}")
 
 
 def test_terms_and_groups_are_the_users(judged: list[str], tmp_path: Path) -> None:
     flags = ["--sesoi", "2", "--alpha", "0.1", "--replicates", "150", "--groups", "video"]
     assert main([*judged, "--no-latency", "-o", str(tmp_path / "out"), *flags]) == 0
-    found = read_comparison(tmp_path / "out" / "comparison.json")
-    assert found.terms == Terms(sesoi=2, alpha=0.1, replicates=150)
-    assert found.groups == "6 groups by video"
+    comparison = read_comparison(tmp_path / "out" / "comparison.json")
+    assert comparison.terms == Terms(sesoi=2, alpha=0.1, replicates=150)
+    assert comparison.groups == "6 groups by video"
 
 
 def test_without_verdict_the_table_is_plain(
@@ -141,9 +141,9 @@ def test_detections_from_elsewhere(
 ) -> None:
     flags = ["--replicates", "100", "-o", str(tmp_path / "out")]
     assert main([*results, *flags]) == 0
-    found = read_comparison(tmp_path / "out" / "comparison.json")
-    assert (found.baseline, found.test_size) == ("A", None)
-    assert found.judged()[0][1].seeds == (1, 2)
+    comparison = read_comparison(tmp_path / "out" / "comparison.json")
+    assert (comparison.baseline, comparison.test_size) == ("A", None)
+    assert comparison.judged()[0][1].seeds == (1, 2)
     assert "judging 4 of 4: B" in capsys.readouterr().err
     assert main([*results, *flags, "--baseline", "B"]) == 0
     assert read_comparison(tmp_path / "out" / "comparison.json").baseline == "B"

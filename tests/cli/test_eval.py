@@ -49,11 +49,11 @@ def evaluate(work, data, tmp_path, monkeypatch):
         code = main([*argv, "--output", "out", *map(str, words)])
         if code:
             return code, {}, []
-        report, found = (
+        report, detections = (
             json.loads(Path("out", f"{name}.json").read_text())
             for name in ("evaluation", "detections")
         )
-        return code, report, found
+        return code, report, detections
 
     return call
 
@@ -85,9 +85,9 @@ def test_two_processes_find_exactly_what_one_finds(evaluate):
     assert evaluate("--conf", 0.3, "-b", 1)[1]["processes"] == 1
     alone = detections.read_bytes()
     detections.unlink()
-    code, report, found = evaluate("--conf", 0.3, "-b", 2, "-d", 2)
+    code, report, shared = evaluate("--conf", 0.3, "-b", 2, "-d", 2)
     assert (code, report["processes"]) == (0, 2)
-    assert len(found) > 20
+    assert len(shared) > 20
     assert detections.read_bytes() == alone
 
 
@@ -138,11 +138,11 @@ def test_fused_and_in_bfloat16_the_detections_stay_close(evaluate, capsys):
 
 
 def test_size_batch_and_thresholds_act(evaluate):
-    _, report, found = evaluate("--tsize", 128, "--conf", 0.3)
+    _, report, usual = evaluate("--tsize", 128, "--conf", 0.3)
     assert report["test_size"] == [128, 128]
     _, _, strict = evaluate("--tsize", 128, "--conf", 0.3, "--nms", 0.1, "-b", 1)
-    assert 0 < len(strict) < len(found)
-    assert evaluate("--tsize", 128, "--conf", 0.3, "--legacy")[2] != found
+    assert 0 < len(strict) < len(usual)
+    assert evaluate("--tsize", 128, "--conf", 0.3, "--legacy")[2] != usual
     _, report, nothing = evaluate("--conf", 1)
     assert (nothing, report["metrics"]["AP"]) == ([], 0)
 

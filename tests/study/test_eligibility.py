@@ -57,9 +57,9 @@ def test_what_keeps_a_run_from_being_as_planned(
     plan: Plan, changes: dict[str, Any], reason: str
 ) -> None:
     cam = plan.variants[-1]
-    found = mismatch(record_of(plan, cam, **changes), plan, cam)
-    assert reason in found
-    assert bool(found) == bool(reason)
+    difference = mismatch(record_of(plan, cam, **changes), plan, cam)
+    assert reason in difference
+    assert bool(difference) == bool(reason)
 
 
 def test_other_options_are_not_the_planned_ones(plan: Plan) -> None:

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from planned import write_exp
 
 from yolox_attn.errors import InputError
 from yolox_attn.stats.verdict import Terms
@@ -18,21 +17,11 @@ from yolox_attn.study.estimate import (
     wall_time,
 )
 from yolox_attn.study.plan import PlannedVariant, Training
-from yolox_attn.study.variants import planned_variants
 
 
 def test_a_run_is_startup_steps_and_evaluated_images() -> None:
     timed = Probe(10.0, 0.5, 0.1, steps=30, images=100, memory=None, device="cpu")
     assert timed.seconds == 10 + 15 + 10
-
-
-@pytest.mark.slow
-def test_a_probe_answers_from_a_process_of_its_own(drawn: Path, tmp_path: Path) -> None:
-    base = write_exp(tmp_path, "base", "print('hello')", "self.max_epoch = 2")
-    _, cam = planned_variants(base, ["cam"], [])
-    timed = probe(cam, Training(str(drawn), batch_size=4), "val", "cpu")
-    assert isinstance(timed, Probe), timed
-    assert (timed.steps, timed.images) == (2 * 3, 5)
 
 
 def test_a_probe_that_takes_too_long_is_given_up() -> None:

@@ -101,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="yolox-attn",
         description="Does this attention block help my YOLOX detector, or is it noise?",
-        epilog=f"commands:\n{listing}\n\n`yolox-attn COMMAND --help` tells the rest.",
+        epilog=f"commands:\n{listing}\n\n`yolox-attn COMMAND --help` says the rest.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="yolox-attn [-h] [--version] COMMAND ...",
     )

@@ -156,14 +156,10 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_in_processes(name: str, args: argparse.Namespace, argv: list[str] | None) -> int | None:
-    """Run the command `name` in the processes asked for, and return its exit code.
+    """Run the command `name` in the processes that its flags ask for, and return its exit code.
 
     None says that this process is to do the work: it is the only one, or one rank of the run.
-
-    Args:
-        name: of the command.
-        args: its parsed flags.
-        argv: its words, as its `main` got them; None means those of this program.
+    `argv` are the words that its `main` got, None where they are those of this program.
 
     Raises:
         InputError: as `process_options`.

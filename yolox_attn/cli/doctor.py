@@ -120,8 +120,8 @@ def diagnose(exp: AttentionExp, places: Places, findings: list[Finding], *, full
     splits: dict[str, CocoDetection] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for split, (file, name) in places.items():
-            dataset, found = load_split(file, name, split, Path(scratch))
-            findings += found
+            dataset, faults = load_split(file, name, split, Path(scratch))
+            findings += faults
             if dataset is not None:
                 splits[split] = dataset
         searched = any(name is None for _, name in places.values())

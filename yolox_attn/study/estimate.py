@@ -87,13 +87,10 @@ def wall_time(seconds: Sequence[float], parallel: int) -> float:
 
 
 def detectable(sd: float, seeds: int, family: int, terms: Terms) -> float:
-    """Return the true effect, AP points, that is found four times in five.
+    """Return the true effect, AP points, that at least 2 `seeds` find four times in five.
 
-    Args:
-        sd: standard deviation of the paired differences, AP points.
-        seeds: of the study, at least 2.
-        family: variants that share alpha; the first step of Holm is the hardest.
-        terms: of the study.
+    `sd` of the paired differences is in AP points; `family` variants share alpha: the first step
+    of Holm is the hardest.
     """
     return detectable_effect(seeds_only(sd), seeds=seeds, alpha=terms.alpha / max(family, 1))
 

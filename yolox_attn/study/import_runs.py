@@ -25,12 +25,9 @@ from yolox_attn.study.scheduler import BUSY
 def add_runs(folder: Path, paths: Sequence[Path]) -> list[str]:
     """Take runs made by hand into the study, all of them or none; return what each became.
 
-    Nothing is copied and nothing in their folders is changed: added.json names the folder of each,
-    and the sha256 of its run.json, so that a run that is another later on is not taken for it.
-
-    Args:
-        folder: of the study.
-        paths: run folders, or folders of run folders.
+    `paths` are run folders, or folders of run folders. Nothing is copied and nothing there is
+    changed: added.json names the folder of each run, and the sha256 of its run.json, so that a run
+    that is another later on is not taken for it.
 
     Raises:
         InputError: no plan, one of its files has changed, another process is at work in the study,

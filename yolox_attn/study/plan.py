@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -165,19 +166,19 @@ def read_plan(folder: Path) -> Plan:
     return plan
 
 
-def check_unchanged(plan: Plan) -> None:
+def check_unchanged(plan: Plan, only: Collection[str | None] | None = None) -> None:
     """Refuse to run, to add to or to judge what is not what was planned any more.
 
     Raises:
         InputError: a file that the plan binds (Exp file, annotations, csv of groups, checkpoint,
-            the user's own module) is gone, cannot be read, or is another.
+            the user's own module), or of those in `only`, is gone, cannot be read, or is another.
     """
     training = plan.training
     files = [(each.exp_file, each.exp_sha256) for each in plan.variants]
     files += [(plan.truth, plan.truth_sha256), (training.checkpoint, training.checkpoint_sha256)]
     files += [(plan.groups, plan.groups_sha256), *plan.data_sha256.items(), *plan.sources.items()]
     for file, planned in dict.fromkeys(files):
-        if file is None or planned is None:
+        if file is None or planned is None or (only is not None and file not in only):
             continue
         try:
             now = file_hash(Path(file))

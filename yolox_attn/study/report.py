@@ -10,7 +10,6 @@ from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, Run, compare, measure_latency, write_comparison
 from yolox_attn.report.comparison import PlanSummary
 from yolox_attn.report.judge_runs import Request, judge_runs
-from yolox_attn.runs import file_hash
 from yolox_attn.study.commands import study_command
 from yolox_attn.study.eligibility import eligible_runs
 from yolox_attn.study.plan import PLAN_NAME, Plan, check_unchanged, read_plan
@@ -46,7 +45,7 @@ def report_study(
         InputError: no plan, a truth that has changed, or not one run of the baseline.
     """
     plan = read_plan(folder)
-    _refuse_other_truth(plan, folder / PLAN_NAME)
+    check_unchanged(plan, only={plan.truth, plan.groups})
     runs, dropped = eligible_runs(plan, folder)
     if plan.baseline.name not in {run.name for run in runs}:
         raise InputError(f"{folder}: no run of the baseline {plan.baseline.name} to judge by")
@@ -70,12 +69,6 @@ def report_study(
     written = write_comparison(options.output or folder / REPORT, comparison)
     progress(f"written: {', '.join(map(str, written))}")
     return comparison
-
-
-def _refuse_other_truth(plan: Plan, file: Path) -> None:
-    for path, planned in ((plan.truth, plan.truth_sha256), (plan.groups, plan.groups_sha256)):
-        if planned and (not Path(str(path)).is_file() or file_hash(Path(str(path))) != planned):
-            raise InputError(f"{path} is not the file that {file} was made with")
 
 
 def _with_roles(comparison: Comparison, plan: Plan) -> Comparison:

@@ -42,14 +42,7 @@ def run_study(
 
     0: all is finished. 1: a run failed or cannot be read; the others were run all the same. 75:
     stopped by SIGTERM or Ctrl-C, or a run was stopped by others or is still theirs: to be called
-    again.
-
-    Args:
-        folder: of the study.
-        parallel: runs at a time; by default as many as `choose_slots` finds room for.
-        device: auto, cpu, cuda, cuda:N or mps.
-        retry: run again what failed.
-        command: what makes the command of a run.
+    again. With `retry` what failed is run again; `command` makes the command of a run.
 
     Raises:
         InputError: no plan, one of its files has changed, or another process is running the study.

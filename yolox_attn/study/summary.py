@@ -117,11 +117,8 @@ def time_lines(study: PlannedStudy, parallel: int) -> list[str]:
 def effect_lines(sd: float | None, seeds: int, family: int, terms: Terms) -> list[str]:
     """Say which effect a study of so many seeds would find, for one noise or for usual ones.
 
-    Args:
-        sd: standard deviation of the paired differences, AP points; None where it is unknown.
-        seeds: of the study.
-        family: variants that share alpha.
-        terms: of the study.
+    `sd` of the paired differences is in AP points, None where it is unknown; `family` variants
+    share alpha.
     """
     if seeds < 2:
         return ["effect: one seed finds none of any size: what seeds do to AP stays unknown"]
