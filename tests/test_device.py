@@ -26,9 +26,19 @@ def test_a_device_that_is_not_there_is_refused(name: str) -> None:
         devices.pick_device(name)
 
 
-def test_cpu_is_always_there() -> None:
-    assert devices.pick_device("cpu") == torch.device("cpu")
-    assert devices.pick_device("auto").type in ("cpu", "cuda", "mps")
+@pytest.mark.parametrize(
+    ("gpus", "mps", "processes", "chosen"),
+    [(2, True, 1, "cuda:0"), (0, True, 1, "mps"), (0, True, 2, "cpu"), (0, False, 1, "cpu")],
+)
+def test_auto_is_the_best_that_this_process_can_have(
+    gpus: int, mps: bool, processes: int, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    monkeypatch.setenv("WORLD_SIZE", str(processes))
+    assert devices.pick_device("auto") == torch.device(chosen)
+    assert devices.pick_device("cpu") == CPU
 
 
 def test_precisions() -> None:

@@ -1,5 +1,6 @@
 """Every way an environment can be wrong ends in one line with the command that fixes it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,15 @@ def test_a_complete_fake_environment_passes(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
+def test_all_dependencies_of_the_metadata_are_looked_for() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    listed = re.search(r"^dependencies = \[(.*?)^\]", text, re.DOTALL | re.MULTILINE)
+    assert listed
+    names = set(re.findall(r'^  "([\w-]+)>=', listed[1], re.MULTILINE))
+    assert names - {"setuptools"} == set(MODULES.values())
+
+
+@pytest.mark.parametrize("module", ["cv2", "torch"])
 def test_a_missing_package_is_named(tmp_path: Path, module: str) -> None:
     line = printed(fake_environment(tmp_path, **{module: None}))
     assert line.startswith(f"error: not installed: {MODULES[module]}; fix it with: ")
