@@ -59,6 +59,9 @@ def test_file_names_may_hold_folders(spoil):
 def test_a_test_split_without_images_is_no_test_split(folder, write_split):
     write_split(folder, "instances_test2017.json", "test2017", "test")
     assert read_coco_folder(folder).test == Split("instances_test2017.json", "test2017")
+    file = folder / "annotations" / "instances_test2017.json"
+    file.write_text(file.read_text().replace("seven", "other"))
+    assert "instances_test2017.json list different categories" in refusal(folder)
     shutil.rmtree(folder / "test2017")
     assert read_coco_folder(folder).test is None
 
