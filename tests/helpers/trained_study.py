@@ -67,4 +67,5 @@ def change(slot: Path, **fields: Any) -> None:
 def _built(variant: PlannedVariant, training: Training) -> dict[str, Any]:
     """What the record of such a run says of its network and settings."""
     built = build_variant(variant, training)
-    return json.loads(json.dumps({"config": built.config, "attention": built.attention}))
+    fields = {name: getattr(built, name) for name in ("config", "attention", "parameters")}
+    return json.loads(json.dumps(fields))

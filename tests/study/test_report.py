@@ -21,7 +21,8 @@ def write_another_plan(folder: Path, plan: Plan) -> None:
 
 
 def report(folder: Path, **options: Any) -> Comparison:
-    return report_study(folder, ReportOptions(latency=False, **options), lambda _: None)
+    options.setdefault("latency", False)
+    return report_study(folder, ReportOptions(**options), lambda _: None)
 
 
 def seeds_of(comparison: Comparison) -> dict[str, tuple[int, ...]]:
@@ -108,6 +109,11 @@ def test_a_truth_that_is_gone_or_has_changed_is_refused(trained: Trained) -> Non
         report(folder)
 
 
+def test_a_plan_of_no_time_that_can_be_read_is_refused(trained: Trained) -> None:
+    with pytest.raises(InputError, match="'then' is not a time that can be read"):
+        report(trained(created="then")[0])
+
+
 def test_without_the_baseline_there_is_nothing_to_judge_by(trained: Trained) -> None:
     folder, _ = trained(without=tuple(f"yolox_nano/seed{seed}" for seed in SEEDS))
     with pytest.raises(InputError, match="no run of the baseline yolox_nano"):
@@ -117,7 +123,8 @@ def test_without_the_baseline_there_is_nothing_to_judge_by(trained: Trained) -> 
 def test_the_baseline_alone_has_its_noise(trained: Trained, tmp_path: Path) -> None:
     folder, plan = trained()
     write_another_plan(folder, dataclasses.replace(plan, variants=plan.variants[:1]))
-    comparison = report(folder, output=tmp_path / "there")
+    comparison = report(folder, output=tmp_path / "there", latency=True, device="cpu", repeats=2)
     assert comparison.seed_noise is not None
     assert comparison.seed_noise.runs == 3
+    assert comparison.variants[0].latency is not None
     assert (tmp_path / "there" / "comparison.html").is_file()

@@ -142,6 +142,9 @@ def test_an_end_is_reported_with_its_ap_and_with_what_is_left(tmp_path: Path) ->
     jobs = planned_runs(plan, tmp_path)
     leave(jobs[2], seconds=92.0)
     assert end_line(plan, jobs[1], jobs, 1) == "[3/3] placebo seed 0 failed: no data"
+    (jobs[2].folder / "run.json").write_text("{")
+    line = end_line(plan, jobs[2], jobs, 1)
+    assert line.startswith("[3/3] yolox_demo_cam seed 0 unreadable: ")
 
 
 def test_a_start_says_where_the_run_goes_on(tmp_path: Path) -> None:
