@@ -68,15 +68,6 @@ def test_frozen_block_passes_the_gradient_on():
     assert torch.equal(x.grad, expected)
 
 
-def test_train_and_eval_are_one_path():
-    block, x = make(kernel_size=3), draw(2, 4, 7, 13)
-    results = []
-    for training in (True, False):
-        y = block.train(training)(x)
-        results.append([y, *torch.autograd.grad(y.square().sum(), list(block.parameters()))])
-    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
-
-
 @pytest.mark.parametrize("channels", [64, 256])
 @pytest.mark.parametrize("region_num", [1, 4, 8])
 @every_side
