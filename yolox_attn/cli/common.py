@@ -1,11 +1,15 @@
-"""What several commands share of their command lines: experiment, processes, terms, latency."""
+"""What several commands share: flags for experiment, processes, terms and latency; their log."""
 
 import argparse
 import os
 import re
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+
+import cv2
+from loguru import logger
 
 from yolox_attn import device as devices
 from yolox_attn.console import echo
@@ -14,12 +18,28 @@ from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
 from yolox_attn.stats.verdict import Terms
 
+LOG_LINE = "<green>{time:HH:mm:ss}</green> | <level>{level: <7}</level> | {message}"
 TERMS = ("sesoi", "alpha", "replicates")
 
 
 def progress(line: str) -> None:
     """Say on stderr how far it is, so that stdout holds the product alone."""
     echo(line, err=True)
+
+
+def prepare_process() -> None:
+    """Set threads, log format and warnings of this process."""
+    devices.fix_threads()
+    cv2.setNumThreads(0)
+    logger.remove()
+    # Of several processes only the first says how it goes.
+    level = "INFO" if os.environ.get("RANK", "0") == "0" else "WARNING"
+    logger.add(sys.stderr, format=LOG_LINE, level=level)
+    # YOLOX's head still asks torch.cuda.amp for autocast, at every label assignment.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"yolox\..*")
+    # And torch warns of what YOLOX (TypedStorage) and its way of training (buffers) need.
+    warnings.filterwarnings("ignore", message="TypedStorage is deprecated")
+    warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)
 
 
 def add_experiment_options(parser: argparse.ArgumentParser) -> None:

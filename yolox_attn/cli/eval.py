@@ -12,10 +12,10 @@ from yolox_attn.cli.common import (
     add_experiment_options,
     build_exp,
     precision_of,
+    prepare_process,
     run_folder,
     run_in_processes,
 )
-from yolox_attn.cli.train import prepare_process
 from yolox_attn.coco.results import write_evaluation
 from yolox_attn.console import echo
 from yolox_attn.core.launch import launched, process_group

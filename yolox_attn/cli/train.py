@@ -1,22 +1,20 @@
 """`train`: one experiment, one seed, one run folder."""
 
 import argparse
-import os
-import sys
-import warnings
 from importlib.util import find_spec
-
-import cv2
-from loguru import logger
 
 from yolox_attn import device as devices
 from yolox_attn.cli import report_errors
-from yolox_attn.cli.common import add_experiment_options, build_exp, run_in_processes
+from yolox_attn.cli.common import (
+    add_experiment_options,
+    build_exp,
+    precision_of,
+    prepare_process,
+    run_in_processes,
+)
 from yolox_attn.core.launch import process_group
 from yolox_attn.core.schedule import check_schedule
 from yolox_attn.errors import InputError
-
-LINE = "<green>{time:HH:mm:ss}</green> | <level>{level: <7}</level> | {message}"
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -49,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     check_flags(args)
     exp = build_exp(args)
     device = devices.pick_device(args.device)
-    devices.precision_dtype("fp16" if args.fp16 else "fp32", device)
+    devices.precision_dtype(precision_of(args), device)
     check_schedule(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs)
     if args.start_epoch is not None and args.start_epoch > exp.max_epoch:
         raise InputError(f"-e {args.start_epoch}: the last epoch is max_epoch {exp.max_epoch}")
@@ -79,18 +77,3 @@ def check_flags(args: argparse.Namespace) -> None:
             raise InputError(f"--{flag.replace('_', '-')} {value}: must be above 0")
     if args.logger == "wandb" and find_spec("wandb") is None:
         raise InputError("-l wandb: wandb is not installed; pip install wandb")
-
-
-def prepare_process() -> None:
-    """Set threads, log format and warnings of this process."""
-    devices.fix_threads()
-    cv2.setNumThreads(0)
-    logger.remove()
-    # Of several processes only the first says how it goes.
-    level = "INFO" if os.environ.get("RANK", "0") == "0" else "WARNING"
-    logger.add(sys.stderr, format=LINE, level=level)
-    # YOLOX's head still asks torch.cuda.amp for autocast, at every label assignment.
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"yolox\..*")
-    # And torch warns of what YOLOX (TypedStorage) and its way of training (buffers) need.
-    warnings.filterwarnings("ignore", message="TypedStorage is deprecated")
-    warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)
