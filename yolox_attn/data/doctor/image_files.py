@@ -8,7 +8,6 @@ their decoder says.
 import os
 import re
 import struct
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -17,7 +16,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from yolox_attn.data.coco_dataset import CocoDetection
@@ -57,8 +55,7 @@ def read_images(dataset: CocoDetection, split: str, *, full: bool, progress: boo
     def examine(index: int) -> FileState:
         return examine_file(dataset.image_file(index), dataset.annotations[index][1])
 
-    with warnings.catch_warnings(), ThreadPool(min(8, os.cpu_count() or 1)) as pool:
-        warnings.filterwarnings("ignore", module="PIL")  # of EXIF that is broken elsewhere
+    with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
         states = pool.imap(examine, indices)
         bar = tqdm(states, split, len(indices), unit="image", disable=None if progress else True)
         return dict(zip(indices, bar, strict=True))
@@ -121,17 +118,28 @@ def is_whole(raw: bytes) -> bool:
 
 
 def orientation(raw: bytes) -> int:
-    """Return a JPEG's EXIF orientation, 1 to 8; 1 where none is said."""
-    start = raw.find(b"Exif\0\0", 0, 1 << 16)
-    if not raw.startswith(JPEG) or start < 0:
+    """Return a JPEG's EXIF orientation, 1 to 8; 1 where none is said.
+
+    Read by hand, because it must be what OpenCV turns the image by: on tags of a wrong type or
+    count Pillow often says 1 where OpenCV, and this, read the value.
+    """
+    start = raw.find(b"Exif\0\0", 0, 1 << 16) + 6
+    if not raw.startswith(JPEG) or start < 6:
         return 1
-    exif = Image.Exif()
+    order = {b"II": "<", b"MM": ">"}.get(raw[start : start + 2])
+    if order is None:
+        return 1
     try:
-        exif.load(raw[start : start + (1 << 16)])
-        value = exif.get(ORIENTATION, 1)
-    except (SyntaxError, ValueError, LookupError, OSError, struct.error):  # a cut header
+        (offset,) = struct.unpack_from(order + "I", raw, start + 4)
+        (entries,) = struct.unpack_from(order + "H", raw, start + offset)
+        for index in range(entries):
+            place = start + offset + 2 + 12 * index
+            tag, _, _, value = struct.unpack_from(order + "HHIH", raw, place)
+            if tag == ORIENTATION:
+                return int(value) if 1 <= value <= 8 else 1
+    except struct.error:  # a cut header: then it says nothing
         return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+    return 1
 
 
 def _decode(raw: bytes, flags: int) -> np.ndarray | None:
