@@ -17,9 +17,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
 
 Places = dict[str, tuple[Path, str | None]]  # split -> annotation file, image folder if known
-
 BY_CLASS = {"categories", "class_absent", "num_classes"}  # findings that compare classes
-
 ENDS = "exit codes: 0 nothing or warnings only, 1 errors in the data, 2 wrong flags"
 
 
@@ -36,14 +34,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("-f", "--exp_file", metavar="FILE", help="the data of this experiment file")
     add("-n", "--name", metavar="NAME", help="the data of this experiment, as yolox-m-cam")
     add("--quick", action="store_true", help="annotations and a sample of images, as train does")
-    add(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="write doctor.json and doctor.md there; "
-        "the full form writes them to YOLOX_outputs/doctor/DATA by default",
-    )
+    output = "write doctor.json and doctor.md there; the full form: YOLOX_outputs/doctor/DATA"
+    add("-o", "--output", type=Path, metavar="DIR", help=output)
     add("opts", nargs=argparse.REMAINDER, metavar="key value", help="override settings of the Exp")
     return parser
 
