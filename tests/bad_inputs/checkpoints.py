@@ -121,58 +121,32 @@ CASES = [
     Case("missing", "no checkpoint <root>/given.pth", "-c <root>/given.pth"),
     Case("a folder", "no checkpoint <run>", "-c <run>"),
     starting("empty", ": not a readable checkpoint: it is empty", partial(given, b"")),
-    starting(
-        "text",
-        ": not a readable checkpoint: it is no checkpoint, or not all of one",
-        partial(given, b"these are my weights\n"),
-    ),
+    starting("text", ": not a readable checkpoint: it is no checkpoint, or not all of one",
+             partial(given, b"these are my weights\n")),
     starting("truncated", ": not a readable checkpoint: it is cut off", truncated),
     starting("code", ": " + code("...mkdir"), carrying_code),
     starting("a whole model", ": " + code("torch.nn.modules.linear.Linear"), whole_model),
     starting("no weights", ": no weights under the key 'model'", without_weights),
-    starting(
-        "another model",
-        " holds another model: backbone.backbone.stem.conv.conv.weight is (8, 12, 3, 3) there and "
-        "(16, 12, 3, 3) here (... tensors differ)",
-        edited(lambda state: None),
-        "width 0.25",
-    ),
-    starting(
-        "a tensor missing",
-        " holds another model: it lacks head.stems.1.conv.weight (1 tensors missing, 0 unknown, "
-        "of ...)",
-        edited(drop_tensor),
-    ),
-    starting(
-        "nan",
-        ": head.stems.0.conv.weight is not finite; its training had gone wrong",
-        edited(partial(poison, key="model")),
-    ),
-    resuming(
-        "nan to resume",
-        ": weights.head.stems.0.conv.weight is not finite; go on from an older checkpoint with -c",
-        partial(poison, key="weights"),
-    ),
-    resuming(
-        "no optimizer",
-        " has no optimizer; to start from its weights drop --resume",
-        lambda state: state.pop("optimizer"),
-    ),
-    resuming(
-        "no start_epoch",
-        " has no start_epoch; to start from its weights drop --resume",
-        lambda state: state.pop("start_epoch"),
-    ),
-    resuming(
-        "start_epoch is text",
-        ": damaged (start_epoch is '1')",
-        lambda state: state.update(start_epoch="1"),
-    ),
-    resuming(
-        "start_epoch is negative",
-        ": damaged (it is before the first epoch)",
-        lambda state: state.update(start_epoch=-1),
-    ),
+    starting("another model",
+             " holds another model: backbone.backbone.stem.conv.conv.weight is (8, 12, 3, 3) there "
+             "and (16, 12, 3, 3) here (... tensors differ)", edited(lambda state: None),
+             "width 0.25"),
+    starting("a tensor missing",
+             " holds another model: it lacks head.stems.1.conv.weight (1 tensors missing, 0 "
+             "unknown, of ...)", edited(drop_tensor)),
+    starting("nan", ": head.stems.0.conv.weight is not finite; its training had gone wrong",
+             edited(partial(poison, key="model"))),
+    resuming("nan to resume",
+             ": weights.head.stems.0.conv.weight is not finite; go on from an older checkpoint "
+             "with -c", partial(poison, key="weights")),
+    resuming("no optimizer", " has no optimizer; to start from its weights drop --resume",
+             lambda state: state.pop("optimizer")),
+    resuming("no start_epoch", " has no start_epoch; to start from its weights drop --resume",
+             lambda state: state.pop("start_epoch")),
+    resuming("start_epoch is text", ": damaged (start_epoch is '1')",
+             lambda state: state.update(start_epoch="1")),
+    resuming("start_epoch is negative", ": damaged (it is before the first epoch)",
+             lambda state: state.update(start_epoch=-1)),
     another_run("other classes", "num_classes 5 -> 6", "num_classes 6"),
     another_run("other attention", "attention none -> se", "attention se"),
     another_run("other seed", "seed 0 -> 1", "seed 1"),
@@ -181,20 +155,12 @@ CASES = [
     another_run("other precision", "precision fp32 -> bf16", "--bf16"),
     another_run("other schedule", "max_epoch 2 -> 9", "max_epoch 9"),
     another_run("other data", "train_sha256 ... -> ...", "", other_images),
-    resumed_in_place(
-        "code in the old format",
-        f"{UNREADABLE}{code('...mkdir')} (and ... more)",
-        old_format_carrying_code,
-    ),
-    resumed_in_place(
-        "all damaged", f"{UNREADABLE}damaged (... is not what was written) (and ... more)", damaged
-    ),
-    resumed_in_place(
-        "the only one damaged",
-        f"{UNREADABLE}not a readable checkpoint: it is cut off",
-        only_latest_damaged,
-    ),
-    resumed_in_place(
-        "none to resume", "checkpoint to go on from; drop --resume to start", without_checkpoints
-    ),
-]
+    resumed_in_place("code in the old format", f"{UNREADABLE}{code('...mkdir')} (and ... more)",
+                     old_format_carrying_code),
+    resumed_in_place("all damaged",
+                     f"{UNREADABLE}damaged (... is not what was written) (and ... more)", damaged),
+    resumed_in_place("the only one damaged",
+                     f"{UNREADABLE}not a readable checkpoint: it is cut off", only_latest_damaged),
+    resumed_in_place("none to resume", "checkpoint to go on from; drop --resume to start",
+                     without_checkpoints),
+]  # fmt: skip

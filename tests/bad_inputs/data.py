@@ -82,126 +82,68 @@ def rescaled(change: Callable[[list[float]], list[float]]) -> Callable[[Place], 
     return lambda place: place.change_json(edit)
 
 
-def refused(what: str) -> str:
+def refused(name: str, what: str, spoil: Callable[[Place], Any]) -> Case:
+    """What the data doctor finds."""
     hint = "yolox-attn doctor lists all, --skip-doctor trains nonetheless"
-    return f"the data cannot be trained on: {what}; {hint}"
+    return Case(name, f"the data cannot be trained on: {what}; {hint}", spoil=spoil)
 
 
 CASES = [
     Case("no folder", "no data folder <root>/nowhere", "--data <root>/nowhere"),
     Case("a file for a folder", "no data folder <exp>", "--data <exp>"),
-    Case(
-        "an empty folder",
-        "no folder annotations/ in <root>/empty; it holds: nothing",
-        "--data <root>/empty",
-        lambda place: (place.root / "empty").mkdir(),
-    ),
-    Case(
-        "data_dir nowhere",
-        "cannot read annotation file <root>/nowhere/annotations/instances_train2017.json: No "
-        "such file or directory",
-        "data_dir <root>/nowhere",
-    ),
-    Case(
-        "no annotations folder",
-        "no folder annotations/ in <data>; it holds: manifest.json, train2017, val2017",
-        spoil=in_folder(lambda data: shutil.rmtree(data / "annotations")),
-    ),
-    Case(
-        "no train file",
-        "no train annotations in <data>/annotations: instances_train2017.json or another name "
-        "with 'train'; it holds: instances_val2017.json",
-        spoil=in_folder(lambda data: (data / "annotations/instances_train2017.json").unlink()),
-    ),
-    Case(
-        "two train files",
-        "<data>/annotations has more than one train file: instances_train2014.json, "
-        "instances_train2017.json",
-        spoil=in_folder(another_train_file),
-    ),
-    Case(
-        "no image folder",
-        "the images of <val> (000001.png) are not in <data>",
-        spoil=in_folder(lambda data: shutil.rmtree(data / "val2017")),
-    ),
-    Case(
-        "an image missing",
-        "1 of 12 images of <train> are not in <data>/train2017: 000001.png",
-        spoil=in_folder(lambda data: (data / FIRST).unlink()),
-    ),
-    Case(
-        "links into nowhere",
-        "2 of 5 images of <val> are not in <data>/val2017: 000001.png, 000003.png",
-        spoil=in_folder(lost_links),
-    ),
-    Case(
-        "a folder for an image",
-        "1 of 5 images of <val> are not in <data>/val2017: 000004.png",
-        spoil=in_folder(a_folder_for_an_image),
-    ),
-    Case(
-        "an empty image",
-        refused("train: images that cannot be read (of 12 looked at): 1 (000001.png: empty)"),
-        spoil=holding(b""),
-    ),
-    Case(
-        "a text for an image",
-        refused("train: images that cannot be read (of 12 looked at): 1 (000001.png: no image)"),
-        spoil=holding(b"no pixels here"),
-    ),
-    Case(
-        "a text for a val image",
-        refused("val: images that cannot be read (of 5 looked at): 1 (000002.png: no image)"),
-        spoil=holding(b"none here either", "val2017/000002.png"),
-    ),
-    Case(
-        "a cut PNG",
-        refused(
-            "train: images that are cut off (of 12 looked at): 1 (000001.png: its end is missing)"
-        ),
-        spoil=in_folder(cut_png),
-    ),
-    Case(
-        "a cut JPEG",
-        refused(
-            "train: images that are cut off (of 12 looked at): 1 (first.jpg: its end is missing)"
-        ),
-        spoil=lambda place: jpeg(place, 96, cut=900),
-    ),
-    Case(
-        "another size",
-        refused(
+    Case("an empty folder", "no folder annotations/ in <root>/empty; it holds: nothing",
+         "--data <root>/empty", lambda place: (place.root / "empty").mkdir()),
+    Case("data_dir nowhere",
+         "cannot read annotation file <root>/nowhere/annotations/instances_train2017.json: No such "
+         "file or directory", "data_dir <root>/nowhere"),
+    Case("no annotations folder",
+         "no folder annotations/ in <data>; it holds: manifest.json, train2017, val2017",
+         spoil=in_folder(lambda data: shutil.rmtree(data / "annotations"))),
+    Case("no train file",
+         "no train annotations in <data>/annotations: instances_train2017.json or another name "
+         "with 'train'; it holds: instances_val2017.json",
+         spoil=in_folder(lambda data: (data / "annotations/instances_train2017.json").unlink())),
+    Case("two train files",
+         "<data>/annotations has more than one train file: instances_train2014.json, "
+         "instances_train2017.json", spoil=in_folder(another_train_file)),
+    Case("no image folder", "the images of <val> (000001.png) are not in <data>",
+         spoil=in_folder(lambda data: shutil.rmtree(data / "val2017"))),
+    Case("an image missing", "1 of 12 images of <train> are not in <data>/train2017: 000001.png",
+         spoil=in_folder(lambda data: (data / FIRST).unlink())),
+    Case("links into nowhere",
+         "2 of 5 images of <val> are not in <data>/val2017: 000001.png, 000003.png",
+         spoil=in_folder(lost_links)),
+    Case("a folder for an image", "1 of 5 images of <val> are not in <data>/val2017: 000004.png",
+         spoil=in_folder(a_folder_for_an_image)),
+    refused("an empty image",
+            "train: images that cannot be read (of 12 looked at): 1 (000001.png: empty)",
+            holding(b"")),
+    refused("a text for an image",
+            "train: images that cannot be read (of 12 looked at): 1 (000001.png: no image)",
+            holding(b"no pixels here")),
+    refused("a text for a val image",
+            "val: images that cannot be read (of 5 looked at): 1 (000002.png: no image)",
+            holding(b"none here either", "val2017/000002.png")),
+    refused("a cut PNG",
+            "train: images that are cut off (of 12 looked at): 1 (000001.png: its end is missing)",
+            in_folder(cut_png)),
+    refused("a cut JPEG",
+            "train: images that are cut off (of 12 looked at): 1 (first.jpg: its end is missing)",
+            lambda place: jpeg(place, 96, cut=900)),
+    refused("another size",
             "train: images of another size than the json says: boxes would be misplaced (of 12 "
-            "looked at): 1 (000001.png: 80x96, the json says 96x96)"
-        ),
-        spoil=of_size(96, 80),
-    ),
-    Case(
-        "another size in val",
-        refused(
+            "looked at): 1 (000001.png: 80x96, the json says 96x96)", of_size(96, 80)),
+    refused("another size in val",
             "val: images of another size than the json says: boxes would be misplaced (of 5 looked "
-            "at): 1 (000003.png: 96x48, the json says 96x96)"
-        ),
-        spoil=of_size(48, 96, "val2017/000003.png"),
-    ),
-    Case(
-        "turned, and another size",
-        refused(
+            "at): 1 (000003.png: 96x48, the json says 96x96)",
+            of_size(48, 96, "val2017/000003.png")),
+    refused("turned, and another size",
             "train: images of another size than the json says: boxes would be misplaced (of 12 "
-            "looked at): 1 (first.jpg: 80x48, the json says 96x48)"
-        ),
-        spoil=turned,
-    ),
-    Case(
-        "boxes from 0 to 1",
-        refused(
-            "train: all boxes lie between 0 and 1: COCO wants pixels, not shares of the image: 89"
-        ),
-        spoil=rescaled(lambda box: [side / 97 for side in box]),
-    ),
-    Case(
-        "boxes of two corners",
-        refused("train: the boxes look like x1, y1, x2, y2: COCO wants x, y, width, height: 89"),
-        spoil=rescaled(lambda box: [40, 40, 90, 90]),
-    ),
-]
+            "looked at): 1 (first.jpg: 80x48, the json says 96x48)", turned),
+    refused("boxes from 0 to 1",
+            "train: all boxes lie between 0 and 1: COCO wants pixels, not shares of the image: 89",
+            rescaled(lambda box: [side / 97 for side in box])),
+    refused("boxes of two corners",
+            "train: the boxes look like x1, y1, x2, y2: COCO wants x, y, width, height: 89",
+            rescaled(lambda box: [40, 40, 90, 90])),
+]  # fmt: skip
