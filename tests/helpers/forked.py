@@ -6,7 +6,6 @@ first process of a session; no thread of the tests, and nothing they computed, i
 
 import multiprocessing
 import os
-import resource
 import signal
 import sys
 import time
@@ -19,7 +18,6 @@ import torch
 import torch.distributed as dist
 
 from yolox_attn.cli import report_errors
-from yolox_attn.core import save_checkpoint
 from yolox_attn.core.distributed import gather_objects
 from yolox_attn.core.launch import LAUNCHER, process_group, supervise
 from yolox_attn.core.signals import StopRequest
@@ -55,16 +53,6 @@ def _call(output: Path, function: Callable[..., int | None], arguments: tuple[An
         os.dup2(file.fileno(), 2)
         sys.stdout = sys.stderr = file
         sys.exit(function(*arguments))
-
-
-@report_errors
-def save(argv: list[str] | None) -> int:
-    """Save 200 kB of twos into the folder argv[0], no file of which may exceed argv[1] bytes."""
-    folder, limit = Path((argv or [])[0]), int((argv or [])[1])
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    state = {"model": {"a": torch.full((50_000,), 2.0)}}
-    save_checkpoint(state, folder / "latest_ckpt.pth", previous=folder / "previous_ckpt.pth")
-    return 0
 
 
 def supervised(command: Sequence[str], environments: Sequence[Mapping[str, str]]) -> int:
