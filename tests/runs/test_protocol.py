@@ -96,6 +96,15 @@ def test_without_hashes_the_data_must_lie_in_one_place(moved: dict[str, str]) ->
     assert refusals(first, make(data=NO_HASHES | moved)).keys() == TRAINING
 
 
+def test_a_run_that_an_older_version_began_without_knowing_its_data_continues() -> None:
+    """Found by $YOLOX_DATADIR, its annotations were not described, but its image files were."""
+    files = {"train_files": "f" * 64, "val_files": "e" * 64}
+    old = make(data={**NO_HASHES, **files, "dir": None})
+    assert not refusals(old, make(data=files)).get("continues")
+    other = make(data={**files, "train_files": "d" * 64})
+    assert "train_files" in refusals(old, other)["continues"]
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

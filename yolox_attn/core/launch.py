@@ -199,7 +199,10 @@ def _signal(ranks: Sequence[Rank], number: signal.Signals) -> None:
 def _kill(rank: Rank) -> None:
     """End a rank and the loading workers in its session."""
     if rank.poll() is None:
-        os.killpg(rank.pid, signal.SIGKILL)
+        if hasattr(os, "killpg"):
+            os.killpg(rank.pid, signal.SIGKILL)
+        else:  # Windows
+            rank.kill()
         rank.wait()
 
 

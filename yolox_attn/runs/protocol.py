@@ -55,6 +55,9 @@ KINDS = {
         "confidence", "nms", "evaluation precision", "fused", "legacy", "checkpoint",
     },
 }  # fmt: skip
+ANNOTATION_KEYS = {
+    "dir", "train annotations", "val annotations", "train_sha256", "val_sha256",
+}  # fmt: skip
 LONGEST = 80  # characters of a value in a message
 Pairs = Mapping[str, tuple[Any, Any]]  # what -> the values of the two
 
@@ -75,6 +78,10 @@ def resume_protocol(
 
 def continues(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Say what keeps the run of one `resume_protocol` from continuing as that of another."""
+    if saved.get("train_files") and saved.get("dir", "") is None:
+        # Older versions did not describe annotations that YOLOX had found by $YOLOX_DATADIR; the
+        # names and sizes of the image files still identify the data.
+        saved, now = (settings(each, ANNOTATION_KEYS) for each in (saved, now))
     return "; ".join(listed(differences(saved, now), "{key} {first} -> {second}"))
 
 
