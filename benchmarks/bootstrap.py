@@ -38,7 +38,7 @@ from yolox_attn.coco.evaluate import (
     run_matcher,
 )
 from yolox_attn.stats.bootstrap import image_weights
-from yolox_attn.stats.weighted_ap import METRICS as ALL
+from yolox_attn.stats.weighted_ap import AP_METRICS as ALL
 from yolox_attn.stats.weighted_ap import (
     Engine,
     WeightedAP,
@@ -47,7 +47,7 @@ from yolox_attn.stats.weighted_ap import (
     weighted_ap,
 )
 
-METRICS = ("AP", "AP50", "AP75")  # all from one pass over the area range "all"
+AP_METRICS = ("AP", "AP50", "AP75")  # all from one pass over the area range "all"
 Timed = tuple[float, float, Any]  # seconds passed, CPU seconds of all threads, result
 
 
@@ -171,10 +171,10 @@ def main() -> int:
     print("| --- " * 5 + "|")
     for name, (passed, work, _) in others.items():
         print(f"| {name} | - | {work * 1e3:.1f} ms each | {passed * 1e3:.1f} ms | - |")
-    runs = [bootstrapped(matches, weights, engine, METRICS) for engine in engines]
+    runs = [bootstrapped(matches, weights, engine, AP_METRICS) for engine in engines]
     bootstrapped(matches, weights, engines[-1], tuple(ALL))
     each, _ = runs[-1]
-    print(f"\n{engines[-1].name} with {len(METRICS)} metrics is faster than ", end="")
+    print(f"\n{engines[-1].name} with {len(AP_METRICS)} metrics is faster than ", end="")
     print("; ".join(f"{name}: {other[0] / each:.0f} times" for name, other in others.items()))
     first = runs[0][1].overall["AP"]
     reference = others["pycocotools accumulate, as it comes"][2]

@@ -8,7 +8,7 @@ from resampled_sets import random_set
 from yolox_attn.coco.annotations import truth_from
 from yolox_attn.coco.evaluate import (
     AREAS,
-    THRESHOLDS,
+    IOU_THRESHOLDS,
     Matches,
     best_matcher,
     match,
@@ -41,32 +41,32 @@ def test_flags_by_hand():
     detections = [found(2, 4, PART, 0.8), found(1, 3, WHOLE, 0.5), found(1, 4, [0, 0, 5, 5], 0.9)]
     matches = match(truth_of((2, 4, WHOLE, 0), (1, 3, WHOLE, 0), (1, 3, WHOLE, 1)), detections)
     assert matches.class_names == ("a", "b")
-    assert matches.starts.tolist() == [0, 1, 3]
-    assert matches.image.tolist() == [0, 0, 1]
+    assert matches.class_offsets.tolist() == [0, 1, 3]
+    assert matches.image_index.tolist() == [0, 0, 1]
     assert matches.score.tolist() == [0.5, 0.9, 0.8]
-    hits = np.array(THRESHOLDS) <= 0.72
-    assert np.array_equal(matches.true[0, :, 2], hits)
-    assert np.array_equal(matches.false[0, :, 2], ~hits)
-    assert matches.false[0, :, 1].all()
-    assert not matches.false[AREAS.index("medium"), :, 1].any()  # a small box
-    assert matches.false[AREAS.index("small"), :, 1].all()
-    assert matches.object_starts.tolist() == [0, 1, 3]
-    assert matches.object_image.tolist() == [0, 0, 1]
-    assert matches.object_count[0].tolist() == [1, 0, 1]  # the crowd is none to find
-    assert matches.object_count[AREAS.index("small")].tolist() == [0, 0, 0]
+    hits = np.array(IOU_THRESHOLDS) <= 0.72
+    assert np.array_equal(matches.tp[0, :, 2], hits)
+    assert np.array_equal(matches.fp[0, :, 2], ~hits)
+    assert matches.fp[0, :, 1].all()
+    assert not matches.fp[AREAS.index("medium"), :, 1].any()  # a small box
+    assert matches.fp[AREAS.index("small"), :, 1].all()
+    assert matches.gt_offsets.tolist() == [0, 1, 3]
+    assert matches.gt_image.tolist() == [0, 0, 1]
+    assert matches.gt_count[0].tolist() == [1, 0, 1]  # the crowd is none to find
+    assert matches.gt_count[AREAS.index("small")].tolist() == [0, 0, 0]
 
 
 def test_what_lies_in_a_crowd_counts_as_nothing():
     matches = match(truth_of((1, 3, WHOLE, 1)), [found(1, 3, PART, 0.5)])
-    assert not matches.true.any()
-    assert not matches.false.any()
+    assert not matches.tp.any()
+    assert not matches.fp.any()
 
 
 def test_equal_scores_keep_the_order_of_images_then_of_the_results():
     detections = [found(2, 3, WHOLE, 0.5), found(1, 3, PART, 0.5), found(1, 3, WHOLE, 0.5)]
     matches = match(truth_of((1, 3, PART, 0)), detections)
-    assert matches.image.tolist() == [0, 0, 1]
-    assert matches.true[0, -1].tolist() == [True, False, False]
+    assert matches.image_index.tolist() == [0, 0, 1]
+    assert matches.tp[0, -1].tolist() == [True, False, False]
 
 
 def test_nothing_given_is_changed():

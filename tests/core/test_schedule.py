@@ -56,7 +56,7 @@ class Switches:
 )
 def test_mosaic_ends_where_yolox_ends_it(max_epoch: int, no_aug: int) -> None:
     schedule = Schedule(max_epoch, 0, no_aug, steps=10, eval_interval=10)
-    assert schedule.first_plain_epoch == Switches(max_epoch, no_aug).run()
+    assert schedule.first_no_mosaic_epoch == Switches(max_epoch, no_aug).run()
 
 
 def test_a_schedule_that_fits_passes() -> None:

@@ -21,7 +21,7 @@ from yolox_attn.report.sentences import settling_sentence, verdict_sentence
 from yolox_attn.stats.judge import judge
 from yolox_attn.stats.measured import Measured, Side, TestSet
 from yolox_attn.stats.verdict import Judgement, Terms
-from yolox_attn.stats.weighted_ap import METRICS
+from yolox_attn.stats.weighted_ap import AP_METRICS
 
 IMAGES = 300
 CLASSES = ("platelets", "red cell", "white cell")
@@ -40,7 +40,7 @@ EFFECTS = {  # name -> block, true effect in AP points, scatter of its seeds, ro
 def measured(ap: float, noise: np.ndarray, rng: np.random.Generator) -> Measured:
     """A run of AP `ap` points whose resamples move by `noise` (R,) plus a little of its own."""
     own = noise + rng.normal(0, 0.1, noise.size)
-    shifts = dict(zip(METRICS, (0, 30, 5, -20, -3, 10), strict=True))
+    shifts = dict(zip(AP_METRICS, (0, 30, 5, -20, -3, 10), strict=True))
     by_class = np.array([ap - 8, ap + 4, ap + 4])
     return Measured(
         metrics={name: ap + shift for name, shift in shifts.items()},

@@ -7,7 +7,7 @@ from typing import Any
 
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
-from yolox_attn.study.planner import Request
+from yolox_attn.study.planner import PlanRequest
 
 EXP = """
 from yolox_attn.exp import AttentionExp
@@ -50,12 +50,12 @@ def write_groups(data: Path, path: Path) -> Path:
     return path
 
 
-def make_request(baseline: str, data: Path, **changes: Any) -> Request:
+def make_request(baseline: str, data: Path, **changes: Any) -> PlanRequest:
     """A request for a study that is not timed; keywords of Training go into its training."""
     fields = Training.__dataclass_fields__
     training = {key: changes.pop(key) for key in list(changes) if key in fields}
     changes.setdefault("timed", False)
-    return Request(baseline, Training(**{"data": str(data), **training}), **changes)
+    return PlanRequest(baseline, Training(**{"data": str(data), **training}), **changes)
 
 
 def make_plan(*, blocks: tuple[str, ...] = ("cam",), **changes: Any) -> Plan:

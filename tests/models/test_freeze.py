@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from yolox_attn.errors import InputError
-from yolox_attn.models.freeze import freeze, hold
+from yolox_attn.models.freeze import freeze, freeze_batchnorm
 
 BACKBONE = "backbone.backbone"
 
@@ -57,7 +57,7 @@ def test_frozen_batch_norm_stands_still_after_every_train(tiny: Callable[..., An
     before = {name: value.clone() for name, value in model.named_buffers()}
     for _ in range(2):
         model.train()
-        hold(model, patterns)
+        freeze_batchnorm(model, patterns)
     assert standing(model) == {
         name
         for name, module in model.named_modules()
@@ -75,7 +75,7 @@ def test_a_batch_norm_that_learns_in_part_goes_on(tiny: Callable[..., Any]) -> N
     model = tiny().get_model()
     freeze(model, ["*.bn.weight"])
     model.train()
-    hold(model, ["*.bn.weight"])
+    freeze_batchnorm(model, ["*.bn.weight"])
     assert not standing(model)
 
 
@@ -100,5 +100,5 @@ def test_freezing_everything_is_refused(tiny: Callable[..., Any]) -> None:
 def test_no_pattern_freezes_nothing(tiny: Callable[..., Any]) -> None:
     model = tiny().get_model()
     assert freeze(model, []) == []
-    hold(model, [])
+    freeze_batchnorm(model, [])
     assert not standing(model)

@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 from judged_comparison import judged_comparison
 
-from yolox_attn.report.comparison import METRICS, RunResult, difference, mean_metrics, sd_metrics
+from yolox_attn.report.comparison import AP_METRICS, RunResult, difference, mean_metrics, sd_metrics
 
 
 def run(seed: int | None, ap: float | None) -> RunResult:
-    return RunResult("folder", seed, dict.fromkeys(METRICS, 0.5) | {"AP": ap})
+    return RunResult("folder", seed, dict.fromkeys(AP_METRICS, 0.5) | {"AP": ap})
 
 
 def test_blocks_come_before_controls_and_only_what_was_judged() -> None:

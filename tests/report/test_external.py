@@ -7,10 +7,10 @@ import pytest
 from judged_runs import IMAGES, draw_detections, draw_truth, metrics_of, write_json
 
 from yolox_attn.errors import InputError
-from yolox_attn.report import Comparison, Request, compare_detections
+from yolox_attn.report import Comparison, JudgingRequest, compare_detections
 from yolox_attn.stats.verdict import Terms
 
-REQUEST = Request(terms=Terms(replicates=100))
+REQUEST = JudgingRequest(terms=Terms(replicates=100))
 Write = Callable[..., Path]
 Sides = dict[str, list[Path]]
 

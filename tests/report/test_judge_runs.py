@@ -21,7 +21,7 @@ from yolox_attn.coco.annotations import read_truth
 from yolox_attn.coco.evaluate import match
 from yolox_attn.coco.results import read_detections
 from yolox_attn.errors import InputError
-from yolox_attn.report import Comparison, Request, Run, compare, find_runs, judge_runs
+from yolox_attn.report import Comparison, JudgingRequest, Run, compare, find_runs, judge_runs
 from yolox_attn.report.comparison import Variant
 from yolox_attn.report.judge_runs import find_truth, named_truth, seed_noise
 from yolox_attn.report.sentences import settling_sentence, verdict_sentence
@@ -32,7 +32,7 @@ from yolox_attn.stats.verdict import Judgement, Terms
 from yolox_attn.stats.weighted_ap import best_engine
 
 TERMS = Terms(replicates=100, seed=5)
-REQUEST = Request(terms=TERMS)
+REQUEST = JudgingRequest(terms=TERMS)
 TWO = {"yolox_s": 0.2, "yolox_s_cam": 0.05}
 THREE = {**TWO, "yolox_s_placebo": 0.2}
 
@@ -46,7 +46,7 @@ def write_all(study: DrawnStudy, seeds: Sequence[int] = (0, 1, 2), **blurs: floa
     ]
 
 
-def judged(folders: Sequence[Path], request: Request = REQUEST) -> Comparison:
+def judged(folders: Sequence[Path], request: JudgingRequest = REQUEST) -> Comparison:
     runs = find_runs(folders)
     return judge_runs(compare(runs), runs, request)
 

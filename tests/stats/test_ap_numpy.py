@@ -24,14 +24,14 @@ def matches_of(score, image, true, *, ignored=(), starts=None) -> Matches:
     return Matches(
         images=3,
         class_names=("a",),
-        starts=np.array(starts or [0, len(true)]),
-        image=np.array(image),
+        class_offsets=np.array(starts or [0, len(true)]),
+        image_index=np.array(image),
         score=np.array(score),
-        true=flags & ~is_ignored,
-        false=~flags & ~is_ignored,
-        object_starts=np.array([0, 1]),
-        object_image=np.array([0]),
-        object_count=np.ones((4, 1), dtype=np.int64),
+        tp=flags & ~is_ignored,
+        fp=~flags & ~is_ignored,
+        gt_offsets=np.array([0, 1]),
+        gt_image=np.array([0]),
+        gt_count=np.ones((4, 1), dtype=np.int64),
     )
 
 
@@ -65,7 +65,7 @@ def test_what_cannot_change_the_ap_is_left_out():
     matches = matches_of([0.9, 0.8, 0.7, 0.6], [0, 1, 2, 0], [0, 0, 1, 0], ignored=(1,))
     layout = make_layout(matches, counting_order(matches, np.ones(3, int)), label=0, area=0)
     assert layout.rows.tolist() == [0, 2]
-    assert layout.true_place.tolist() == [1] * 10
+    assert layout.tp_place.tolist() == [1] * 10
     assert not len(layout.ignored_place)
 
 
@@ -74,19 +74,19 @@ def layout_of(true, objects) -> Layout:
     none = np.zeros(0, dtype=np.int64)
     return Layout(
         rows=np.arange(len(true)),
-        true_starts=np.array([0, sum(true)]),
-        true_place=np.flatnonzero(true),
-        ignored_starts=np.array([0, 0]),
+        tp_offsets=np.array([0, sum(true)]),
+        tp_place=np.flatnonzero(true),
+        ignored_offsets=np.array([0, 0]),
         ignored_place=none,
         ignored_before=np.zeros(sum(true), dtype=np.int64),
-        object_rows=np.arange(objects),
-        object_count=np.ones(objects, dtype=np.int64),
+        gt_rows=np.arange(objects),
+        gt_count=np.ones(objects, dtype=np.int64),
     )
 
 
 def compiled_by_hand(layout, weights):
     """The loops as python runs them."""
-    result = np.empty((len(layout.true_starts) - 1, len(weights)))
+    result = np.empty((len(layout.tp_offsets) - 1, len(weights)))
     fill_ap(layout, weights.astype(np.int64), LEVELS, result)
     return result
 

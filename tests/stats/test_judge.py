@@ -10,7 +10,7 @@ from yolox_attn.stats.measured import Measured, Side, TestSet
 from yolox_attn.stats.multiple_testing import benjamini_hochberg, holm
 from yolox_attn.stats.paired_tests import clopper_pearson
 from yolox_attn.stats.verdict import Exploratory, Judgement, Terms
-from yolox_attn.stats.weighted_ap import METRICS
+from yolox_attn.stats.weighted_ap import AP_METRICS
 
 IMAGES, REPLICATES = 300, 400
 CLASSES = ("cat", "dog", "owl")
@@ -30,8 +30,8 @@ def run(ap: float, moved: np.ndarray, classes=(0.0, 0.0, 0.0)) -> Measured:
     """Every metric is `ap`, every class that and its own of `classes`; `moved` in the resamples."""
     by_class = ap + np.array(classes)
     return Measured(
-        dict.fromkeys(METRICS, ap),
-        dict.fromkeys(METRICS, ap + moved),
+        dict.fromkeys(AP_METRICS, ap),
+        dict.fromkeys(AP_METRICS, ap + moved),
         by_class,
         by_class + moved[:, None],
     )

@@ -11,7 +11,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.stats.bootstrap import image_weights
 from yolox_attn.stats.measured import draw_resamples, images_of_classes, measure, measure_file
 from yolox_attn.stats.verdict import Terms
-from yolox_attn.stats.weighted_ap import METRICS, weighted_ap
+from yolox_attn.stats.weighted_ap import AP_METRICS, weighted_ap
 
 TERMS = Terms(replicates=120, seed=4)
 
@@ -22,7 +22,7 @@ def test_ap_points_of_the_images_as_they_are_and_of_each_resample():
     weights = image_weights(np.random.default_rng(0), matches.images, 3)
     found, expected = measure(matches, weights), weighted_ap(matches, weights)
     as_they_are = weighted_ap(matches, np.ones((1, matches.images), int))
-    for name in METRICS:
+    for name in AP_METRICS:
         np.testing.assert_allclose(found.metrics[name], 100 * as_they_are.overall[name][0])
         np.testing.assert_allclose(found.resampled[name], 100 * expected.overall[name])
     np.testing.assert_allclose(found.by_class, 100 * as_they_are.by_class["AP"][0])

@@ -10,7 +10,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.stats import weighted_ap as engines
 from yolox_attn.stats.bootstrap import image_weights
 from yolox_attn.stats.weighted_ap import (
-    METRICS,
+    AP_METRICS,
     WeightedAP,
     best_engine,
     compiled_engine,
@@ -36,7 +36,7 @@ def equal_to_pycocotools(case, weights, engine) -> WeightedAP:
     found = weighted_ap(matches_of(*case), np.array(weights), engine=engine)
     for row, counts in enumerate(weights):
         expected = pycocotools_ap(*repeated(*case, counts))
-        for name in METRICS:
+        for name in AP_METRICS:
             ours = [found.overall[name][row], *found.by_class[name][row]]
             np.testing.assert_allclose(ours, expected[name], rtol=0, atol=1e-12, err_msg=name)
     return found
@@ -109,7 +109,7 @@ def test_both_engines_give_the_same_over_many_blocks_and_threads():
         weighted_ap(matches, weights, engine=engine)
         for engine in (numpy_engine(1), compiled_engine(3))
     )
-    for name in METRICS:
+    for name in AP_METRICS:
         np.testing.assert_allclose(slow.by_class[name], fast.by_class[name], rtol=0, atol=1e-12)
 
 

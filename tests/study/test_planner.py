@@ -15,7 +15,7 @@ from yolox_attn.runs import file_hash
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.estimate import Probe
 from yolox_attn.study.plan import PlannedVariant, Training, read_plan
-from yolox_attn.study.planner import PlannedStudy, Request, plan_study
+from yolox_attn.study.planner import PlannedStudy, PlanRequest, plan_study
 
 PlanIt = Callable[..., PlannedStudy]
 TRAIN = "annotations/instances_train2017.json"
@@ -76,10 +76,10 @@ def test_everything_that_decides_the_study_is_in_the_plan(
     assert (study.images, study.groups, study.remarks) == (5, None, ())
     assert read_plan(tmp_path / "study") == plan
     with pytest.raises(InputError, match=r"study/plan\.json is there already"):
-        plan_study(tmp_path / "study", Request("nowhere.py", Training(None)), silent)
+        plan_study(tmp_path / "study", PlanRequest("nowhere.py", Training(None)), silent)
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file is a file; a study is a folder"):
-        plan_study(tmp_path / "file", Request("nowhere.py", Training(None)), silent)
+        plan_study(tmp_path / "file", PlanRequest("nowhere.py", Training(None)), silent)
 
 
 def test_each_variant_is_timed_where_the_user_says(
@@ -179,7 +179,7 @@ def test_a_demo_experiment_brings_its_own_data(
     monkeypatch: pytest.MonkeyPatch, drawn: Path, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("yolox_attn.exp.demo.drawn_set", lambda: drawn)
-    request = Request("yolox-demo", Training(None), ("eca",), timed=False)
+    request = PlanRequest("yolox-demo", Training(None), ("eca",), timed=False)
     plan = plan_study(tmp_path / "study", request, silent).plan
     assert plan.training.data is None
     assert plan.truth == str((drawn / VAL).resolve())

@@ -21,7 +21,7 @@ from yolox_attn.device import fix_threads, pick_device
 from yolox_attn.errors import InputError
 from yolox_attn.report import (
     Comparison,
-    Request,
+    JudgingRequest,
     as_text,
     compare,
     compare_detections,
@@ -133,6 +133,6 @@ def sides_of(words: Sequence[str]) -> dict[str, list[Path]]:
     return sides
 
 
-def request_of(args: argparse.Namespace) -> Request:
+def request_of(args: argparse.Namespace) -> JudgingRequest:
     """Return how to judge."""
-    return Request(terms=terms_of(args), truth=args.truth, groups=args.groups)
+    return JudgingRequest(terms=terms_of(args), truth=args.truth, groups=args.groups)

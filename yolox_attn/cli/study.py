@@ -22,7 +22,7 @@ from yolox_attn.report import as_text
 from yolox_attn.study.commands import commands_after_report, next_commands
 from yolox_attn.study.import_runs import add_runs
 from yolox_attn.study.plan import PLAN_NAME, SPLITS, Training, read_plan
-from yolox_attn.study.planner import Request, plan_study
+from yolox_attn.study.planner import PlanRequest, plan_study
 from yolox_attn.study.report import ReportOptions, report_study
 from yolox_attn.study.scheduler import choose_slots, run_study
 from yolox_attn.study.status import status_text
@@ -111,7 +111,7 @@ def plan_parser(name: str) -> argparse.ArgumentParser:
     return parser
 
 
-def make_request(args: argparse.Namespace, command: str) -> Request:
+def make_request(args: argparse.Namespace, command: str) -> PlanRequest:
     """Return what the arguments ask for; `command` is what was typed.
 
     Raises:
@@ -124,7 +124,7 @@ def make_request(args: argparse.Namespace, command: str) -> Request:
     one = len(args.seeds) == 1
     if one and args.seeds[0] < 1:
         raise InputError(f"--seeds {args.seeds[0]}: how many, at least 1; or several seeds")
-    return Request(
+    return PlanRequest(
         baseline=args.baseline,
         variants=tuple(variants or ()),
         controls=tuple(controls or ()),

@@ -25,8 +25,8 @@ METRICS = (  # in the order of COCOeval.stats; COCO's areas are below 32^2 and a
     *("AR1", "AR10", "AR100", "ARs", "ARm", "ARl"),
 )
 AREAS = ("all", "small", "medium", "large")  # in the order of COCOeval's area ranges
-THRESHOLDS = tuple(float(t) for t in np.linspace(0.5, 0.95, 10))  # of IoU
-MOST_DETECTIONS = 100  # of one image and class
+IOU_THRESHOLDS = tuple(float(t) for t in np.linspace(0.5, 0.95, 10))  # of IoU
+MAX_DETS = 100  # of one image and class
 Metrics = dict[str, float | None]  # fractions; None where the set has no such object
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -39,7 +39,7 @@ class Evaluation:
     metrics: Metrics
     class_ap: Metrics  # AP of IoU 0.50 to 0.95, by class name
     text: str  # COCOeval's own summary
-    evaluation: Any  # the COCOeval itself, for YOLOX's tables
+    cocoeval: Any  # the COCOeval itself, for YOLOX's tables
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Matcher:
 
     name: str
     index: Callable[[], Any]  # an empty COCO
-    evaluation: Callable[[Any, Any], Any]  # truth, detections -> a COCOeval that keeps evalImgs
+    cocoeval: Callable[[Any, Any], Any]  # truth, detections -> a COCOeval that keeps evalImgs
 
 
 @dataclass(frozen=True)
@@ -61,29 +61,30 @@ class Matches:
     Attributes:
         images: number of images of the truth, those without objects included.
         class_names: K names; a class is its place here.
-        starts: (K + 1,); class k has the detections starts[k] to starts[k + 1].
-        image, score: (D,).
-        true, false: (A, T, D); what is neither counts as not detected (crowds, areas).
-        object_starts: (K + 1,), likewise for the two below.
-        object_image: (C,) images that show something of the class.
-        object_count: (A, C) objects to find there.
+        class_offsets: (K + 1,); class k has the detections class_offsets[k] to
+            class_offsets[k + 1].
+        image_index, score: (D,).
+        tp, fp: (A, T, D); what is neither is ignored (crowds, areas).
+        gt_offsets: (K + 1,), likewise for the two below.
+        gt_image: (C,) images that show something of the class.
+        gt_count: (A, C) objects to find there.
         unknown_categories: detections of categories that the truth does not list, left out.
     """
 
     images: int
     class_names: tuple[str, ...]
-    starts: Ints
-    image: Ints
+    class_offsets: Ints
+    image_index: Ints
     score: NDArray[np.float64]
-    true: Flags
-    false: Flags
-    object_starts: Ints
-    object_image: Ints
-    object_count: Ints
+    tp: Flags
+    fp: Flags
+    gt_offsets: Ints
+    gt_image: Ints
+    gt_count: Ints
     unknown_categories: int = 0
 
     def __len__(self) -> int:
-        return len(self.image)
+        return len(self.image_index)
 
 
 def reference_matcher() -> Matcher:
@@ -112,21 +113,21 @@ def evaluate(truth: COCO, detections: Detections) -> Evaluation:
             _index(COCO(), data["images"], data["categories"], entries)
             for entries in (data.get("annotations", []), boxes)
         )
-        evaluation = COCOeval(*sides, "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
+        cocoeval = COCOeval(*sides, "bbox")
+        cocoeval.evaluate()
+        cocoeval.accumulate()
         with contextlib.redirect_stdout(summary):
-            evaluation.summarize()
-    precision = evaluation.eval["precision"]  # (IoU, recall, class, area, most detections)
+            cocoeval.summarize()
+    precision = cocoeval.eval["precision"]  # (IoU, recall, class, area, most detections)
     names = class_names([truth.cats[key] for key in sorted(truth.cats)])
     return Evaluation(
         metrics={
             name: float(value) if value > -1 else None
-            for name, value in zip(METRICS, evaluation.stats, strict=True)
+            for name, value in zip(METRICS, cocoeval.stats, strict=True)
         },
         class_ap={name: _mean(precision[:, :, k, 0, -1]) for k, name in enumerate(names)},
         text=summary.getvalue(),
-        evaluation=evaluation,
+        cocoeval=cocoeval,
     )
 
 
@@ -148,8 +149,8 @@ def match(
         InputError: a detection without a finite score or box, or of an unlisted image. The
             message begins with `origin`.
     """
-    evaluation, unknown = run_matcher(truth, detections, origin, matcher)
-    return matches_of(evaluation, truth, unknown)
+    cocoeval, unknown = run_matcher(truth, detections, origin, matcher)
+    return matches_of(cocoeval, truth, unknown)
 
 
 def run_matcher(
@@ -167,32 +168,32 @@ def run_matcher(
     images = [{"id": place} for place in range(len(truth.images))]
     categories = [{"id": place} for place in range(len(truth.class_ids))]
     with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = matcher.evaluation(
+        cocoeval = matcher.cocoeval(
             *(_index(matcher.index(), images, categories, each) for each in (truth.objects, boxes))
         )
-        evaluation.params.iouThrs = np.array(THRESHOLDS)
-        evaluation.params.maxDets = [MOST_DETECTIONS]
-        evaluation.evaluate()
-    return evaluation, len(detections) - len(boxes)
+        cocoeval.params.iouThrs = np.array(IOU_THRESHOLDS)
+        cocoeval.params.maxDets = [MAX_DETS]
+        cocoeval.evaluate()
+    return cocoeval, len(detections) - len(boxes)
 
 
-def matches_of(evaluation: Any, truth: Truth, unknown_categories: int = 0) -> Matches:
+def matches_of(cocoeval: Any, truth: Truth, unknown_categories: int = 0) -> Matches:
     """Flatten the records of a COCOeval of `run_matcher`."""
     images, classes = len(truth.images), len(truth.class_names)
-    records = np.array(evaluation.evalImgs, dtype=object).reshape(classes, len(AREAS), images)
+    records = np.array(cocoeval.evalImgs, dtype=object).reshape(classes, len(AREAS), images)
     parts = [_class_part([[r for r in row if r is not None] for row in rows]) for rows in records]
-    image, score, true, false, object_image, object_count = zip(*parts, strict=True)
+    image_index, score, tp, fp, gt_image, gt_count = zip(*parts, strict=True)
     return Matches(
         images=images,
         class_names=truth.class_names,
-        starts=_starts(image),
-        image=np.concatenate(image),
+        class_offsets=_offsets(image_index),
+        image_index=np.concatenate(image_index),
         score=np.concatenate(score),
-        true=np.concatenate(true, axis=2),
-        false=np.concatenate(false, axis=2),
-        object_starts=_starts(object_image),
-        object_image=np.concatenate(object_image),
-        object_count=np.concatenate(object_count, axis=1),
+        tp=np.concatenate(tp, axis=2),
+        fp=np.concatenate(fp, axis=2),
+        gt_offsets=_offsets(gt_image),
+        gt_image=np.concatenate(gt_image),
+        gt_count=np.concatenate(gt_count, axis=1),
         unknown_categories=unknown_categories,
     )
 
@@ -228,20 +229,20 @@ def _class_part(areas: list[list[dict[str, Any]]]) -> tuple[NDArray[Any], ...]:
     score = np.array([s for record in records for s in record["dtScores"]], dtype=np.float64)
     image = np.array([record["image_id"] for record in records], dtype=np.int64)
     order = np.argsort(-score, kind="stable")
-    matched = np.zeros((len(AREAS), len(THRESHOLDS), len(score)), dtype=bool)
+    matched = np.zeros((len(AREAS), len(IOU_THRESHOLDS), len(score)), dtype=bool)
     ignored = matched.copy()
     for area, row in enumerate(areas if records else []):
         matched[area] = np.concatenate([record["dtMatches"] for record in row], axis=1) > 0
         ignored[area] = np.concatenate([record["dtIgnore"] for record in row], axis=1)
     matched, ignored = matched[:, :, order], ignored[:, :, order]
     objects = [[int(np.sum(record["gtIgnore"] == 0)) for record in row] for row in areas]
-    object_count = np.array(objects, dtype=np.int64).reshape(len(AREAS), len(records))
+    gt_count = np.array(objects, dtype=np.int64).reshape(len(AREAS), len(records))
     return (
         *(np.repeat(image, counts)[order], score[order]),
         *(matched & ~ignored, ~matched & ~ignored),
-        *(image, object_count),
+        *(image, gt_count),
     )
 
 
-def _starts(parts: Iterable[NDArray[Any]]) -> Ints:
+def _offsets(parts: Iterable[NDArray[Any]]) -> Ints:
     return np.cumsum([0, *(len(part) for part in parts)], dtype=np.int64)

@@ -32,7 +32,7 @@ from yolox_attn.core.signals import StopRequest
 from yolox_attn.core.state import Progress, Saver, restore_training
 from yolox_attn.data.sampler import ExactBatches
 from yolox_attn.evaluators import adapt_evaluator
-from yolox_attn.models.freeze import hold
+from yolox_attn.models.freeze import freeze_batchnorm
 from yolox_attn.runs import file_hash
 from yolox_attn.runs.protocol import resume_protocol
 from yolox_attn.seed import derive, seed_everything
@@ -82,8 +82,8 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         on_rank_zero(lambda: prepare.refuse_folder(options, self.folder))
         self.seed = exp.seed = prepare.choose_seed(exp.seed, state)
         seed_everything(self.seed)
-        if cost := devices.set_determinism(options.deterministic, self.device):
-            logger.info(cost)
+        if price := devices.set_determinism(options.deterministic, self.device):
+            logger.info(price)
         model = exp.get_model()
         self.costs = describe.describe_model(model, exp.test_size)
         model.to(self.device, memory_format=self.memory_format)
@@ -102,13 +102,13 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
             devices.occupy(self.device)
         self._wrap(model, state)
         self.model.train()
-        hold(self.raw_model(), exp.freeze)
+        freeze_batchnorm(self.raw_model(), exp.freeze)
 
     def _build_data(self) -> None:
         exp, options = self.exp, self.options
         no_aug = self.start_epoch >= exp.max_epoch - exp.no_aug_epochs
         self.train_loader = prepare.training_loader(exp, options, self.device, no_aug=no_aug)
-        self.exact = self.exact and self.samples_exactly()
+        self.exact = self.exact and self.batches_are_numbered()
         self.max_iter = math.ceil(len(self.train_loader) / self.accumulate)  # steps an epoch
         self.schedule = Schedule(
             exp.max_epoch,
@@ -175,12 +175,12 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
     def _start_loading(self) -> None:
         sampler = self.train_loader.batch_sampler
         if isinstance(sampler, ExactBatches):
-            plain = self.schedule.first_plain_epoch
+            plain = self.schedule.first_no_mosaic_epoch
             sampler.mosaic_batches = plain * self.max_iter * self.accumulate
             sampler.start = (self.start_epoch * self.max_iter + self.start_iter) * self.accumulate
         self.prefetcher = Batches(self.train_loader, self.device)
 
-    def shown_model(self) -> nn.Module:
+    def eval_model(self) -> nn.Module:
         """Return the model that is evaluated: the EMA where there is one."""
         model: nn.Module = self.ema_model.ema if self.use_model_ema else self.raw_model()
         return model
@@ -195,6 +195,6 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         """Return the raw model, and the EMA where there is one."""
         return [self.raw_model(), self.ema_model.ema] if self.use_model_ema else [self.raw_model()]
 
-    def samples_exactly(self) -> bool:
+    def batches_are_numbered(self) -> bool:
         """Tell whether batches are numbered, and so known from the seed."""
         return isinstance(self.train_loader.batch_sampler, ExactBatches)

@@ -26,7 +26,7 @@ class Schedule:
     mosaic: bool = True
 
     @property
-    def first_plain_epoch(self) -> int:
+    def first_no_mosaic_epoch(self) -> int:
         """The first epoch without mosaic and with L1 loss, counted from 0.
 
         YOLOX switches one epoch earlier than the name no_aug_epochs says, so that even with 0 the
@@ -41,7 +41,7 @@ class Schedule:
         return [
             epoch
             for epoch in range(1, self.max_epoch + 1)
-            if epoch > self.first_plain_epoch or epoch % self.eval_interval == 0
+            if epoch > self.first_no_mosaic_epoch or epoch % self.eval_interval == 0
         ]
 
 
@@ -76,7 +76,7 @@ def describe_schedule(schedule: Schedule, lr_at: Callable[[int], float]) -> list
     """
     last, steps = schedule.max_epoch, schedule.steps
     flat = last - schedule.no_aug_epochs
-    edges = sorted({0, schedule.warmup_epochs, schedule.first_plain_epoch, flat, last})
+    edges = sorted({0, schedule.warmup_epochs, schedule.first_no_mosaic_epoch, flat, last})
     lines = [f"plan: {count(last, 'epoch')} of {count(steps, 'step')}: {last * steps}"]
     lines += [_stage(schedule, first, end, lr_at) for first, end in pairwise(edges)]
     return [*lines, _evaluations(schedule)]
@@ -84,7 +84,7 @@ def describe_schedule(schedule: Schedule, lr_at: Callable[[int], float]) -> list
 
 def _stage(schedule: Schedule, first: int, end: int, lr_at: Callable[[int], float]) -> str:
     """Describe the epochs from `first` to `end`, counted from 0, `end` not included."""
-    plain = first >= schedule.first_plain_epoch
+    plain = first >= schedule.first_no_mosaic_epoch
     what = ["warm-up"] if first < schedule.warmup_epochs else []
     if schedule.mosaic:
         what.append("no mosaic" if plain else "mosaic")
@@ -97,7 +97,7 @@ def _stage(schedule: Schedule, first: int, end: int, lr_at: Callable[[int], floa
 
 
 def _evaluations(schedule: Schedule) -> str:
-    interval, plain = schedule.eval_interval, schedule.first_plain_epoch
+    interval, plain = schedule.eval_interval, schedule.first_no_mosaic_epoch
     number = len(schedule.evaluated)
     when = "after every epoch"
     if number == 1:

@@ -71,7 +71,7 @@ def capture(
     return {
         "start_epoch": position[0],
         "start_iter": position[1],
-        "model": trainer.shown_model().state_dict(),
+        "model": trainer.eval_model().state_dict(),
         "optimizer": trainer.optimizer.state_dict(),
         "best_ap": trainer.best_ap or 0.0,
         "weights": trainer.raw_model().state_dict(),

@@ -183,7 +183,7 @@ class AttentionTrainer(PreparedTrainer):
 
     def _names(self, batches: Iterable[int]) -> list[str]:
         """Return the files of this step's batches, as far as they can be known."""
-        if not self.samples_exactly():
+        if not self.batches_are_numbered():
             return []
         first = self.progress_in_iter * self.accumulate
         return failures.images_of(self.train_loader, [first + k for k in batches])
@@ -197,7 +197,7 @@ class AttentionTrainer(PreparedTrainer):
     def before_epoch(self) -> None:
         """Start the epoch as YOLOX does: in the last ones without mosaic, with the L1 loss."""
         logger.info(f"---> start train epoch{self.epoch + 1}")
-        plain = self.schedule.first_plain_epoch
+        plain = self.schedule.first_no_mosaic_epoch
         if self.epoch < plain:
             return
         logger.info("--->No mosaic aug now! Additional L1 loss now!")
@@ -275,7 +275,7 @@ class AttentionTrainer(PreparedTrainer):
 
         Of several ranks none stops by itself, as the others wait for it; they vote afterwards.
         """
-        model = self.shown_model()
+        model = self.eval_model()
         stopping = nullcontext() if self.is_distributed else self.stop.at_once()
         try:
             with stopping, adjust_status(model, training=False):

@@ -38,9 +38,9 @@ class COCOEvaluator(AnyDevice, StockCOCOEvaluator):  # type: ignore[misc]
         summary += result.text
         names = list(result.class_ap)
         if self.per_class_AP:
-            table = per_class_AP_table(result.evaluation, class_names=names)
+            table = per_class_AP_table(result.cocoeval, class_names=names)
             summary += f"per class AP:\n{table}\n"
         if self.per_class_AR:
-            table = per_class_AR_table(result.evaluation, class_names=names)
+            table = per_class_AR_table(result.cocoeval, class_names=names)
             summary += f"per class AR:\n{table}\n"
         return self.metrics["AP"] or 0.0, self.metrics["AP50"] or 0.0, summary

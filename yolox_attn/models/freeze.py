@@ -36,7 +36,7 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> list[str]:
     return frozen
 
 
-def hold(model: nn.Module, patterns: Sequence[str]) -> None:
+def freeze_batchnorm(model: nn.Module, patterns: Sequence[str]) -> None:
     """Put the frozen BatchNorms in eval mode; `train()` undoes it, so call it after each."""
     for name, module in model.named_modules():
         if isinstance(module, _BatchNorm) and _is_frozen(name, module, patterns):

@@ -3,7 +3,7 @@
 from yolox_attn.report.build import compare
 from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.external import compare_detections
-from yolox_attn.report.judge_runs import Request, judge_runs
+from yolox_attn.report.judge_runs import JudgingRequest, judge_runs
 from yolox_attn.report.latency import measure_latency
 from yolox_attn.report.load_runs import Run, find_runs
 from yolox_attn.report.output import as_csv, read_comparison, write_comparison
@@ -11,7 +11,7 @@ from yolox_attn.report.text import as_markdown, as_text
 
 __all__ = [
     "Comparison",
-    "Request",
+    "JudgingRequest",
     "Run",
     "as_csv",
     "as_markdown",

@@ -21,7 +21,7 @@ from yolox_attn.report.load_runs import Run, attention_in_words, by_variant
 from yolox_attn.report.notes import make_notes
 from yolox_attn.runs import RunRecord, read_metrics
 from yolox_attn.runs.protocol import comparable
-from yolox_attn.stats.weighted_ap import METRICS
+from yolox_attn.stats.weighted_ap import AP_METRICS
 
 EVALUATION = {  # key of evaluation.json -> its name in a refusal
     "split": "split",
@@ -158,7 +158,7 @@ def _result(run: Run) -> RunResult:
     return RunResult(
         folder=str(run.folder),
         seed=run.record.seed,
-        metrics={key: run.metrics.get(key) for key in METRICS},
+        metrics={key: run.metrics.get(key) for key in AP_METRICS},
         curve=tuple((epoch, ap) for epoch, ap in rows if ap is not None),
         seconds=run.record.seconds or None,
         peak_memory=run.record.peak_memory,

@@ -8,7 +8,7 @@ from typing import Any
 from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.cost import Latency
 from yolox_attn.stats.verdict import Judgement, Terms
-from yolox_attn.stats.weighted_ap import METRICS
+from yolox_attn.stats.weighted_ap import AP_METRICS
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,7 @@ def _kept(variant: Variant, gone: set[tuple[str, int | None]]) -> Variant:
 
 def _columns(runs: Sequence[Metrics]) -> Iterator[tuple[str, list[float]]]:
     """Yield each metric with its value of every run; without values where a run has none."""
-    for key in METRICS:
+    for key in AP_METRICS:
         values = [value for metrics in runs if (value := metrics[key]) is not None]
         yield key, values if len(values) == len(runs) else []
 
@@ -257,5 +257,5 @@ def _columns(runs: Sequence[Metrics]) -> Iterator[tuple[str, list[float]]]:
 def _minus(left: Metrics, right: Metrics) -> Metrics:
     return {
         key: None if (a := left[key]) is None or (b := right[key]) is None else a - b
-        for key in METRICS
+        for key in AP_METRICS
     }

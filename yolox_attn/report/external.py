@@ -14,11 +14,12 @@ from yolox_attn.report.comparison import (
     averaged,
     with_differences,
 )
-from yolox_attn.report.judge_runs import Progress, Request, unknown_categories, with_verdicts
+from yolox_attn.report.judge_runs import JudgingRequest, Progress, with_verdicts
+from yolox_attn.report.notes import unknown_category_notes
 from yolox_attn.runs import file_hash
 from yolox_attn.stats.judge import fraction
 from yolox_attn.stats.measured import Measured, draw_resamples, measure_file
-from yolox_attn.stats.weighted_ap import METRICS, best_engine
+from yolox_attn.stats.weighted_ap import AP_METRICS, best_engine
 
 Files = Sequence[Path]
 UNKNOWN = "unknown"  # attention of a network that no run describes
@@ -28,7 +29,7 @@ def compare_detections(
     truth: Path,
     sides: Mapping[str, Files],
     baseline: str | None,
-    request: Request,
+    request: JudgingRequest,
     progress: Progress | None = None,
 ) -> Comparison:
     """Judge detections that no run of ours left: the k-th file of a side pairs with the k-th.
@@ -47,7 +48,7 @@ def compare_detections(
     _refuse_unusable(sides, baseline)
     first = baseline or next(iter(sides))
     sides = {first: sides[first], **sides}
-    drawn = draw_resamples(read_truth(truth), request.terms, request.groups)
+    resamples = draw_resamples(read_truth(truth), request.terms, request.groups)
     total, done = sum(map(len, sides.values())), 0
     engine = best_engine().name
     measured: dict[str, dict[int, Measured]] = {name: {} for name in sides}
@@ -58,7 +59,7 @@ def compare_detections(
             done += 1
             if progress:
                 progress(f"judging {done} of {total}: {name}, {path} ({engine})")
-            measured[name][number] = measure_file(path, drawn)
+            measured[name][number] = measure_file(path, resamples)
             runs.append(_run(path, number, measured[name][number]))
         role = "baseline" if name == first else "variant"
         variants.append(Variant(name, UNKNOWN, role=role, **averaged(runs)))
@@ -66,15 +67,15 @@ def compare_detections(
         baseline=first,
         variants=with_differences(variants),
         test_size=None,
-        val_images=len(drawn.truth.images),
-        notes=(*_notes(sides), *unknown_categories(measured)),
+        val_images=len(resamples.truth.images),
+        notes=(*_notes(sides), *unknown_category_notes(measured)),
         data={
             "truth": str(truth),
             "truth_sha256": file_hash(truth),
-            "classes": len(drawn.truth.class_names),
+            "classes": len(resamples.truth.class_names),
         },
     )
-    return with_verdicts(comparison, measured, drawn, request.terms)
+    return with_verdicts(comparison, measured, resamples, request.terms)
 
 
 def _refuse_unusable(sides: Mapping[str, Files], baseline: str | None) -> None:
@@ -106,7 +107,7 @@ def _refuse_copies(files: Files) -> None:
 
 
 def _run(path: Path, number: int, measured: Measured) -> RunResult:
-    points = {key: measured.metrics[key] for key in METRICS}
+    points = {key: measured.metrics[key] for key in AP_METRICS}
     metrics = {key: fraction(ap) if math.isfinite(ap) else None for key, ap in points.items()}
     return RunResult(str(path), number, metrics)
 

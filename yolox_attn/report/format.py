@@ -11,7 +11,7 @@ from operator import attrgetter
 
 from yolox_attn.report.comparison import Comparison, Variant
 from yolox_attn.stats.verdict import MIN_SEEDS, Ends, Judgement
-from yolox_attn.stats.weighted_ap import METRICS
+from yolox_attn.stats.weighted_ap import AP_METRICS
 
 
 class Cell(str):
@@ -89,7 +89,7 @@ def plain_columns() -> Columns:
 
 def metric_columns() -> Columns:
     """Return a column a metric."""
-    return {key: partial(mean, key=key) for key in METRICS}
+    return {key: partial(mean, key=key) for key in AP_METRICS}
 
 
 def cost_columns(comparison: Comparison) -> Columns:

@@ -21,7 +21,8 @@ from yolox_attn.report.comparison import (
     difference,
     without,
 )
-from yolox_attn.report.load_runs import Run
+from yolox_attn.report.load_runs import Run, find_truth, named_truth
+from yolox_attn.report.notes import unknown_category_notes
 from yolox_attn.report.sentences import settling_sentence, verdict_sentence
 from yolox_attn.runs import RECORD_NAME, file_hash
 from yolox_attn.stats.judge import fraction, judge
@@ -39,13 +40,12 @@ from yolox_attn.stats.power import detectable_effect, seeds_needed
 from yolox_attn.stats.verdict import PRIMARY, Judgement, Terms
 from yolox_attn.stats.weighted_ap import best_engine
 
-ANNOTATIONS = "annotations"
 ROUNDING = 1e-6  # of an AP as a fraction: more is another file
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class JudgingRequest:
     """How a comparison is to be judged.
 
     Args:
@@ -65,7 +65,7 @@ class Request:
 def judge_runs(
     comparison: Comparison,
     runs: Sequence[Run],
-    request: Request,
+    request: JudgingRequest,
     progress: Progress | None = None,
 ) -> Comparison:
     """Return `comparison` with a verdict on each variant, or with a note where there can be none.
@@ -88,24 +88,24 @@ def judge_runs(
     if path is None:
         place = named_truth(runs[0]) or "the file with the test images' annotations"
         return comparison.noted(f"No verdict: {place} is not there; --truth FILE gives it.")
-    drawn = draw_resamples(read_truth(path), request.terms, request.groups)
+    resamples = draw_resamples(read_truth(path), request.terms, request.groups)
     comparison = replace(
         comparison,
-        val_images=len(drawn.truth.images),
+        val_images=len(resamples.truth.images),
         data={**comparison.data, "truth": str(path), "truth_sha256": file_hash(path)},
     )
-    measured, dropped = _measure_runs(_paired(comparison, runs), drawn, progress)
-    comparison = without(comparison, dropped).noted(*unknown_categories(measured))
+    measured, dropped = _measure_runs(_runs_to_measure(comparison, runs), resamples, progress)
+    comparison = without(comparison, dropped).noted(*unknown_category_notes(measured))
     if not comparison.alone:
-        return with_verdicts(comparison, measured, drawn, request.terms, request.planned)
-    noise = seed_noise(measured.get(comparison.baseline, {}), drawn.test_set, request.terms)
-    return replace(comparison, terms=request.terms, groups=drawn.groups, seed_noise=noise)
+        return with_verdicts(comparison, measured, resamples, request.terms, request.planned)
+    noise = seed_noise(measured.get(comparison.baseline, {}), resamples.test_set, request.terms)
+    return replace(comparison, terms=request.terms, groups=resamples.groups, seed_noise=noise)
 
 
 def with_verdicts(
     comparison: Comparison,
     measured: Mapping[str, Mapping[int, Measured]],
-    drawn: Resamples,
+    resamples: Resamples,
     terms: Terms,
     planned: Sequence[str] = (),
 ) -> Comparison:
@@ -116,7 +116,7 @@ def with_verdicts(
     Args:
         comparison: its variants without judgements, the baseline first.
         measured: variant -> seed -> the run's AP on the images and on the resamples.
-        drawn: those resamples.
+        resamples: those of the images.
         terms: of the study.
         planned: variants that count in Holm's family whether they have a run or not.
     """
@@ -127,7 +127,7 @@ def with_verdicts(
     present = {each.name for each in comparison.variants}
     sides += [Side(name, {}) for name in planned if name not in present]
     try:
-        judged = judge(baseline, sides, drawn.test_set, terms)
+        judged = judge(baseline, sides, resamples.test_set, terms)
     except InputError as error:
         return comparison.noted(f"No verdict: {error}.")
     if not any(judged.values()):
@@ -147,8 +147,8 @@ def with_verdicts(
         variants=tuple(variants),
         terms=terms,
         family=tuple(side.name for side in sides if not side.control),
-        groups=drawn.groups,
-        seed_noise=seed_noise(baseline.runs, drawn.test_set, terms),
+        groups=resamples.groups,
+        seed_noise=seed_noise(baseline.runs, resamples.test_set, terms),
     )
 
 
@@ -183,48 +183,7 @@ def seed_noise(runs: Mapping[int, Measured], test: TestSet, terms: Terms) -> See
     )
 
 
-def find_truth(runs: Sequence[Run], wanted: Path | None) -> Path | None:
-    """Return the truth file: `wanted`, else the one that the first run names; None if it is gone.
-
-    Raises:
-        InputError: `wanted` is no file, or the file is not the one that judged the runs.
-    """
-    path = wanted or named_truth(runs[0])
-    if path is None or not path.is_file():
-        if wanted is not None:
-            raise InputError(f"--truth {wanted}: no such file")
-        return None
-    known = _known_hash(runs[0])
-    if known is not None and (now := file_hash(path)) != known:
-        raise InputError(
-            f"{path} is not the truth that judged the runs: its sha256 is {now[:12]}, theirs "
-            f"{known[:12]}; name that file by --truth, or leave the verdict out by --no-verdict"
-        )
-    return path
-
-
-def named_truth(run: Run) -> Path | None:
-    """Return where the run, or its other evaluation, says that its truth is."""
-    evaluated, data = run.evaluated, run.record.data
-    folder = evaluated.get("data_dir") if evaluated else data.get("dir")
-    name = evaluated.get("annotations") if evaluated else data.get("val_ann")
-    return Path(folder) / ANNOTATIONS / name if folder and name else None
-
-
-def unknown_categories(measured: Mapping[str, Mapping[int, Measured]]) -> list[str]:
-    """Say how many detections of each side were left out: the truth does not list their class."""
-    counts = {
-        name: sum(run.unknown_categories for run in runs.values())
-        for name, runs in measured.items()
-    }
-    return [
-        f"{name}: {count} detections of classes that the truth does not list are left out."
-        for name, count in counts.items()
-        if count
-    ]
-
-
-def _paired(comparison: Comparison, runs: Sequence[Run]) -> list[tuple[Run, int]]:
+def _runs_to_measure(comparison: Comparison, runs: Sequence[Run]) -> list[tuple[Run, int]]:
     """Return the runs that are measured and their seeds, in the comparison's order.
 
     All of the baseline, which show its noise; of the others those that have a partner there.
@@ -238,7 +197,7 @@ def _paired(comparison: Comparison, runs: Sequence[Run]) -> list[tuple[Run, int]
 
 
 def _measure_runs(
-    runs: Sequence[tuple[Run, int]], drawn: Resamples, progress: Progress | None
+    runs: Sequence[tuple[Run, int]], resamples: Resamples, progress: Progress | None
 ) -> tuple[dict[str, dict[int, Measured]], list[Dropped]]:
     """Return variant -> seed -> AP on the images and on every resample, and the runs without."""
     measured: dict[str, dict[int, Measured]] = defaultdict(dict)
@@ -248,13 +207,13 @@ def _measure_runs(
         if progress:
             progress(f"judging {number} of {len(runs)}: {run.title} ({engine})")
         try:
-            measured[run.name][seed] = _measured(run, drawn)
+            measured[run.name][seed] = _measure_run(run, resamples)
         except InputError as error:
             dropped.append(Dropped(run.name, seed, str(error)))
     return dict(measured), dropped
 
 
-def _measured(run: Run, drawn: Resamples) -> Measured:
+def _measure_run(run: Run, resamples: Resamples) -> Measured:
     """Take the AP of the run's detections.
 
     Raises:
@@ -267,8 +226,8 @@ def _measured(run: Run, drawn: Resamples) -> Measured:
             raise InputError(f"{run.evaluation} is not an evaluation of {checkpoint} as it is now")
     if not run.detections.is_file():
         raise InputError(f"{run.detections} is missing")
-    measured = measure_file(run.detections, drawn)
-    ap, recorded = measured.metrics[PRIMARY] / 100, run.metrics.get(PRIMARY)
+    measured = measure_file(run.detections, resamples)
+    ap, recorded = fraction(measured.metrics[PRIMARY]), run.metrics.get(PRIMARY)
     if recorded is None or not math.isclose(ap, recorded, rel_tol=0, abs_tol=ROUNDING):
         source = RECORD_NAME if run.evaluation is None else EVALUATION_NAME
         says = "none" if recorded is None else f"{recorded:.6f}"
@@ -277,14 +236,6 @@ def _measured(run: Run, drawn: Resamples) -> Measured:
             "checkpoint, or not judged by this truth"
         )
     return measured
-
-
-def _known_hash(run: Run) -> str | None:
-    """Return the truth's sha256 where the run kept it: of the split that it validated on."""
-    if run.evaluated and run.evaluated["split"] != "val":
-        return None
-    known = run.record.data.get("val_sha256")
-    return None if known is None else str(known)
 
 
 def _judged(variant: Variant, baseline: Variant, judgement: Judgement, terms: Terms) -> Variant:

@@ -1,4 +1,4 @@
-"""The runs that are to be compared: their folders, their records, and other evaluations of them."""
+"""The runs that are to be compared: their folders and records, other evaluations, their truth."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,16 @@ from typing import Any
 from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.coco.results import EVALUATION_NAME
 from yolox_attn.errors import InputError
-from yolox_attn.runs import DETECTIONS_NAME, RECORD_NAME, RunRecord, read_json, read_record
+from yolox_attn.runs import (
+    DETECTIONS_NAME,
+    RECORD_NAME,
+    RunRecord,
+    file_hash,
+    read_json,
+    read_record,
+)
 
+ANNOTATIONS = "annotations"
 NEEDED = ("metrics", "checkpoint", "split", "annotations", "test_size")  # of an evaluation
 OLD_EVALUATION = "figures.json"  # what evaluation.json was called, with other words in it
 UNFINISHED = {  # state of a run that has not ended -> how to say it, and what to do about it
@@ -100,6 +108,34 @@ def by_variant(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return variants
 
 
+def find_truth(runs: Sequence[Run], wanted: Path | None) -> Path | None:
+    """Return the truth file: `wanted`, else the one that the first run names; None if it is gone.
+
+    Raises:
+        InputError: `wanted` is no file, or the file is not the one that judged the runs.
+    """
+    path = wanted or named_truth(runs[0])
+    if path is None or not path.is_file():
+        if wanted is not None:
+            raise InputError(f"--truth {wanted}: no such file")
+        return None
+    known = _known_hash(runs[0])
+    if known is not None and (now := file_hash(path)) != known:
+        raise InputError(
+            f"{path} is not the truth that judged the runs: its sha256 is {now[:12]}, theirs "
+            f"{known[:12]}; name that file by --truth, or leave the verdict out by --no-verdict"
+        )
+    return path
+
+
+def named_truth(run: Run) -> Path | None:
+    """Return where the run, or its other evaluation, says that its truth is."""
+    evaluated, data = run.evaluated, run.record.data
+    folder = evaluated.get("data_dir") if evaluated else data.get("dir")
+    name = evaluated.get("annotations") if evaluated else data.get("val_ann")
+    return Path(folder) / ANNOTATIONS / name if folder and name else None
+
+
 def attention_in_words(record: RunRecord) -> str:
     """Return what stands where: "none", "cam", "eca at dark3, acmix at dark5", "cam, identity"."""
     blocks = {level: each["block"] for level, each in record.attention.items()}
@@ -129,6 +165,14 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     if missing := [key for key in NEEDED if key not in values]:
         raise InputError(f"{path}: not {what}: {', '.join(missing)} missing")
     return values
+
+
+def _known_hash(run: Run) -> str | None:
+    """Return the truth's sha256 where the run kept it: of the split that it validated on."""
+    if run.evaluated and run.evaluated["split"] != "val":
+        return None
+    known = run.record.data.get("val_sha256")
+    return None if known is None else str(known)
 
 
 def _folders(path: Path) -> list[Path]:

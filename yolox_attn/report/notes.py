@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from yolox_attn.report.load_runs import Run
 from yolox_attn.runs import RunRecord
+from yolox_attn.stats.measured import Measured
 
 Variants = Mapping[str, Sequence[Run]]
 Fact = Callable[[RunRecord], object]
@@ -25,6 +26,19 @@ def make_notes(variants: Variants) -> tuple[str, ...]:
     notes = [_single_runs(variants), *(_pairing(each, baseline) for each in others)]
     notes += [_continued(runs), *(_mixed(variants, what, fact) for what, fact in facts.items())]
     return tuple(note for note in notes if note)
+
+
+def unknown_category_notes(measured: Mapping[str, Mapping[int, Measured]]) -> list[str]:
+    """Say how many detections of each side were left out: the truth does not list their class."""
+    counts = {
+        name: sum(run.unknown_categories for run in runs.values())
+        for name, runs in measured.items()
+    }
+    return [
+        f"{name}: {count} detections of classes that the truth does not list are left out."
+        for name, count in counts.items()
+        if count
+    ]
 
 
 def _version(package: str) -> Fact:

@@ -12,7 +12,7 @@ from yolox_attn.report.comparison import Comparison, Variant
 from yolox_attn.report.text import as_markdown
 from yolox_attn.runs import read_json, write_text
 from yolox_attn.runs.codec import convert, to_json
-from yolox_attn.stats.weighted_ap import METRICS
+from yolox_attn.stats.weighted_ap import AP_METRICS
 
 SCHEMA = 3
 NAME = "comparison"
@@ -78,7 +78,7 @@ def _row(variant: Variant) -> dict[str, object]:
     row: dict[str, object] = {"variant": variant.name, "attention": variant.attention}
     row |= {"runs": len(variant.runs), "seeds": " ".join(seeds)}
     difference = variant.difference.metrics if variant.difference else {}
-    for key in METRICS:
+    for key in AP_METRICS:
         row[key] = _points(variant.mean[key])
         row[f"{key}_sd"] = _points(variant.sd[key])
         row[f"{key}_difference"] = _points(difference.get(key))

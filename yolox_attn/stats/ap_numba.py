@@ -38,7 +38,7 @@ def class_ap_compiled(layout: Layout, weights: Ints) -> Floats:
     Raises:
         InputError: numba is not there.
     """
-    result = np.empty((len(layout.true_starts) - 1, len(weights)))
+    result = np.empty((len(layout.tp_offsets) - 1, len(weights)))
     compiled_loops()(layout, weights, LEVELS, result)
     return result
 
@@ -49,8 +49,8 @@ def fill_ap(layout: Layout, weights: Ints, levels: Floats, result: Floats) -> No
     for r in range(len(weights)):
         own = weights[r]
         objects = 0
-        for j in range(len(layout.object_rows)):
-            objects += own[layout.object_rows[j]] * layout.object_count[j]
+        for j in range(len(layout.gt_rows)):
+            objects += own[layout.gt_rows[j]] * layout.gt_count[j]
         if objects == 0:
             result[:, r] = np.nan
             continue
@@ -76,16 +76,16 @@ def levels_passed(objects: int, levels: Floats) -> Ints:
 
 def area_under(layout: Layout, t: int, own: Ints, seen: Ints, passed: Ints) -> float:
     """Sum the precision envelope over the recall levels at IoU number t of one resample."""
-    begin, end = layout.true_starts[t], layout.true_starts[t + 1]
+    begin, end = layout.tp_offsets[t], layout.tp_offsets[t + 1]
     true = np.empty(end - begin, dtype=np.int64)
     precision = np.empty(end - begin)
     found = 0
     ignored = 0
-    next_ignored = layout.ignored_starts[t]
+    next_ignored = layout.ignored_offsets[t]
     for j in range(end - begin):
-        place = layout.true_place[begin + j]
+        place = layout.tp_place[begin + j]
         found += own[layout.rows[place]]
-        while next_ignored < layout.ignored_starts[t] + layout.ignored_before[begin + j]:
+        while next_ignored < layout.ignored_offsets[t] + layout.ignored_before[begin + j]:
             ignored += own[layout.rows[layout.ignored_place[next_ignored]]]
             next_ignored += 1
         true[j] = found

@@ -26,20 +26,20 @@ class Layout(NamedTuple):
 
     Attributes:
         rows: (n,) the column of the weights that counts each detection.
-        true_starts, true_place: the true positives.
-        ignored_starts, ignored_place: what this IoU ignores among the n.
+        tp_offsets, tp_place: the true positives.
+        ignored_offsets, ignored_place: what this IoU ignores among the n.
         ignored_before: how many of the latter stand before each true positive.
-        object_rows, object_count: the objects, by column of the weights.
+        gt_rows, gt_count: the objects, by column of the weights.
     """
 
     rows: Ints
-    true_starts: Ints
-    true_place: Ints
-    ignored_starts: Ints
+    tp_offsets: Ints
+    tp_place: Ints
+    ignored_offsets: Ints
     ignored_place: Ints
     ignored_before: Ints
-    object_rows: Ints
-    object_count: Ints
+    gt_rows: Ints
+    gt_count: Ints
 
 
 @dataclass(frozen=True)
@@ -75,22 +75,22 @@ def counting_order(matches: Matches, most: NDArray[np.int32]) -> Order:
     source, rows = [], []
     end = 0
     for begin, stop in tied_groups(matches):
-        image = int(matches.image[begin])
+        image = int(matches.image_index[begin])
         if image not in first_column:
             first_column[image] = matches.images + len(copied)
             copied += [(image, number) for number in range(1, most[image] + 1)]
         plain = np.arange(end, begin)
         source += [plain, np.tile(np.arange(begin, stop), most[image])]
         own = first_column[image] + np.arange(most[image])
-        rows += [matches.image[plain], np.repeat(own, stop - begin)]
+        rows += [matches.image_index[plain], np.repeat(own, stop - begin)]
         end = stop
     last = np.arange(end, len(matches))
     order = np.concatenate([*source, last]).astype(np.int64)
     pairs = np.array(copied, dtype=np.int64).reshape(-1, 2)
     return Order(
         source=order,
-        rows=np.concatenate([*rows, matches.image[last]]).astype(np.int64),
-        starts=np.searchsorted(order, matches.starts).astype(np.int64),
+        rows=np.concatenate([*rows, matches.image_index[last]]).astype(np.int64),
+        starts=np.searchsorted(order, matches.class_offsets).astype(np.int64),
         copied_image=pairs[:, 0],
         copied_number=pairs[:, 1],
     )
@@ -104,12 +104,12 @@ def tied_groups(matches: Matches) -> Iterator[tuple[int, int]]:
     if not len(matches):
         return
     new = np.ones(len(matches), dtype=bool)
-    new[1:] = (np.diff(matches.score) != 0) | (np.diff(matches.image) != 0)
-    new[matches.starts[matches.starts < len(matches)]] = True
+    new[1:] = (np.diff(matches.score) != 0) | (np.diff(matches.image_index) != 0)
+    new[matches.class_offsets[matches.class_offsets < len(matches)]] = True
     bounds = np.append(np.flatnonzero(new), len(matches))
     for place in np.flatnonzero(np.diff(bounds) > 1):
         begin, stop = int(bounds[place]), int(bounds[place + 1])
-        both = matches.true[:, :, begin:stop].any(axis=2) & matches.false[:, :, begin:stop].any(2)
+        both = matches.tp[:, :, begin:stop].any(axis=2) & matches.fp[:, :, begin:stop].any(2)
         if both.any():
             yield begin, stop
 
@@ -118,24 +118,24 @@ def make_layout(matches: Matches, order: Order, *, label: int, area: int) -> Lay
     """Lay out class number `label` in area range number `area`."""
     chosen = slice(order.starts[label], order.starts[label + 1])
     source = order.source[chosen]
-    true, false = matches.true[area][:, source], matches.false[area][:, source]
+    true, false = matches.tp[area][:, source], matches.fp[area][:, source]
     counts = (true | false).any(axis=0)
     places = np.flatnonzero(true.any(axis=0))
     counts[places[-1] + 1 if len(places) else 0 :] = False
     true, ignored = true[:, counts], ~(true | false)[:, counts]
-    true_starts, true_place = _cut(true)
-    ignored_starts, ignored_place = _cut(ignored)
+    tp_offsets, tp_place = _cut(true)
+    ignored_offsets, ignored_place = _cut(ignored)
     before = np.cumsum(ignored, axis=1)[true]
-    objects = slice(matches.object_starts[label], matches.object_starts[label + 1])
+    objects = slice(matches.gt_offsets[label], matches.gt_offsets[label + 1])
     return Layout(
         rows=order.rows[chosen][counts],
-        true_starts=true_starts,
-        true_place=true_place,
-        ignored_starts=ignored_starts,
+        tp_offsets=tp_offsets,
+        tp_place=tp_place,
+        ignored_offsets=ignored_offsets,
         ignored_place=ignored_place,
         ignored_before=before.astype(np.int64),
-        object_rows=matches.object_image[objects],
-        object_count=matches.object_count[area, objects],
+        gt_rows=matches.gt_image[objects],
+        gt_count=matches.gt_count[area, objects],
     )
 
 
@@ -156,8 +156,8 @@ def class_ap(layout: Layout, weights: Floats) -> Floats:
         layout: T IoU thresholds.
         weights: (R, columns of the layout's rows), whole numbers.
     """
-    objects = weights[:, layout.object_rows] @ layout.object_count.astype(np.float64)
-    result = np.full((len(layout.true_starts) - 1, len(weights)), np.nan)
+    objects = weights[:, layout.gt_rows] @ layout.gt_count.astype(np.float64)
+    result = np.full((len(layout.tp_offsets) - 1, len(weights)), np.nan)
     shown = np.flatnonzero(objects > 0)
     step = max(1, ARRAY_SIZE // max(1, len(layout.rows), int(objects.max(initial=0))))
     for begin in range(0, len(shown), step):
@@ -167,8 +167,8 @@ def class_ap(layout: Layout, weights: Floats) -> Floats:
 
 
 def _shown_ap(layout: Layout, weights: Floats, objects: Floats) -> Floats:
-    result = np.zeros((len(layout.true_starts) - 1, len(weights)))
-    if not result.size or not len(layout.true_place):
+    result = np.zeros((len(layout.tp_offsets) - 1, len(weights)))
+    if not result.size or not len(layout.tp_place):
         return result
     own = weights[:, layout.rows]  # (R, n)
     seen = np.cumsum(own, axis=1)
@@ -176,7 +176,7 @@ def _shown_ap(layout: Layout, weights: Floats, objects: Floats) -> Floats:
     passed = np.searchsorted(LEVELS, np.arange(most) / objects[:, None], side="right")  # (R, most)
     first = np.arange(len(weights))[:, None] * most  # of each resample in the flat table
     for t, row in enumerate(result):
-        places = layout.true_place[layout.true_starts[t] : layout.true_starts[t + 1]]
+        places = layout.tp_place[layout.tp_offsets[t] : layout.tp_offsets[t + 1]]
         if len(places):
             true = np.cumsum(own[:, places], axis=1)
             precision = true / (seen[:, places] - _ignored_before(layout, own, t) + TINY)
@@ -188,10 +188,10 @@ def _shown_ap(layout: Layout, weights: Floats, objects: Floats) -> Floats:
 
 def _ignored_before(layout: Layout, own: Floats, t: int) -> Floats:
     """Return the weight ignored before each true positive: (R, true positives), or (1, 1) zero."""
-    places = layout.ignored_place[layout.ignored_starts[t] : layout.ignored_starts[t + 1]]
+    places = layout.ignored_place[layout.ignored_offsets[t] : layout.ignored_offsets[t + 1]]
     if not len(places):
         return np.zeros((1, 1))
-    before = layout.ignored_before[layout.true_starts[t] : layout.true_starts[t + 1]]
+    before = layout.ignored_before[layout.tp_offsets[t] : layout.tp_offsets[t + 1]]
     counts = np.zeros((len(own), len(places) + 1))
     np.cumsum(own[:, places], axis=1, out=counts[:, 1:])
     return counts[:, before]

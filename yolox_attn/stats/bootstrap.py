@@ -90,6 +90,25 @@ def crossed_replicates(replicates: ArrayLike, rng: np.random.Generator) -> Float
     return np.asarray(np.take_along_axis(table, drawn, axis=1).mean(axis=1))
 
 
+def csv_of_groups(groups: str) -> Path | None:
+    """Return the file that `groups` names; None where it is a key of the image entries."""
+    return Path(groups).expanduser() if groups.endswith(".csv") else None
+
+
+def image_groups(truth: Truth, groups: str) -> NDArray[np.int64]:
+    """Return the number of each image's group, from 0, shape (images,).
+
+    Args:
+        truth: the images.
+        groups: key of their entries, or a path that ends in .csv (`groups_from_csv`).
+
+    Raises:
+        InputError: an image without a group, or a single group.
+    """
+    path = csv_of_groups(groups)
+    return groups_from_key(truth, groups) if path is None else groups_from_csv(truth, path)
+
+
 def groups_from_key(truth: Truth, key: str) -> NDArray[np.int64]:
     """Number the images' groups by what their entries in the truth json say under `key`.
 

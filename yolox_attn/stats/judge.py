@@ -39,10 +39,10 @@ from yolox_attn.stats.verdict import (
     decide,
     evidence,
 )
-from yolox_attn.stats.weighted_ap import METRICS
+from yolox_attn.stats.weighted_ap import AP_METRICS
 
 SOURCES = ("method_image", "seed", "seed_image")  # of `Noise`
-OTHERS = tuple(name for name in METRICS if name != PRIMARY)
+OTHERS = tuple(name for name in AP_METRICS if name != PRIMARY)
 LEAST_IMAGES = 30  # a class on fewer images gets its difference and nothing more
 LEAST_SHARE = 0.95  # of the resamples must show the class or the size
 RunPairs = dict[int, tuple[Measured, Measured]]  # seed -> variant and baseline

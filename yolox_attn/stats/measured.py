@@ -13,7 +13,7 @@ from yolox_attn.coco.evaluate import Matches, match
 from yolox_attn.coco.results import read_detections
 from yolox_attn.errors import InputError
 from yolox_attn.stats.ap_numpy import Floats
-from yolox_attn.stats.bootstrap import groups_from_csv, groups_from_key, image_weights
+from yolox_attn.stats.bootstrap import csv_of_groups, image_groups, image_weights
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.stats.weighted_ap import weighted_ap
 
@@ -101,23 +101,24 @@ def draw_resamples(truth: Truth, terms: Terms, groups: str | None = None) -> Res
     rng, images = np.random.default_rng(terms.seed), len(truth.images)
     if groups is None:
         return Resamples(truth, image_weights(rng, images, terms.replicates), images)
-    path = Path(groups)
-    listed = path.suffix == ".csv"
-    numbers = groups_from_csv(truth, path) if listed else groups_from_key(truth, groups)
+    numbers = image_groups(truth, groups)
     units = int(numbers.max()) + 1
     weights = image_weights(rng, images, terms.replicates, numbers)
-    return Resamples(truth, weights, units, f"{units} groups by {path.name if listed else groups}")
+    listed = csv_of_groups(groups)
+    return Resamples(
+        truth, weights, units, f"{units} groups by {listed.name if listed else groups}"
+    )
 
 
-def measure_file(path: Path, drawn: Resamples) -> Measured:
+def measure_file(path: Path, resamples: Resamples) -> Measured:
     """Take the AP of a file of COCO results on the images and on every resample.
 
     Raises:
         InputError: it cannot be read, or does not fit the truth.
     """
     # The detections themselves are gone before the resamples come: at COCO's size they are large.
-    matches = match(drawn.truth, read_detections(path), str(path))
-    return measure(matches, drawn.weights)
+    matches = match(resamples.truth, read_detections(path), str(path))
+    return measure(matches, resamples.weights)
 
 
 def measure(matches: Matches, weights: NDArray[np.integer[Any]]) -> Measured:

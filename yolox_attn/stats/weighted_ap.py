@@ -16,7 +16,7 @@ from yolox_attn.machine import usable_cores
 from yolox_attn.stats.ap_numba import class_ap_compiled, compiled_loops
 from yolox_attn.stats.ap_numpy import Floats, Layout, Order, class_ap, counting_order, make_layout
 
-METRICS = {  # name: area range, IoU thresholds
+AP_METRICS = {  # name: area range, IoU thresholds
     "AP": ("all", slice(None)),
     "AP50": ("all", slice(0, 1)),
     "AP75": ("all", slice(5, 6)),
@@ -77,7 +77,7 @@ def weighted_ap(
     matches: Matches,
     weights: NDArray[np.integer[Any]],
     *,
-    metrics: Sequence[str] = tuple(METRICS),
+    metrics: Sequence[str] = tuple(AP_METRICS),
     engine: Engine | None = None,
 ) -> WeightedAP:
     """Return the AP of each resample: every image as often as its weight says.
@@ -87,29 +87,29 @@ def weighted_ap(
     Args:
         matches: one run's.
         weights: (R, images) whole numbers, not negative; a row of ones gives the run's own AP.
-        metrics: names out of `METRICS`; areas that no metric needs are not computed.
+        metrics: names out of `AP_METRICS`; areas that no metric needs are not computed.
         engine: `best_engine` if None.
 
     Raises:
         InputError: weights or metrics of another kind.
     """
     weights = _checked(weights, matches)
-    if unknown := [name for name in metrics if name not in METRICS]:
-        raise InputError(f"unknown metric {unknown[0]!r}; known: {', '.join(METRICS)}")
+    if unknown := [name for name in metrics if name not in AP_METRICS]:
+        raise InputError(f"unknown metric {unknown[0]!r}; known: {', '.join(AP_METRICS)}")
     engine = engine or best_engine()
     by_class = {name: np.empty((len(weights), len(matches.class_names))) for name in metrics}
     order = counting_order(matches, weights.max(axis=0, initial=0))
-    areas = [area for area in AREAS if any(METRICS[name][0] == area for name in metrics)]
+    areas = [area for area in AREAS if any(AP_METRICS[name][0] == area for name in metrics)]
     with ThreadPoolExecutor(engine.threads) as pool:
         for area in areas:
             layouts = [
                 make_layout(matches, order, label=label, area=AREAS.index(area))
                 for label in range(len(matches.class_names))
             ]
-            names = [name for name in metrics if METRICS[name][0] == area]
+            names = [name for name in metrics if AP_METRICS[name][0] == area]
             for rows, values in _blocks(layouts, order, weights, engine, pool):
                 for name in names:
-                    by_class[name][rows] = values[:, METRICS[name][1]].mean(axis=1).T
+                    by_class[name][rows] = values[:, AP_METRICS[name][1]].mean(axis=1).T
     return WeightedAP({name: _mean_of_classes(by_class[name]) for name in metrics}, by_class)
 
 

@@ -16,6 +16,7 @@ from yolox_attn.device import pick_device, precision_dtype
 from yolox_attn.errors import InputError
 from yolox_attn.machine import usable_cores
 from yolox_attn.runs import file_hash
+from yolox_attn.stats.bootstrap import csv_of_groups
 from yolox_attn.stats.verdict import MIN_SEEDS, Terms
 from yolox_attn.study.estimate import Probe, detectable, noise_prior, probe
 from yolox_attn.study.plan import SPLITS, Plan, PlannedVariant, Training, refuse_planned, write_plan
@@ -29,13 +30,13 @@ from yolox_attn.study.variants import (
 )
 
 # A study sets these itself: they are what its runs differ in.
-ITS_OWN = {"attention", "attention_options", "seed", "output_dir", "exp_name"}
+RESERVED_OVERRIDES = {"attention", "attention_options", "seed", "output_dir", "exp_name"}
 LARGEST_SEED = 2**63 - 1
 TimeVariant = Callable[[PlannedVariant, Training, str, str], Probe | str]
 
 
 @dataclass(frozen=True)
-class Request:
+class PlanRequest:
     """What the command line asks for; words as in `planned_variants`, paths as they were given.
 
     Args:
@@ -86,7 +87,7 @@ class PlannedStudy:
 
 def plan_study(
     folder: Path,
-    request: Request,
+    request: PlanRequest,
     progress: Callable[[str], None],
     *,
     time_variant: TimeVariant = probe,
@@ -114,7 +115,7 @@ def plan_study(
     return replace(study, plan=plan)
 
 
-def _check_request(request: Request) -> None:
+def _check_request(request: PlanRequest) -> None:
     """Refuse what needs neither data nor model to be seen as wrong."""
     if request.split not in SPLITS:
         raise InputError(f"--split {request.split}: it is {' or '.join(SPLITS)}")
@@ -125,7 +126,7 @@ def _check_request(request: Request) -> None:
             flag = key.replace("_", "-")
             raise InputError(f"--{flag} {getattr(training, key)}: at least 1")
     for key in training.overrides[0::2]:
-        if key in ITS_OWN:
+        if key in RESERVED_OVERRIDES:
             raise InputError(f"override {key}: a study sets it by itself, for each of its runs")
     if training.checkpoint is not None and not Path(training.checkpoint).expanduser().is_file():
         raise InputError(f"no checkpoint {training.checkpoint}")
@@ -140,7 +141,7 @@ def _check_seeds(seeds: Sequence[int]) -> None:
         raise InputError(f"--seeds: {twice[0]} is given twice; a seed makes one run")
 
 
-def _make_plan(request: Request) -> PlannedStudy:
+def _make_plan(request: PlanRequest) -> PlannedStudy:
     """Build every variant and look at the data; nothing is timed yet.
 
     Raises:
@@ -160,7 +161,7 @@ def _make_plan(request: Request) -> PlannedStudy:
         data = check_data(
             exp, batch_size=training.batch_size, split=request.split, groups=request.groups
         )
-    is_file = data.groups is not None and data.groups.endswith(".csv")  # else a key, or none
+    listed = csv_of_groups(data.groups) if data.groups else None
     plan = Plan(
         variants=tuple(replace(v, role=b.role) for v, b in zip(variants, built, strict=True)),
         seeds=request.seeds,
@@ -171,7 +172,7 @@ def _make_plan(request: Request) -> PlannedStudy:
         terms=request.terms,
         groups=data.groups,
         created=now(),
-        groups_sha256=file_hash(Path(str(data.groups))) if is_file else None,
+        groups_sha256=file_hash(listed) if listed else None,
         data_sha256=data.hashes,
         sources=user_sources(),
         versions=describe_versions(),

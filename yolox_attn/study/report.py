@@ -9,7 +9,7 @@ from yolox_attn.device import pick_device
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, Run, compare, measure_latency, write_comparison
 from yolox_attn.report.comparison import PlanSummary
-from yolox_attn.report.judge_runs import Request, judge_runs
+from yolox_attn.report.judge_runs import JudgingRequest, judge_runs
 from yolox_attn.study.commands import study_command
 from yolox_attn.study.eligibility import eligible_runs
 from yolox_attn.study.plan import PLAN_NAME, Plan, check_unchanged, read_plan
@@ -51,7 +51,9 @@ def report_study(
         raise InputError(f"{folder}: no run of the baseline {plan.baseline.name} to judge by")
     comparison = _with_roles(compare(runs, baseline=plan.baseline.name, alone=True), plan)
     family = tuple(each.name for each in plan.variants if each.role == "variant")
-    request = Request(terms=plan.terms, truth=Path(plan.truth), groups=plan.groups, planned=family)
+    request = JudgingRequest(
+        terms=plan.terms, truth=Path(plan.truth), groups=plan.groups, planned=family
+    )
     comparison = judge_runs(comparison, runs, request, progress)
     if options.latency:
         progress(f"measuring the latency of {len(comparison.variants)} models ...")

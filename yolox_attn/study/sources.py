@@ -17,7 +17,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.evaluators import adapt_evaluator
 from yolox_attn.exp import AttentionExp
 from yolox_attn.runs import file_hash
-from yolox_attn.stats.bootstrap import groups_from_csv, groups_from_key
+from yolox_attn.stats.bootstrap import csv_of_groups, image_groups
 
 STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 PLACES = (sys.prefix, sys.base_prefix, *STANDARD)
@@ -90,11 +90,9 @@ def _count_groups(groups: str | None, truth: Path) -> tuple[str | None, int | No
     """Return where the groups are listed, a file by its whole path, and how many there are."""
     if groups is None:
         return None, None
-    content = read_truth(truth)
-    if groups.endswith(".csv"):
-        path = Path(groups).expanduser().resolve()
-        return str(path), len(np.unique(groups_from_csv(content, path)))
-    return groups, len(np.unique(groups_from_key(content, groups)))
+    path = csv_of_groups(groups)
+    place = groups if path is None else str(path.resolve())
+    return place, len(np.unique(image_groups(read_truth(truth), place)))
 
 
 def user_sources() -> dict[str, str]:

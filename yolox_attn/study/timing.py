@@ -135,7 +135,7 @@ def _batch_seconds(trainer: AttentionTrainer, workers: int, budget: float) -> fl
 
 def _image_seconds(trainer: AttentionTrainer, budget: float) -> float:
     """Return the seconds of one evaluated image, loading included; the first batch warms up."""
-    evaluator, model = trainer.evaluator, trainer.shown_model()
+    evaluator, model = trainer.evaluator, trainer.eval_model()
     done: list[tuple[float, int]] = [(time.perf_counter(), 0)]  # when, images so far
 
     def timed() -> Iterator[Any]:
