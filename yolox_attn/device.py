@@ -177,17 +177,18 @@ def use(device: torch.device) -> None:
         torch.cuda.set_device(device)
 
 
-def occupy(device: torch.device, share: float = 0.9) -> None:
+def occupy(device: torch.device, share: float = 0.9) -> str:
     """Reserve `share` of the free memory of a CUDA device for this process.
 
-    Raises:
-        InputError: the device is not CUDA.
+    Returns:
+        a remark where there is nothing to reserve: YOLOX's own commands carry -o everywhere.
     """
     if device.type != "cuda":
-        raise InputError(f"-o reserves CUDA memory, this is {device.type}; drop it")
+        return f"-o reserves CUDA memory: nothing to reserve on {device.type}"
     free, _ = torch.cuda.mem_get_info(device)
     # Freed at once, the memory stays with torch's caching allocator.
     torch.empty(int(free * share), dtype=torch.uint8, device=device)
+    return ""
 
 
 def fix_threads() -> int:

@@ -1,5 +1,8 @@
 """The ways a command ends before its work is done, each said in one line without a traceback."""
 
+import traceback
+from pathlib import Path
+
 
 class Ending(Exception):
     """What ends a command; `already_reported` where another process of the run has said it."""
@@ -25,6 +28,14 @@ class Interrupted(Ending):
     """
 
     CODE = 75
+
+
+def line_in(error: BaseException, file: str | Path) -> str:
+    """Return " (my_exp.py, line 3)": the last line of `file` that `error` passed; or nothing."""
+    path = Path(file)
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename) == path]
+    return f" ({path.name}, line {lines[-1]})" if lines else ""
 
 
 def unwrapped(error: InputError) -> InputError:

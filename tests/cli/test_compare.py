@@ -6,6 +6,7 @@ from judged_runs import DrawnStudy, draw_detections, write_json
 
 from yolox_attn import cost
 from yolox_attn.cli.compare import main
+from yolox_attn.core.describe import describe_config
 from yolox_attn.exp import load_exp
 from yolox_attn.report import read_comparison
 from yolox_attn.stats.verdict import Terms
@@ -71,7 +72,7 @@ def test_latency_of_the_models_as_trained(
         changes = {
             "attention": attention,
             "parameters": parameters,
-            "config": {"test_size": [64, 96]},
+            "config": describe_config(exp) | {"test_size": [64, 96]},
         }
         folders.append(str(write_run(name, **changes)))
     assert main([*folders, "--repeats", "2", "--device", "cpu"]) == 0
@@ -114,7 +115,7 @@ def test_runs_are_judged_where_they_can_be(
     ((_, judgement),) = comparison.judged()
     assert judgement.word == "helps"
     assert "yolox_s_cam helps" in " ".join(out.split())
-    assert "judging 6 of 6: yolox_s_cam seed 2" in err
+    assert "[6/6] judging yolox_s_cam seed 2" in err
     assert "judging" not in out
     assert comparison.commands[-1].startswith(f"yolox-attn compare {judged[0]}")
 
@@ -156,7 +157,7 @@ def test_detections_from_elsewhere(
         (["{runs}", "--baseline", "x", "--no-latency"], "--baseline x: no such variant"),
         (["{runs}", "--repeats", "1"], "--repeats 1: at least 2"),
         (["{runs}", "--device", "tpu"], "unknown device 'tpu'"),
-        (["{tmp}/yolox_s/seed0", "{tmp}/yolox_s"], "leave one out"),
+        (["{tmp}/yolox_s/seed0", "{tmp}/yolox_s/seed0"], "leave one out"),
         ([], "nothing to compare: name run folders, or --truth and --detections"),
         (["--truth", "t.json"], "nothing to compare"),
         (["{runs}", "--detections", "A=a"], "RUN_DIR and --detections together: choose one"),

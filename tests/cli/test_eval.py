@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def evaluate(work, data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def call(*words, checkpoint=True):
+        shutil.rmtree("out", ignore_errors=True)
         given = ["-c", str(work / "tiny.pth")] if checkpoint else []
         argv = ["-f", str(work / "tiny.py"), "--data", str(data), "--device", "cpu", *given]
         code = main([*argv, "--output", "out", *map(str, words)])
@@ -222,7 +224,7 @@ def test_a_users_own_evaluator_is_called_as_yolox_calls_it(work, tmp_path, capsy
     assert "judged by hand" in capsys.readouterr().out
     report = json.loads((tmp_path / "evaluation.json").read_text())
     assert report["metrics"] == {"AP": 0.25, "AP50": 0.5}
-    assert main([*argv, "--bf16"]) == 2
+    assert main([*argv[:-1], str(tmp_path / "bf16"), "--bf16"]) == 2
     assert "this Exp's is Own" in capsys.readouterr().err
 
 

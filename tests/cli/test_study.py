@@ -97,7 +97,9 @@ def test_noise_plans_the_baseline_alone_and_offers_to_go_on(
         (["--fp16", "--bf16"], "--fp16 and --bf16 together: choose one"),
         (["--noise", "nowhere"], "--noise nowhere: neither a number nor a study"),
         (["--device", "tpu"], "unknown device 'tpu'"),
-        (["-b", "4", "max_epoch", "5", "--seeds", "3"], "give flags first, overrides last"),
+        (["-b", "4", "max_epoch"], "'max_epoch' has no value"),
+        (["--size", "100"], "--size 100: must be a multiple of 32"),
+        (["--size", "320", "test_size", "320,320"], "--size 320 and test_size: --size sets it"),
     ],
 )
 def test_mistakes_of_a_plan_are_one_line_and_leave_nothing(

@@ -138,7 +138,7 @@ def test_a_stock_checkpoint_fills_all_but_the_attention(
     save_checkpoint({"model": {f"module.{k}": v for k, v in given.items()}}, stock)  # by DDP
     torch.manual_seed(7)
     model = tiny(attention="cam").get_model()
-    assert "9 attention tensors start fresh" in load_weights(model, stock)
+    assert "9 attention tensors start fresh" in str(load_weights(model, stock))
     state = model.state_dict()
     assert all(torch.equal(state[key], value) for key, value in given.items())
     assert len(warnings) == 1
@@ -152,13 +152,28 @@ def test_identity_needs_no_warning(tiny: Callable, tmp_path: Path, warnings: lis
     assert not warnings
 
 
+def test_what_is_judged_lacks_nothing_but_blocks_that_change_nothing(
+    tiny: Callable, tmp_path: Path
+) -> None:
+    stock = saved(tmp_path / "stock.pth", tiny())
+    identity = tiny(attention="cam", attention_init="identity").get_model()
+    load_weights(identity, stock, attention_init="identity", complete=True)
+    published = tiny(attention="cam").get_model()
+    with pytest.raises(InputError, match=r"stock\.pth lacks 9 tensors of attention, as back"):
+        load_weights(published, stock, complete=True)
+    state = identity.state_dict()
+    torch.save({k: v for k, v in state.items() if "dark4.block" not in k}, tmp_path / "half.pth")
+    with pytest.raises(InputError, match=r"half\.pth lacks .* tensors of attention"):
+        load_weights(identity, tmp_path / "half.pth", attention_init="identity", complete=True)
+
+
 def test_other_classes_start_fresh_unless_they_must_be_the_same(
     tiny: Callable, tmp_path: Path
 ) -> None:
     path = saved(tmp_path / "eighty.pth", tiny(num_classes=80))
-    assert "6 class tensors start fresh" in load_weights(tiny().get_model(), path)
+    assert "6 class tensors start fresh" in str(load_weights(tiny().get_model(), path))
     with pytest.raises(InputError, match=r"head.cls_preds.*\(80, .* there and \(5, "):
-        load_weights(tiny().get_model(), path, same_classes=True)
+        load_weights(tiny().get_model(), path, complete=True)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Finished runs written by hand, for the tests of what reads them."""
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ DATA |= {"val_images": 10, "train_sha256": "a" * 64, "val_sha256": "b" * 64}
 
 def make_record(name: str, seed: int | None, ap: float | None) -> RunRecord:
     """A finished run of `name`; the part after yolox_s_ is its block on every level."""
-    block = name.removeprefix("yolox_s").lstrip("_")
+    block = re.sub("^yolox_(s|nano)_?", "", name)
     placed = {"block": block, "options": {}, "parameters": {}}
     metrics = {"AP50": 0.5, "AP75": 0.3, "APs": None, "APm": 0.2, "APl": 0.4, "AR100": 0.6}
     return RunRecord(

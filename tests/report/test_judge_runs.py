@@ -106,8 +106,8 @@ def test_each_run_with_a_partner_is_announced_before_it_is_judged(study: DrawnSt
     runs = find_runs(folders)
     judge_runs(compare(runs), runs, REQUEST, lines.append)
     engine = best_engine().name
-    assert lines[0] == f"judging 1 of 6: yolox_s seed 0 ({engine})"
-    assert lines[3] == f"judging 4 of 6: yolox_s_cam seed 1 ({engine})"
+    assert lines[0] == f"[1/6] judging yolox_s seed 0 ({engine})"
+    assert lines[3] == f"[4/6] judging yolox_s_cam seed 1 ({engine})"
     assert len(lines) == 6
 
 

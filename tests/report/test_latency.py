@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from yolox_attn import cost
+from yolox_attn.core.describe import describe_config
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp
 from yolox_attn.report import Comparison, compare, find_runs, measure_latency
 from yolox_attn.report.latency import rebuild
+from yolox_attn.runs import file_hash
 
 WriteRun = Callable[..., Path]
 FAILING = """
@@ -33,7 +35,7 @@ def test_a_model_is_built_again_as_the_run_had_it(write_run: WriteRun) -> None:
     folder = write_run(
         "yolox_nano_se",
         exp_name_arg="yolox-nano-se",
-        overrides=["attention_options", "{'ratio': 4}"],
+        config=describe_config(exp),
         parameters=cost.parameters(expected),
     )
     model = rebuild(find_runs([folder])[0].record)
@@ -46,10 +48,10 @@ def test_a_model_is_built_again_as_the_run_had_it(write_run: WriteRun) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"exp_file": "gone.py"}, "no Exp file gone.py"),
+        ({"exp_file": "gone.py"}, "the run's Exp file gone.py is gone; give it by -f"),
         ({"exp_name_arg": "yolox-huge"}, "-n yolox-huge"),
         ({"exp_name_arg": "yolox-nano", "parameters": 1234567}, "now builds 8.* had 1,234,567"),
-        ({"exp_name_arg": "yolox-nano", "config": {"num_classes": 99}}, "now builds 9"),
+        ({"exp_name_arg": "yolox-nano", "config": {"num_classes": 99}}, "now builds 8.* had 8,000"),
     ],
 )
 def test_what_cannot_be_built_again_says_why(
@@ -63,17 +65,18 @@ def test_what_cannot_be_built_again_says_why(
 def test_each_variant_gets_its_latency_or_a_note(write_run: WriteRun, tmp_path: Path) -> None:
     exp_file = tmp_path / "own.py"
     exp_file.write_text(FAILING)
-    exp = load_exp(None, "yolox-nano")
+    exp = load_exp(None, "yolox-s")
     exp.num_classes = 3
-    nano = {"exp_name_arg": "yolox-nano", "parameters": cost.parameters(exp.get_model())}
+    nano = {"parameters": cost.parameters(exp.get_model())}
     nano["memory_format"] = "contiguous"
     folders = [write_run("yolox_s", **nano), write_run("yolox_s_se", exp_file="gone.py")]
-    folders.append(write_run("yolox_s_own", exp_file=str(exp_file)))
+    own = {"exp_file": str(exp_file), "exp_sha256": file_hash(exp_file)}
+    folders.append(write_run("yolox_s_own", **own, config={"attention": "none"}))
     before, after = compare(find_runs(folders)), timed(folders)
     assert [each.latency is not None for each in after.variants] == [True, False, False]
     assert tuple(replace(each, latency=None) for each in after.variants) == before.variants
     gone, failing, latency = after.notes[len(before.notes) :]
-    assert gone.startswith("yolox_s_se: latency not measured: no Exp file gone.py")
+    assert gone.startswith("yolox_s_se: latency not measured: the run's Exp file gone.py is gone")
     assert failing == (
         "yolox_s_own: latency not measured, its model cannot be built: KeyError: 'gamma'."
     )

@@ -9,6 +9,7 @@ from judged_comparison import judged_comparison
 
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, as_csv, as_markdown, read_comparison, write_comparison
+from yolox_attn.report.comparison import Dropped
 from yolox_attn.report.figures import DRAWINGS
 
 FIVE = judged_comparison(5)
@@ -114,5 +115,13 @@ def test_columns_of_the_verdict_come_last_and_only_where_something_was_judged() 
 
 def test_a_name_with_commas_and_quotes_stays_one_cell() -> None:
     odd = replace(FIVE.variants[1], name='a_b|c%d,"e"')
-    table = lines(replace(FIVE, variants=(FIVE.variants[0], odd)))
+    table = lines(replace(FIVE, variants=(FIVE.variants[0], odd), dropped=()))
     assert set(table) == {"yolox_nano", 'a_b|c%d,"e"'}
+
+
+def test_missing_seeds_are_named_also_of_a_variant_that_has_no_other() -> None:
+    gone = [Dropped("yolox_nano_cam", 3, "failed"), Dropped("yolox_nano_cam", 4, "failed")]
+    table = lines(replace(FIVE, dropped=(*gone, Dropped("yolox_nano_own", 0, "killed"))))
+    assert table["yolox_nano_cam"]["missing"] == "3 4"
+    assert table["yolox_nano"]["missing"] == ""
+    assert (table["yolox_nano_own"]["runs"], table["yolox_nano_own"]["missing"]) == ("0", "0")

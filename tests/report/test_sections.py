@@ -78,8 +78,9 @@ def test_what_was_not_judged_shows_every_metric_and_a_baseline_alone_no_differen
     table, caption = sections.results(unjudged(FIVE)).parts
     assert table.headers == ["variant", "runs", "AP", "diff", *metrics]
     assert caption == (
-        "AP in points (0-100) of the latest checkpoint on 300 images, mean ± standard deviation"
-        " over runs; diff: AP minus that of yolox_nano; GFLOPs at 320x320, 2 a multiply-add."
+        "AP in points (0-100) of the latest checkpoint on 300 test images, mean ± standard"
+        " deviation over runs; diff: AP minus that of yolox_nano; GFLOPs at 320x320, 2 a"
+        " multiply-add."
     )
     _, caption = sections.results(replace(unjudged(FIVE), test_size=None)).parts
     assert caption.endswith("diff: AP minus that of yolox_nano.")
@@ -101,8 +102,8 @@ def test_seed_by_seed_the_pairs_stand_in_their_columns() -> None:
     ("of_seeds", "of_images", "cell", "words"),
     [
         (0.002, 0.001, "train more seeds", "Add seeds: in 1 of 1 variants the training seeds"),
-        (0.001, 0.002, "label more images", "Label images: in 1 of 1 variants the test images"),
-        (0.001, 0.001, "both alike", "In 1 of 1 variants seeds and test images are noise alike"),
+        (0.001, 0.002, "label more images", "Label images: in 1 of 1 variants the images"),
+        (0.001, 0.001, "both alike", "In 1 of 1 variants seeds and images are noise alike"),
         (0.0, 0.0, "no noise at all", "In 1 of 1 variants there is no noise at all, which separ"),
         (None, 0.001, "train 3 seeds or more", "In 1 of 1 variants there is one seed a side, so"),
     ],
@@ -128,7 +129,7 @@ def test_the_table_of_noise_shows_both_parts_and_what_could_be_seen() -> None:
 
 def test_one_seed_has_no_detectable_effect() -> None:
     _, table, text = sections.noise(judged_comparison(1)).parts
-    assert table.headers == ["variant", "seeds give", "test images give", "to narrow it"]
+    assert table.headers == ["variant", "seeds give", "images give", "to narrow it"]
     assert table.rows[0][1] == "unknown"
     assert "etectable" not in text
 
@@ -164,7 +165,7 @@ def test_the_plan_its_hash_and_its_terms() -> None:
         "Seeds: 0, 1, 2, 3, 4",
         "Smallest effect worth having: 0.50 AP",
         "Alpha: 0.05",
-        "Resamples of the test images: 400, drawn with seed 0",
+        "Resamples of the images: 400, drawn with seed 0",
     ]
 
 

@@ -81,7 +81,7 @@ def test_the_word_comes_first(differences: list[float], error: float, start: str
 def test_numbers_seeds_and_images_stand_in_the_sentence() -> None:
     sentence = verdict_sentence("cam", judgement([1.4, 1.5, 1.6], 0.2), TERMS)
     assert sentence.basis == (
-        "+1.50 AP, 95 % interval +1.09 to +1.91, p < 0.001, 3 seeds, 300 test images"
+        "+1.50 AP, 95 % interval +1.09 to +1.91, p < 0.001, 3 seeds, 300 images"
     )
     wider = verdict_sentence("cam", judgement([0.1, -0.1, 0], 0.05), Terms(alpha=0.1))
     assert "80 % interval" in wider.basis  # equivalence: 1 - 2 alpha
@@ -117,7 +117,7 @@ def test_what_holm_took_back_is_explained() -> None:
         (
             Settling(None, 900, None),
             "test on about 900 images in all (600 more); more seeds alone would not do, as the"
-            " noise of the test images stays",
+            " noise of the images stays",
         ),
         (
             Settling(None, None, (9, 900)),
@@ -141,7 +141,7 @@ def test_two_seeds_are_not_made_up_for_by_images() -> None:
 def test_groups_are_not_called_images() -> None:
     settling = Settling(None, 90, None)
     grouped = judgement(range(3), 0.3, grouped=True, images=40, settling=settling)
-    assert "3 seeds, 40 groups of test images" in str(verdict_sentence("cam", grouped, TERMS))
+    assert "3 seeds, 40 groups of images" in str(verdict_sentence("cam", grouped, TERMS))
     assert "test on about 90 groups of images in all (50 more)" in str(settling_sentence(grouped))
 
 

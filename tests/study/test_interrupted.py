@@ -20,7 +20,7 @@ from yolox_attn.study.planned_run import PlannedRun, planned_runs, state_of
 from yolox_attn.study.scheduler import run_study
 from yolox_attn.study.status import status_text
 
-EPOCHS = 3
+EPOCHS = 8
 SETTINGS = {
     "max_epoch": EPOCHS, "warmup_epochs": 1, "no_aug_epochs": 1, "eval_interval": 1,
     "print_interval": 1, "input_size": "64,64", "test_size": "64,64", "random_size": "1,3",

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,21 @@ from yolox_attn.console import echo
 from yolox_attn.core.launch import launch, launched
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
+from yolox_attn.exp.image_size import SIZE_SETTINGS, size_overrides
+from yolox_attn.exp.loader import DATA_SETTINGS
 from yolox_attn.stats.verdict import Terms
 
 LOG_LINE = "<green>{time:HH:mm:ss}</green> | <level>{level: <7}</level> | {message}"
 TERMS = ("sesoi", "alpha", "replicates")
+SIZE_HELP = "input, test and random sizes together, N x N: a multiple of 32"
+SETTINGS_OF = {  # flag -> the settings that it sets
+    "data": DATA_SETTINGS,
+    "size": SIZE_SETTINGS,
+    "tsize": ("test_size",),
+    "conf": ("test_conf",),
+    "nms": ("nmsthre",),
+    "seed": ("seed",),
+}
 
 
 def progress(line: str) -> None:
@@ -54,22 +66,48 @@ def add_experiment_options(parser: argparse.ArgumentParser) -> None:
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     add_precision_options(parser)
     add("--seed", type=int, metavar="K", help="seed of the run; its folder becomes NAME/seedK")
+    add("--size", type=int, metavar="N", help=SIZE_HELP)
     add_process_options(parser)
-    add("opts", nargs=argparse.REMAINDER, metavar="key value", help="override settings of the Exp")
+    add_overrides(parser, "override settings of the Exp; train --help-exp lists them")
+
+
+def add_overrides(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """Add `key value` pairs, which may stand before flags as well as behind them."""
+    parser.add_argument("opts", nargs="*", metavar="key value", help=meaning)
+
+
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line in which flags and `key value` pairs stand in any order."""
+    args = parser.parse_intermixed_args(argv)
+    args.opts = [word for word in args.opts if word != "--"]  # some Pythons leave it in
+    return args
 
 
 def build_exp(args: argparse.Namespace) -> AttentionExp:
     """Return the experiment the arguments ask for; fills in `args.experiment_name`.
-
-    Overrides win over --data, --data over the Exp file.
 
     Raises:
         InputError: an argument cannot be honoured.
     """
     precision_of(args)
     exp = load_exp(args.exp_file, args.name)
+    configure(exp, args)
+    if args.experiment_name is None:
+        name = exp.exp_name
+        args.experiment_name = name if args.seed is None else f"{name}/seed{args.seed}"
+    return exp
+
+
+def configure(exp: AttentionExp, args: argparse.Namespace) -> None:
+    """Set what the arguments ask for: overrides win over --data and the Exp file.
+
+    Raises:
+        InputError: an argument cannot be honoured.
+    """
     if args.data is not None:
         use_data(exp, args.data)
+    if args.size is not None:
+        apply_overrides(exp, size_overrides(exp, args.size, args.opts[0::2]))
     apply_overrides(exp, args.opts)
     if args.seed is not None:
         if "seed" in args.opts[0::2] and exp.seed != args.seed:
@@ -78,10 +116,15 @@ def build_exp(args: argparse.Namespace) -> AttentionExp:
     if exp.seed is not None and exp.seed < 0:
         raise InputError(f"--seed {exp.seed}: at least 0")
     exp.check()
-    if args.experiment_name is None:
-        name = exp.exp_name
-        args.experiment_name = name if args.seed is None else f"{name}/seed{args.seed}"
-    return exp
+
+
+def given_settings(args: argparse.Namespace) -> set[str]:
+    """Return the settings that the arguments name, by whatever flag."""
+    given = set(args.opts[0::2])
+    for flag, names in SETTINGS_OF.items():
+        if getattr(args, flag, None) is not None:
+            given |= {*names}
+    return given
 
 
 def run_folder(exp: AttentionExp, args: argparse.Namespace) -> Path:

@@ -25,9 +25,9 @@ from yolox_attn.report import (
     as_text,
     compare,
     compare_detections,
-    find_runs,
     judge_runs,
     measure_latency,
+    select_runs,
     write_comparison,
 )
 
@@ -58,7 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    runs = "a run's folder, or a folder whose subfolders are runs (seed0, seed1 ...)"
+    runs = "a run's folder, or a folder with runs in it: of a variant's seeds, YOLOX_outputs"
     add("runs", nargs="*", type=Path, metavar="RUN_DIR", help=runs)
     sides = "COCO results instead of runs, one file a training; a name may come again"
     add("--detections", nargs="+", metavar="NAME=FILE", help=sides)
@@ -100,8 +100,8 @@ def check(args: argparse.Namespace) -> None:
 def from_runs(args: argparse.Namespace) -> Comparison:
     """Compare run folders: judged unless --no-verdict, timed unless --no-latency."""
     request = request_of(args)
-    runs = find_runs(args.runs)
-    comparison = compare(runs, baseline=args.baseline)
+    runs, dropped = select_runs(args.runs, args.baseline)
+    comparison = replace(compare(runs, baseline=args.baseline), dropped=tuple(dropped))
     if args.verdict:
         comparison = judge_runs(comparison, runs, request, progress)
     if args.latency:

@@ -9,6 +9,7 @@ import cv2
 from yolox.data import get_yolox_datadir
 
 from yolox_attn.cli import report_errors
+from yolox_attn.cli.common import add_overrides, parse
 from yolox_attn.console import echo
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.coco_folder import annotation_files, need_file, pick_file
@@ -36,14 +37,14 @@ def make_parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="annotations and a sample of images, as train does")
     output = "write doctor.json and doctor.md there; the full form: YOLOX_outputs/doctor/DATA"
     add("-o", "--output", type=Path, metavar="DIR", help=output)
-    add("opts", nargs=argparse.REMAINDER, metavar="key value", help="override settings of the Exp")
+    add_overrides(parser, "override settings of the Exp")
     return parser
 
 
 @report_errors
 def main(argv: list[str] | None = None) -> int:
     """Examine, print and write the report; returns the exit code."""
-    args = make_parser().parse_args(argv)
+    args = parse(make_parser(), argv)
     cv2.setNumThreads(0)  # the threads read files, one each
     exp, places, findings = find_data(args)
     report = diagnose(exp, places, findings, full=not args.quick)

@@ -1,6 +1,7 @@
 """`eval`: judge a checkpoint by COCO's metrics, on any device."""
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
 
 from loguru import logger
@@ -11,25 +12,45 @@ from yolox_attn.cli import report_errors
 from yolox_attn.cli.common import (
     add_experiment_options,
     build_exp,
+    configure,
+    given_settings,
+    parse,
     precision_of,
     prepare_process,
     run_folder,
     run_in_processes,
 )
 from yolox_attn.coco.results import write_evaluation
-from yolox_attn.console import echo
+from yolox_attn.console import count, echo
+from yolox_attn.core.checkpoint import BEST_NAME
+from yolox_attn.core.describe import describe_config
 from yolox_attn.core.launch import launched, process_group
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp
 from yolox_attn.exp.evaluation import Conditions, Evaluation, evaluate_checkpoint, time_forward
-from yolox_attn.runs import file_hash
+from yolox_attn.exp.evaluation_folder import (
+    Source,
+    folder_name,
+    refuse_other,
+    runs_below,
+    settings_of,
+    split_of,
+)
+from yolox_attn.exp.rebuild import exp_of, restore
+from yolox_attn.runs import RECORD_NAME, read_record
+from yolox_attn.runs.protocol import COSMETIC, differences, listed
 from yolox_attn.seed import seed_everything
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser: YOLOX's flags under their names, and ours."""
     parser = argparse.ArgumentParser(
-        "eval", description="Judge a checkpoint by COCO's metrics.", allow_abbrev=False
+        "eval",
+        usage="eval RUN_FOLDER [options] [key value ...]\n       "
+        "eval (-f FILE | -n NAME) [options] [key value ...]",
+        description="Judge a checkpoint by COCO's metrics. RUN_FOLDER is a run that `train` made: "
+        "experiment, data and sizes are read from its run.json.",
+        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--conf", type=float, metavar="P", help="lowest confidence; default: the Exp's test_conf")
@@ -40,7 +61,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--legacy", action="store_true", help="normalise images as YOLOX before 0.2 did")
     add("--speed", action="store_true", help="only time the forward pass of one image of noise")
     add("--trt", action="store_true", help=argparse.SUPPRESS)
-    add("--output", type=Path, metavar="DIR", help="results; default: eval_val in the run's folder")
+    output = "results; default: eval_val in the run's folder, or eval_val_ and what differs"
+    add("--output", type=Path, metavar="DIR", help=output)
     add_experiment_options(parser)
     return parser
 
@@ -48,16 +70,20 @@ def make_parser() -> argparse.ArgumentParser:
 @report_errors
 def main(argv: list[str] | None = None) -> int:
     """Evaluate, print and write the metrics; returns the exit code."""
-    args = make_parser().parse_args(argv)
+    args = parse(make_parser(), argv)
     if args.trt:
         raise InputError(
             "--trt: TensorRT is not supported; use --fuse, with --fp16 on a CUDA device"
         )
-    exp = build_exp(args)
+    exp, source, notes = find_experiment(args)
     set_thresholds(exp, args)
     how = conditions_of(args)
     if not args.speed:
-        checkpoint_of(exp, args)
+        checkpoint = checkpoint_of(source, args)
+        folder = args.output or source.folder / folder_name(
+            exp, source, checkpoint, how, given_settings(args)
+        )
+        refuse_other(folder, settings_of(exp, checkpoint, how))
     if (code := run_in_processes("eval", args, argv)) is not None:
         return code
     prepare_process()
@@ -65,10 +91,108 @@ def main(argv: list[str] | None = None) -> int:
         devices.use(how.device)
         if exp.seed is not None:
             seed_everything(exp.seed)
-        text = speed(exp, args, how) if args.speed else judge(exp, args, how)
+        if is_main_process():
+            for note in notes:
+                logger.info(note)
+        text = speed(exp, args, how) if args.speed else judge(exp, args, how, checkpoint, folder)
         if is_main_process():
             echo(text)
     return 0
+
+
+def find_experiment(args: argparse.Namespace) -> tuple[AttentionExp, Source, list[str]]:
+    """Return the experiment, the run that it is of, and what it has from where, in lines.
+
+    What the arguments say wins, then the run's record, then the Exp file.
+
+    Raises:
+        InputError: no experiment is named, or the run's cannot be built again.
+    """
+    if args.exp_file is None and args.name is None:
+        folder = named_folder(args)
+        record = read_record(folder)
+        exp, source = exp_of(record), Source(folder, record)
+        args.experiment_name = record.name
+        configure(exp, args)
+    else:
+        refuse_folder_word(args)
+        named = args.experiment_name is not None
+        exp = build_exp(args)
+        source = source_of(run_folder(exp, args), args, named=named)
+    return exp, source, as_the_run(exp, source, given_settings(args))
+
+
+def as_the_run(exp: AttentionExp, source: Source, given: Collection[str]) -> list[str]:
+    """Give `exp` the run's settings, but for those that are `given`; say what that changed.
+
+    Raises:
+        InputError: as `restore`, or the settings cannot work together.
+    """
+    record = source.record
+    if record is None:
+        return []
+    notes = []
+    if restored := restore(exp, record, given):
+        notes.append(f"as {source.folder / RECORD_NAME} says: {', '.join(restored)}")
+    exp.check()
+    compared = {*given} - COSMETIC
+    ours, theirs = (
+        {key: value for key, value in config.items() if key in compared}
+        for config in (describe_config(exp), record.config)
+    )
+    if asked := listed(differences(theirs, ours), "{key} {second} (the run's is {first})"):
+        notes.append(f"as asked for: {', '.join(asked)}")
+    return notes
+
+
+def named_folder(args: argparse.Namespace) -> Path:
+    """Return the run folder that stands before the overrides, and take it from them.
+
+    Raises:
+        InputError: there is none, or it holds no run; where its seeds are runs, they are named.
+    """
+    if len(args.opts) % 2 == 0:
+        raise InputError("which run? give RUN_FOLDER, or -f exps/yolox_s_cam.py, or -n yolox-s-cam")
+    if args.experiment_name is not None:
+        raise InputError(f"-expn {args.experiment_name}: RUN_FOLDER names the run; drop -expn")
+    folder = Path(args.opts.pop(0))
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such run folder")
+    if (folder / RECORD_NAME).is_file():
+        return folder
+    if args.seed is not None and (folder / f"seed{args.seed}" / RECORD_NAME).is_file():
+        return folder / f"seed{args.seed}"
+    seeds = runs_below(folder)
+    hint = f"; runs in it: {', '.join(seeds)}" if seeds else ""
+    raise InputError(f"{folder}: not a run folder, it has no {RECORD_NAME}{hint}")
+
+
+def refuse_folder_word(args: argparse.Namespace) -> None:
+    """Refuse a run folder next to -f or -n.
+
+    Raises:
+        InputError: there is one.
+    """
+    for word in args.opts[:1]:
+        if len(args.opts) % 2 and Path(word, RECORD_NAME).is_file():
+            flag = "-f" if args.exp_file is not None else "-n"
+            raise InputError(f"{word} and {flag}: give RUN_FOLDER or the experiment, not both")
+
+
+def source_of(folder: Path, args: argparse.Namespace, *, named: bool) -> Source:
+    """Return the run that the checkpoint is of: of -c the one next to it, else the experiment's.
+
+    Args:
+        folder: of the experiment's run.
+        args: the command line.
+        named: -expn was given: results go there, whatever is evaluated.
+    """
+    if args.ckpt is None:
+        return Source(folder, read_record(folder) if (folder / RECORD_NAME).is_file() else None)
+    beside = Path(args.ckpt).parent
+    if not (beside / RECORD_NAME).is_file():
+        return Source(folder)
+    return Source(folder if named else beside, read_record(beside))
 
 
 def set_thresholds(exp: AttentionExp, args: argparse.Namespace) -> None:
@@ -112,31 +236,39 @@ def conditions_of(args: argparse.Namespace) -> Conditions:
     return how
 
 
-def checkpoint_of(exp: AttentionExp, args: argparse.Namespace) -> Path:
-    """Return the file that -c names, else the best of the experiment's run.
+def checkpoint_of(source: Source, args: argparse.Namespace) -> Path:
+    """Return the file that -c names, else the best of the run.
 
     Raises:
         InputError: there is none.
     """
-    checkpoint = Path(args.ckpt) if args.ckpt else run_folder(exp, args) / "best_ckpt.pth"
-    if not checkpoint.is_file():
-        advice = "" if args.ckpt else "; train the experiment first, or give -c FILE"
-        raise InputError(f"no checkpoint {checkpoint}{advice}")
-    return checkpoint
+    checkpoint = Path(args.ckpt) if args.ckpt else source.folder / BEST_NAME
+    if checkpoint.is_file():
+        return checkpoint
+    advice = "" if args.ckpt else "; train the experiment first, or give -c FILE"
+    if not args.ckpt and (runs := runs_below(source.folder)):
+        advice = f"; runs in that folder: {', '.join(runs)}: give --seed, or the run's folder alone"
+    raise InputError(f"no checkpoint {checkpoint}{advice}")
 
 
-def judge(exp: AttentionExp, args: argparse.Namespace, how: Conditions) -> str:
+def judge(
+    exp: AttentionExp, args: argparse.Namespace, how: Conditions, checkpoint: Path, folder: Path
+) -> str:
     """Evaluate the checkpoint; on rank 0 write the results and return the summary."""
-    checkpoint = checkpoint_of(exp, args)
     if is_main_process():
-        logger.info(f"{checkpoint} on {devices.describe(how.device)}, {how.precision}")
+        logger.info(f"evaluating {checkpoint} on {split_of(how)} ...")
     result = evaluate_checkpoint(exp, checkpoint, how)
     if not is_main_process():
         return ""
-    folder = args.output or run_folder(exp, args) / f"eval_{'test' if how.test else 'val'}"
     report = {"experiment": args.experiment_name, **describe(exp, checkpoint, how, result)}
     written = write_evaluation(folder, result.detections, report)
-    return f"{result.summary}written: {', '.join(map(str, written))}"
+    height, width = exp.test_size
+    images = "" if result.images is None else f"{count(result.images, 'image')} of "
+    heading = (
+        f"{checkpoint}: {split_of(how)} split ({images}{report['annotations']}) at "
+        f"{height}x{width}, {how.precision}, on {devices.describe(how.device)}"
+    )
+    return f"{heading}\n{result.summary}written: {', '.join(map(str, written))}"
 
 
 def describe(
@@ -144,16 +276,7 @@ def describe(
 ) -> dict[str, object]:
     """Return what evaluation.json says: the metrics, and of what and how they were taken."""
     return {
-        "checkpoint": {"file": str(checkpoint), "sha256": file_hash(checkpoint)},
-        "split": "test" if how.test else "val",
-        "data_dir": exp.data_dir,
-        "annotations": exp.test_ann if how.test else exp.val_ann,
-        "test_size": list(exp.test_size),
-        "confidence": exp.test_conf,
-        "nms": exp.nmsthre,
-        "precision": how.precision,
-        "fused": how.fuse,
-        "legacy": how.legacy,
+        **settings_of(exp, checkpoint, how),
         "device": devices.describe(how.device),
         "batch_size": how.batch_size,
         "processes": get_world_size(),

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from yolox_attn.cli import report_errors
 from yolox_attn.cli.common import (
+    SIZE_HELP,
     add_judging_options,
     add_latency_options,
+    add_overrides,
     add_precision_options,
     check_repeats,
+    parse,
     precision_of,
     progress,
     terms_of,
@@ -68,7 +71,7 @@ def _plan(name: str, words: Words) -> int:
         words = ["--study", *words]  # what an override is, argparse knows behind options alone
     elif not {"-h", "--help"} & {*words}:
         raise InputError(f"study {name}: the study's folder comes first, then the options")
-    args = plan_parser(name).parse_args(words)
+    args = parse(plan_parser(name), words)
     study = plan_study(args.study, make_request(args, command), progress)
     lines = [*NOISE, ""] if name == "noise" else []
     lines += plan_lines(study, len(choose_slots(study.plan, device=args.device)))
@@ -107,7 +110,8 @@ def plan_parser(name: str) -> argparse.ArgumentParser:
     add("--noise", metavar="SD|STUDY", help=sd)
     add("--device", default="auto", help="of the timed probe; `run` has its own")
     add("--no-probe", dest="probe", action="store_false", help="do not time steps of the variants")
-    add("opts", nargs=argparse.REMAINDER, metavar="key value", help="overrides, for all runs")
+    add("--size", type=int, metavar="N", help=SIZE_HELP)
+    add_overrides(parser, "overrides, for all runs")
     return parser
 
 
@@ -136,7 +140,7 @@ def make_request(args: argparse.Namespace, command: str) -> PlanRequest:
             precision=precision,
             checkpoint=args.ckpt,
             threads=args.threads,
-            overrides=tuple(word for word in args.opts if word != "--"),
+            overrides=tuple(args.opts),
         ),
         split=args.split,
         terms=terms_of(args),
@@ -144,6 +148,7 @@ def make_request(args: argparse.Namespace, command: str) -> PlanRequest:
         noise=args.noise,
         device=args.device,
         timed=args.probe,
+        size=args.size,
         command=command,
     )
 

@@ -8,13 +8,16 @@ from yolox_attn.cli import report_errors
 from yolox_attn.cli.common import (
     add_experiment_options,
     build_exp,
+    parse,
     precision_of,
     prepare_process,
     run_in_processes,
 )
+from yolox_attn.console import echo
 from yolox_attn.core.launch import process_group
 from yolox_attn.core.schedule import check_schedule
 from yolox_attn.errors import InputError
+from yolox_attn.exp.settings import settings_table
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -35,6 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--cache", action="store_true", help="keep the training images in memory")
     add("-o", "--occupy", action="store_true", help="reserve the CUDA device's memory first")
     add("-l", "--logger", default="tensorboard", choices=("tensorboard", "wandb"))
+    add("--help-exp", action="store_true", help="list the settings that `key value` can override")
     add_experiment_options(parser)
     return parser
 
@@ -42,10 +46,13 @@ def make_parser() -> argparse.ArgumentParser:
 @report_errors
 def main(argv: list[str] | None = None) -> int:
     """Train; returns the exit code."""
-    args = make_parser().parse_args(argv)
+    args = parse(make_parser(), argv)
     args.resume = args.resume or args.resume_anyway
     check_flags(args)
     exp = build_exp(args)
+    if args.help_exp:
+        echo(settings_table(exp))
+        return 0
     device = devices.pick_device(args.device)
     devices.precision_dtype(precision_of(args), device)
     check_schedule(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs)

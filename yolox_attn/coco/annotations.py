@@ -12,6 +12,8 @@ from yolox_attn.coco.checks import find_faults, image_name, is_number
 from yolox_attn.console import called_as, count
 from yolox_attn.errors import InputError
 
+ANNOTATIONS = "annotations"  # folder of a data set in COCO layout
+
 
 @dataclass(frozen=True)
 class Annotations:

@@ -4,9 +4,9 @@ import pickle
 import re
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -145,16 +145,42 @@ def newest_checkpoint(folder: Path, device: torch.device) -> tuple[Path, dict[st
     raise InputError(f"{folder} holds no readable checkpoint: {faults[0]}{more}")
 
 
+class Loaded(NamedTuple):
+    """What was loaded from a checkpoint: `str` says it in one line.
+
+    Attributes:
+        path: the checkpoint.
+        tensors: how many were loaded; attention, classes: how many of these start fresh.
+    """
+
+    path: Path
+    tensors: int
+    attention: int
+    classes: int
+
+    def __str__(self) -> str:
+        fresh = {"attention": self.attention, "class": self.classes}
+        notes = [f", {n} {part} tensors start fresh" for part, n in fresh.items() if n]
+        return f"loaded {self.tensors} tensors from {self.path}{''.join(notes)}"
+
+
 def load_weights(
-    model: nn.Module, path: Path, *, attention_init: str = "published", same_classes: bool = False
-) -> str:
-    """Load the weights of `path` into a detector and return what was done, in one line.
+    model: nn.Module, path: Path, *, attention_init: str = "published", complete: bool = False
+) -> Loaded:
+    """Load the weights of `path` into a detector and return what was done.
 
     Tensors of attention may be missing (a stock checkpoint has none): they keep their initial
-    values. The class layer may differ in its number of classes unless `same_classes`.
+    values. The class layer may differ in its number of classes.
+
+    Args:
+        model: the detector.
+        path: the checkpoint.
+        attention_init: of the blocks that have no weights there.
+        complete: the model is to be judged, not trained: no tensor may be left to chance. The
+            class layer must fit, and attention may be missing only where it starts as identity.
 
     Raises:
-        InputError: the file is not readable, or holds another model.
+        InputError: the file is not readable, holds another model, or not all of it.
     """
     given = read_checkpoint(path)["model"]
     if name := name_not_finite(given):
@@ -163,7 +189,7 @@ def load_weights(
     own = model.state_dict()
     misfits = [k for k in given if k in own and given[k].shape != own[k].shape]
     classes = [k for k in misfits if k.startswith(CLASS_LAYER)]
-    if len(misfits) > len(classes) or (classes and same_classes):
+    if len(misfits) > len(classes) or (classes and complete):
         worst = next((k for k in misfits if k not in classes), misfits[0])
         raise InputError(
             f"{path} holds another model: {worst} is {tuple(given[worst].shape)} there and "
@@ -180,15 +206,30 @@ def load_weights(
             f"{path} holds another model: {example} "
             f"({len(lost)} tensors missing, {len(unknown)} unknown, of {len(own)})"
         )
-    if fresh and attention_init == "published":
+    if fresh and complete:
+        _refuse_untrained(path, fresh, given, attention_init)
+    elif fresh and attention_init == "published":
         logger.warning(
             f"{path.name} has no attention weights: the new blocks start as published and change "
             "what the pretrained neck sees from the first step; attention_init identity starts "
             "exactly where the checkpoint was"
         )
-    parts = {"attention": len(fresh), "class": len(classes)}
-    notes = [f", {number} {part} tensors start fresh" for part, number in parts.items() if number]
-    return f"loaded {len(fitting)} tensors from {path}{''.join(notes)}"
+    return Loaded(path, len(fitting), attention=len(fresh), classes=len(classes))
+
+
+def _refuse_untrained(
+    path: Path, fresh: Sequence[str], given: Mapping[str, Tensor], attention_init: str
+) -> None:
+    """Refuse blocks without weights, unless they change nothing: identity, and nothing of them."""
+    levels = {key.removeprefix(ATTENTION_PREFIX).partition(".")[0] for key in fresh}
+    begun = [
+        level for level in levels if any(k.startswith(f"{ATTENTION_PREFIX}{level}.") for k in given)
+    ]
+    if begun or attention_init != "identity":
+        raise InputError(
+            f"{path} lacks {len(fresh)} tensors of attention, as {fresh[0]}: blocks with chance "
+            "values cannot be judged; give the checkpoint that was trained with them"
+        )
 
 
 def _tensors(value: Any, name: str) -> Iterator[tuple[str, Tensor]]:

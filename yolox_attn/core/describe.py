@@ -21,6 +21,7 @@ from yolox_attn.core.prepare import coco_sets
 from yolox_attn.data.coco_folder import fingerprint
 from yolox_attn.errors import InputError
 from yolox_attn.models import ATTENTION_PREFIX, place
+from yolox_attn.models.placement import name_of
 from yolox_attn.runs import RunRecord, file_hash, read_metrics, read_record
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Callable):  # type: ignore[arg-type]
-        home = value if hasattr(value, "__qualname__") else type(value)
-        return f"{home.__module__}:{home.__qualname__}"
+        return name_of(value)
     return type(value).__qualname__  # a repr may hold an address, and differ from run to run
 
 
@@ -128,19 +128,21 @@ def first_record(trainer: "AttentionTrainer") -> RunRecord:
     channels_last = trainer.memory_format is torch.channels_last
     pretrained = None
     if path := options.pretrained:
-        pretrained = {"file": str(path), "sha256": file_hash(path)}
+        pretrained = {"file": str(path.absolute()), "sha256": file_hash(path)}
+    exp_file = Path(options.exp_file).resolve() if options.exp_file else None
     optimised = [each for group in trainer.optimizer.param_groups for each in group["params"]]
     record = RunRecord(
         name=re.sub(r"/seed\d+$", "", options.experiment_name),
         seed=trainer.seed,
         pid=os.getpid(),
         command=list(sys.argv),
-        exp_file=str(Path(options.exp_file).resolve()) if options.exp_file else None,
+        exp_file=None if exp_file is None else str(exp_file),
+        exp_sha256=None if exp_file is None else file_hash(exp_file),
         exp_name_arg=options.exp_name,
         overrides=list(options.overrides),
         attention=describe_attention(exp, exp.get_model()),
         attention_init=exp.attention_init,
-        config=describe_config(exp),
+        config=_from_anywhere(describe_config(exp), "data_dir", "output_dir"),
         batch_size=options.batch_size,
         accumulate=trainer.accumulate,
         processes=trainer.processes,
@@ -152,7 +154,7 @@ def first_record(trainer: "AttentionTrainer") -> RunRecord:
         host=platform.node(),
         threads=torch.get_num_threads(),
         versions=describe_versions(),
-        data=dict(trainer.data),
+        data=_from_anywhere(trainer.data, "dir"),
         repairs=dict(trainer.repairs),
         pretrained=pretrained,
         started=now(),
@@ -164,6 +166,12 @@ def first_record(trainer: "AttentionTrainer") -> RunRecord:
     if options.resume:
         _carry_over(record, trainer)
     return record
+
+
+def _from_anywhere(values: Mapping[str, Any], *folders: str) -> dict[str, Any]:
+    """Return `values` with whole paths: who reads a record is somewhere else."""
+    paths = {key: values.get(key) for key in folders}
+    return {**values, **{key: str(Path(path).absolute()) for key, path in paths.items() if path}}
 
 
 def _carry_over(record: RunRecord, trainer: "AttentionTrainer") -> None:

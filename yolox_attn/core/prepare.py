@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,36 @@ from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.doctor import examine_splits
 from yolox_attn.data.sampler import make_exact
 from yolox_attn.errors import InputError
-from yolox_attn.runs import DETECTIONS_NAME, METRICS_NAME, RECORD_NAME, held, read_record
+from yolox_attn.runs import (
+    DETECTIONS_NAME,
+    METRICS_NAME,
+    RECORD_NAME,
+    file_hash,
+    held,
+    read_record,
+)
 from yolox_attn.runs.folder import TRAINING, is_mine
 
 CHECKPOINTS = "*_ckpt.pth"
+
+
+def without_start(options: TrainOptions, folder: Path) -> TrainOptions:
+    """Return the options of a run that goes on, without the weights that it once began with.
+
+    A command with -c, given again with --resume, goes on from the run's own newest checkpoint; any
+    other -c names the checkpoint to go on from, as YOLOX has it.
+    """
+    given = options.checkpoint
+    if not options.resume or given is None or not given.is_file():
+        return options
+    try:
+        start = read_record(folder).pretrained or {}
+    except InputError:  # no run there yet, or a stock one
+        return options
+    if start.get("sha256") != file_hash(given):
+        return options
+    logger.info(f"-c {given}: what this run began with; it goes on from its own checkpoint")
+    return replace(options, checkpoint=None)
 
 
 def read_resumed(options: TrainOptions, folder: Path, device: torch.device) -> dict[str, Any]:

@@ -49,7 +49,9 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
     def __init__(self, exp: Any, args: Namespace | TrainOptions) -> None:
         # YOLOX's __init__ needs CUDA and takes over the program's log: not called.
         self.exp, self.args = exp, args
-        self.options = options = args if isinstance(args, TrainOptions) else train_options(args)
+        given = args if isinstance(args, TrainOptions) else train_options(args)
+        self.folder = Path(exp.output_dir, given.experiment_name)
+        self.options = options = prepare.without_start(given, self.folder)
         self.max_epoch = exp.max_epoch
         self.rank, self.local_rank = get_rank(), get_local_rank()
         self.processes = get_world_size()
@@ -66,7 +68,6 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         self.best_ap: float | None = None
         self.progress = Progress()
         self.meter = MeterBuffer(window_size=exp.print_interval)
-        self.folder = Path(exp.output_dir, options.experiment_name)
         self.file_name = str(self.folder)
         self.run_log = RunLog(self.folder, self.rank, self.device)
         self.stop = StopRequest(quiet=self.rank != 0)
@@ -88,8 +89,12 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         self.costs = describe.describe_model(model, exp.test_size)
         model.to(self.device, memory_format=self.memory_format)
         self.optimizer = exp.get_optimizer(options.batch_size * self.accumulate)
+        self.knows_classes = False  # whether the weights can be judged before any training
         if path := options.pretrained:
-            logger.info(load_weights(model, path, attention_init=exp.attention_init))
+            loaded = load_weights(model, path, attention_init=exp.attention_init)
+            logger.info(str(loaded))
+            unspoiled = not loaded.attention or exp.attention_init == "identity"
+            self.knows_classes = unspoiled and not loaded.classes
         self.start_epoch, self.start_iter = state.get("start_epoch", 0), state.get("start_iter", 0)
         self.exact = True
         if options.start_epoch is not None:
@@ -98,8 +103,8 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         self._describe(state)
         # Only now: another run is refused for what differs, not because its tensors do not fit.
         prepare.load_resumed(model, self.optimizer, state)
-        if options.occupy:
-            devices.occupy(self.device)
+        if options.occupy and (remark := devices.occupy(self.device)):
+            logger.warning(remark)
         self._wrap(model, state)
         self.model.train()
         freeze_batchnorm(self.raw_model(), exp.freeze)

@@ -16,6 +16,8 @@ from yolox_attn.core.prepared import PreparedTrainer
 from yolox_attn.core.schedule import describe_schedule
 from yolox_attn.core.state import rank_states
 from yolox_attn.errors import Ending, Interrupted
+from yolox_attn.runs import RunRecord, read_metrics
+from yolox_attn.runs.remarks import curve_of, loss_in_words, rise_in_words, warmup_in_words
 from yolox_attn.seed import stream
 
 
@@ -69,11 +71,26 @@ class AttentionTrainer(PreparedTrainer):
         logger.debug(f"exp value:\n{self.exp}")
         for line in describe_schedule(self.schedule, self.lr_scheduler.update_lr):
             logger.info(line)
+        if remark := warmup_in_words(describe.describe_config(self.exp)):
+            logger.warning(f"{remark}; warmup_epochs 1 leaves more of it for learning")
+        if self.knows_classes:
+            self._judge_start(record)
         if options.resume:
             how = "" if self.exact else ", not exactly"
             done = self.start_epoch >= self.max_epoch
             what = "this run is finished" if done else f"going on{how}"
             logger.info(f"{what} after epoch {self.start_epoch}, step {self.start_iter}")
+
+    def _judge_start(self, record: RunRecord) -> None:
+        """Keep what AP the weights give before the first step; no random stream moves by it."""
+        with stream(self.seed, "start"):
+            result = self._evaluate()
+        if result is None:
+            self.saver.latest((self.start_epoch, self.start_iter))
+            raise self._interrupted()
+        ap, _, _ = on_rank_zero(lambda: result)
+        logger.info(f"AP {100 * ap:.2f} before training")
+        self.run_log.update(pretrained={**(record.pretrained or {}), "AP": ap})
 
     def train_in_epoch(self) -> None:
         """Run the epochs that are left, unless the Exp's patience ends before them."""
@@ -308,6 +325,13 @@ class AttentionTrainer(PreparedTrainer):
         """Log how it ended."""
         best = "none evaluated" if self.best_ap is None else f"{100 * self.best_ap:.2f}"
         logger.info(f"best AP {best}; {self.folder}")
+        if (record := self.run_log.record) is not None and self.run_log.writes:
+            for remark in (
+                rise_in_words(curve_of(read_metrics(self.folder))),
+                loss_in_words(record.metrics.get("AP"), record.pretrained),
+            ):
+                if remark:
+                    logger.warning(remark)
 
     def save_ckpt(self, ckpt_name: str, update_best_ckpt: bool = False) -> None:  # noqa: FBT001, FBT002
         """Write `<ckpt_name>_ckpt.pth` as of the start of this epoch; all ranks call it."""

@@ -24,15 +24,11 @@ from yolox_attn.data.sampler import exact_loader
 from yolox_attn.data.transform import CountingTransform
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators import COCOEvaluator
-from yolox_attn.exp.checks import (
-    NETWORK_RULES,
-    RULES,
-    SCHEDULER_RULES,
-    check_rules,
-    check_sizes,
-)
+from yolox_attn.exp.checks import NETWORK_RULES, RULES, SCHEDULER_RULES, check_rules
+from yolox_attn.exp.image_size import check_sizes, extreme_sizes, height_range, training_size
 from yolox_attn.exp.overrides import apply_overrides
-from yolox_attn.models import LEVELS, AttentionPAFPN, FullPrecisionHead
+from yolox_attn.models import LEVELS, AttentionPAFPN, FullPrecisionHead, place
+from yolox_attn.models.contract import check_blocks
 from yolox_attn.models.freeze import freeze
 from yolox_attn.models.placement import AttentionChoice
 from yolox_attn.seed import seed_worker
@@ -113,11 +109,22 @@ class AttentionExp(Exp):  # type: ignore[misc]
                 act=self.act,
                 depthwise=self.depthwise,
             )
+            self._probe(neck)
             self.model = YOLOX(neck, head)
             super().get_model()  # finds the model: sets BatchNorm's eps and momentum, head biases
             freeze(self.model, self.freeze)
         model: nn.Module = self.model
         return model
+
+    def _probe(self, neck: AttentionPAFPN) -> None:
+        """Refuse a block of the user's own that breaks the contract, at any size it will see."""
+        placements = place(self.attention, self.attention_options, tuple(self.attention_levels))
+        if placements:
+            channels = {
+                level: int(number * self.width)
+                for level, number in zip(LEVELS, IN_CHANNELS, strict=True)
+            }
+            check_blocks(neck.backbone.attention, placements, channels, extreme_sizes(self))
 
     def get_optimizer(self, batch_size: int) -> Optimizer:
         """Return YOLOX's SGD over all trainable parameters (see `core.optimizer`)."""
@@ -238,15 +245,12 @@ class AttentionExp(Exp):  # type: ignore[misc]
         is_distributed: bool,  # noqa: FBT001
     ) -> tuple[int, int]:
         """Return the next training size: a multiple of 32 in the Exp's range, rank 0's draw."""
-        height, width = self.input_size
-        nominal = height // 32
-        around = (nominal - self.multiscale_range, nominal + self.multiscale_range)
         size = [0]
         if rank == 0:
-            size[0] = random.randint(*getattr(self, "random_size", around))
+            size[0] = random.randint(*height_range(self))
         if is_distributed:
             dist.broadcast_object_list(size, src=0)
-        return 32 * size[0], 32 * int(size[0] * width / height)
+        return training_size(self, size[0])
 
 
 def _share_of(batch_size: int, is_distributed: bool) -> tuple[int, int]:  # noqa: FBT001

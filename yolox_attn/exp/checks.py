@@ -45,25 +45,3 @@ def check_rules(exp: Any, rules: list[Rule]) -> None:
             good = False
         if not good:
             raise InputError(f"{key} {value!r}: {allowed}")
-
-
-def check_sizes(exp: Any) -> None:
-    """Refuse sizes that the strides do not divide, and ranges of training sizes that reach 0.
-
-    Raises:
-        InputError: which, and what is allowed.
-    """
-    for key in ("input_size", "test_size"):
-        size = getattr(exp, key)
-        if len(size) != 2 or any(side < 32 or side % 32 for side in size):
-            raise InputError(f"{key} {tuple(size)}: height and width must be multiples of 32")
-    nominal, spread = exp.input_size[0] // 32, exp.multiscale_range
-    if not hasattr(exp, "random_size"):
-        if not 0 <= spread < nominal:
-            raise InputError(
-                f"multiscale_range {spread}: 0 to {nominal - 1} with input_size {exp.input_size}"
-            )
-        return
-    size = exp.random_size
-    if len(size) != 2 or not 1 <= size[0] <= size[1]:
-        raise InputError(f"random_size {tuple(size)}: smallest and largest height over 32, from 1")

@@ -40,6 +40,7 @@ class Evaluation:
     class_ap: Metrics
     detections: list[dict[str, Any]]  # COCO results
     timing: dict[str, float]
+    images: int | None  # None of a user's own evaluator that does not say it
 
 
 def evaluate_checkpoint(exp: AttentionExp, checkpoint: Path, how: Conditions) -> Evaluation:
@@ -49,7 +50,8 @@ def evaluate_checkpoint(exp: AttentionExp, checkpoint: Path, how: Conditions) ->
     rank 0 gets the result; the others get an Evaluation of nothing.
 
     Raises:
-        InputError: data or checkpoint do not fit, or the conditions cannot be met.
+        InputError: data or checkpoint do not fit, the checkpoint lacks weights, or the conditions
+            cannot be met.
     """
     shared = get_world_size() > 1
     evaluator = adapt_evaluator(
@@ -67,7 +69,13 @@ def evaluate_checkpoint(exp: AttentionExp, checkpoint: Path, how: Conditions) ->
         class_ap=getattr(evaluator, "class_ap", {}),
         detections=getattr(evaluator, "detections", []),
         timing=getattr(evaluator, "timing", {}),
+        images=_images(evaluator),
     )
+
+
+def _images(evaluator: Any) -> int | None:
+    dataset: Any = getattr(getattr(evaluator, "dataloader", None), "dataset", None)
+    return len(dataset) if hasattr(dataset, "__len__") else None
 
 
 def time_forward(exp: AttentionExp, checkpoint: Path | None, how: Conditions) -> cost.Latency:
@@ -83,7 +91,7 @@ def time_forward(exp: AttentionExp, checkpoint: Path | None, how: Conditions) ->
 def _load(exp: AttentionExp, checkpoint: Path) -> nn.Module:
     model = exp.get_model()
     init = exp.attention_init
-    _log(load_weights(model, checkpoint, attention_init=init, same_classes=True))
+    _log(str(load_weights(model, checkpoint, attention_init=init, complete=True)))
     return model
 
 

@@ -6,12 +6,20 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from yolox_attn.blocks import ATTENTIONS, CONTROLS, known_names
 from yolox_attn.data.coco_folder import read_coco_folder
 from yolox_attn.errors import InputError
+from yolox_attn.exp.attributes import check_attributes
 from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.sizes import SIZES
+
+# What `use_data` sets.
+DATA_SETTINGS = (
+    *("data_dir", "num_classes", "train_ann", "train_name", "val_ann", "val_name"),
+    *("test_ann", "test_name"),
+)
 
 
 def load_exp(exp_file: str | None = None, name: str | None = None) -> AttentionExp:
@@ -52,15 +60,7 @@ def exp_from_file(path: Path) -> AttentionExp:
     """Return `Exp()` of the file; two files of one basename in two folders stay two experiments."""
     if not path.is_file():
         raise InputError(f"no Exp file {path}")
-    try:
-        module = _import(path)
-        if not hasattr(module, "Exp"):
-            raise InputError(f"{path} defines no class Exp")
-        exp = module.Exp()
-    except InputError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise InputError(f"{path}{_place(error, path)}: {type(error).__name__}: {error}") from error
+    exp = _made_by(path)
     if not isinstance(exp, AttentionExp):
         raise InputError(
             f"{path}: Exp derives from {type(exp).__mro__[1].__module__}; "
@@ -70,7 +70,20 @@ def exp_from_file(path: Path) -> AttentionExp:
         raise InputError(f"{path}: Exp.__init__ must begin with super().__init__()")
     if exp.exp_name == "yolox_base":
         exp.exp_name = path.stem
+    check_attributes(exp, path)
     return exp
+
+
+def _made_by(path: Path) -> Any:
+    try:
+        module = _import(path)
+        if not hasattr(module, "Exp"):
+            raise InputError(f"{path} defines no class Exp")
+        return module.Exp()
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{path}{_place(error, path)}: {type(error).__name__}: {error}") from error
 
 
 def use_data(exp: AttentionExp, folder: str | Path) -> None:

@@ -30,9 +30,14 @@ def apply_overrides(exp: object, items: Sequence[Any]) -> None:
         setattr(exp, key, value)
 
 
+def known_settings(exp: object) -> set[str]:
+    """Return the names that an override may have."""
+    built = {"model", "optimizer", "dataset"}
+    return {key for key in vars(exp) if not key.startswith("_")} - built | TYPES.keys()
+
+
 def _parse(exp: object, key: str, value: Any) -> Any:
-    settings = {k for k in vars(exp) if not k.startswith("_")} - {"model", "optimizer", "dataset"}
-    settings |= TYPES.keys()
+    settings = known_settings(exp)
     if key.startswith("-"):
         raise InputError(f"{key} stands behind an override: give flags first, overrides last")
     if key not in settings:

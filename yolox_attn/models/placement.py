@@ -1,5 +1,6 @@
 """Which block stands at which backbone output: one name, one callable, or a choice per level."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,8 +9,9 @@ import torch
 from torch import nn
 
 from yolox_attn.blocks import ATTENTIONS, CONTROLS, create_attention, known_names
-from yolox_attn.errors import InputError
+from yolox_attn.errors import InputError, line_in
 from yolox_attn.models.identity import identity_start
+from yolox_attn.runs.record import without_path
 from yolox_attn.seed import derive
 
 LEVELS = ("dark3", "dark4", "dark5")  # strides 8, 16, 32
@@ -32,8 +34,7 @@ class Placement:
         """The zoo's name, or "module:qualname" of a block that is the user's own."""
         if isinstance(self.block, str):
             return self.block
-        home = self.block if hasattr(self.block, "__qualname__") else type(self.block)
-        return f"{home.__module__}:{home.__qualname__}"
+        return name_of(self.block)
 
     def build(self, channels: int, init: str) -> nn.Module:
         """Return the block for `channels` channels, initialised as "published" or "identity".
@@ -56,12 +57,18 @@ class Placement:
         return identity_start(block, channels) if init == "identity" else block
 
     def _create(self, channels: int) -> nn.Module:
-        try:
-            if isinstance(self.block, str):
+        if isinstance(self.block, str):
+            try:
                 return create_attention(self.block, channels, **self.options)
+            except (TypeError, ValueError) as error:
+                raise InputError(f"attention {self.name} at {self.level}: {error}") from error
+        try:
             block = self.block(channels, **self.options)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"attention {self.name} at {self.level}: {error}") from error
+        except Exception as error:
+            raise InputError(
+                f"attention {self.name} at {self.level} cannot be built for {channels} channels: "
+                f"{type(error).__name__}: {error}{_place(error, self.block)}"
+            ) from error
         if not isinstance(block, nn.Module):
             raise InputError(
                 f"attention {self.name} at {self.level} returned {type(block).__name__}; "
@@ -106,6 +113,22 @@ def place(
     return tuple(placements)
 
 
+def name_of(thing: Any) -> str:
+    """Return "module:qualname" of a callable; of one from an Exp file "stem:qualname".
+
+    The name under which an Exp file is imported holds a hash of where it lies.
+    """
+    home = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{without_path(home.__module__)}:{home.__qualname__}"
+
+
+def _place(error: BaseException, block: BlockChoice) -> str:
+    try:
+        return line_in(error, inspect.getfile(block))  # type: ignore[arg-type]
+    except (TypeError, OSError):
+        return ""
+
+
 def _check_levels(what: str, levels: Mapping[str, Any]) -> None:
     if unknown := [level for level in levels if level not in LEVELS]:
         raise InputError(f"{what}: unknown level {unknown[0]!r}; levels are {', '.join(LEVELS)}")
@@ -115,5 +138,11 @@ def _check_block(block: object, level: str) -> None:
     if isinstance(block, str):
         if block not in ATTENTIONS | CONTROLS:
             raise InputError(f"unknown attention {block!r} at {level}; known: {known_names()}")
+    elif isinstance(block, nn.Module):
+        kind = type(block).__name__
+        raise InputError(
+            f"attention at {level} is an object of {kind}: give the class, attention = {kind}; "
+            "every level builds its own with its number of channels"
+        )
     elif not callable(block):
         raise InputError(f"attention at {level} is {block!r}; give a name or a callable")

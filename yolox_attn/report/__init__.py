@@ -7,6 +7,7 @@ from yolox_attn.report.judge_runs import JudgingRequest, judge_runs
 from yolox_attn.report.latency import measure_latency
 from yolox_attn.report.load_runs import Run, find_runs
 from yolox_attn.report.output import as_csv, read_comparison, write_comparison
+from yolox_attn.report.select_runs import select_runs
 from yolox_attn.report.text import as_markdown, as_text
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "judge_runs",
     "measure_latency",
     "read_comparison",
+    "select_runs",
     "write_comparison",
 ]

@@ -21,6 +21,7 @@ from yolox_attn.report.load_runs import Run, attention_in_words, by_variant
 from yolox_attn.report.notes import make_notes
 from yolox_attn.runs import RunRecord, read_metrics
 from yolox_attn.runs.protocol import comparable
+from yolox_attn.runs.remarks import curve_of
 from yolox_attn.stats.weighted_ap import AP_METRICS
 
 EVALUATION = {  # key of evaluation.json -> its name in a refusal
@@ -154,12 +155,11 @@ def _role(record: RunRecord) -> str:
 
 
 def _result(run: Run) -> RunResult:
-    rows = [(row["epoch"], row.get("AP")) for row in read_metrics(run.folder)]
     return RunResult(
         folder=str(run.folder),
         seed=run.record.seed,
         metrics={key: run.metrics.get(key) for key in AP_METRICS},
-        curve=tuple((epoch, ap) for epoch, ap in rows if ap is not None),
+        curve=tuple(curve_of(read_metrics(run.folder))),
         seconds=run.record.seconds or None,
         peak_memory=run.record.peak_memory,
     )
@@ -179,8 +179,8 @@ def _built(record: RunRecord) -> tuple[Built, ...]:
 
 
 def _shared_data(runs: Sequence[Run]) -> dict[str, object]:
-    """Return what is known of the data and the same in all runs; of an evaluation its split too."""
-    data = _shared([run.record.data for run in runs])
+    """Return what is known of the data and the same in all runs, and the split that judges."""
+    data = _shared([run.record.data for run in runs]) | {"split": "val"}
     if all(run.evaluation for run in runs):
         shared = _shared([run.evaluated for run in runs])
         data |= {key: shared[key] for key in ("split", "annotations") if key in shared}

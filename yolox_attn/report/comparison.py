@@ -104,6 +104,11 @@ class Dropped:
     seed: int | None
     why: str
 
+    @property
+    def title(self) -> str:
+        """Variant and seed, as in a sentence."""
+        return self.name if self.seed is None else f"{self.name} seed {self.seed}"
+
 
 @dataclass(frozen=True)
 class PlanSummary:

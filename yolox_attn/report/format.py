@@ -76,7 +76,7 @@ def main_columns(comparison: Comparison) -> Columns:
     interval = f"{confidence(comparison.alpha)} interval"
     columns = _first_columns() | {
         interval: of_judgement(lambda judgement: span(judgement.interval)),
-        "Holm p": of_judgement(holm_p),
+        "Holm p" if len(comparison.family) > 1 else "p": of_judgement(holm_p),
         "seeds won": of_judgement(seeds_won),
     }
     return columns if comparison.terms is None else columns | {"verdict": verdict}

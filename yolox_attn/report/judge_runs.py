@@ -205,7 +205,7 @@ def _measure_runs(
     engine = best_engine().name
     for number, (run, seed) in enumerate(runs, start=1):
         if progress:
-            progress(f"judging {number} of {len(runs)}: {run.title} ({engine})")
+            progress(f"[{number}/{len(runs)}] judging {run.title} ({engine})")
         try:
             measured[run.name][seed] = _measure_run(run, resamples)
         except InputError as error:

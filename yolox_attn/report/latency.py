@@ -9,7 +9,7 @@ from torch import nn
 from yolox_attn.cost import latency, parameters
 from yolox_attn.device import describe
 from yolox_attn.errors import InputError
-from yolox_attn.exp import apply_overrides, load_exp
+from yolox_attn.exp.rebuild import exp_of, restore
 from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.load_runs import Run, by_variant
 from yolox_attn.runs import RunRecord
@@ -55,11 +55,10 @@ def rebuild(record: RunRecord) -> nn.Module:
     """Return the run's model with fresh values, in the run's memory format.
 
     Raises:
-        InputError: the Exp file is gone, fails, or builds another model than the run had.
+        InputError: the Exp file is gone, has changed, fails, or builds another model.
     """
-    exp = load_exp(record.exp_file, record.exp_name_arg)
-    apply_overrides(exp, record.overrides)
-    exp.num_classes = record.config["num_classes"]
+    exp = exp_of(record)
+    restore(exp, record)
     model: nn.Module = exp.get_model()
     if (now := parameters(model)) != record.parameters:
         raise InputError(

@@ -109,6 +109,8 @@ def _caption(comparison: Comparison, heads: Sequence[str]) -> str:
     parts = [caption(comparison, heads)]
     if len(comparison.family) > 1:
         parts.append(f"Holm's family: {', '.join(comparison.family)}.")
+    if comparison.dropped:
+        parts.append(f"Missing: {', '.join(each.title for each in comparison.dropped)}.")
     if comparison.judged() and comparison.plan is None:
         parts.append("Not planned before the runs: exploratory.")
     return _inline(" ".join(parts))

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from yolox_attn.coco.annotations import ANNOTATIONS
 from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.coco.results import EVALUATION_NAME
 from yolox_attn.errors import InputError
@@ -18,7 +19,6 @@ from yolox_attn.runs import (
     read_record,
 )
 
-ANNOTATIONS = "annotations"
 NEEDED = ("metrics", "checkpoint", "split", "annotations", "test_size")  # of an evaluation
 OLD_EVALUATION = "figures.json"  # what evaluation.json was called, with other words in it
 UNFINISHED = {  # state of a run that has not ended -> how to say it, and what to do about it
@@ -80,17 +80,28 @@ class Run:
 
 
 def find_runs(paths: Iterable[Path]) -> list[Run]:
-    """Return the runs at `paths`: each a run folder, or a folder whose subfolders are runs.
+    """Return the runs whose folders `paths` are.
 
     Raises:
         InputError: no run there, a record that cannot be read, a run that has not ended well or
             has no AP, or one variant and seed twice.
     """
-    runs = [Run(folder, read_record(folder)) for path in paths for folder in _folders(path)]
-    if faults := [fault for run in runs if (fault := _fault(run))]:
+    runs = [Run(path, read_record(path)) for path in paths]
+    if faults := [fault for run in runs if (fault := fault_of(run))]:
         raise InputError("; ".join(faults))
-    _refuse_repeats(runs)
+    refuse_repeats(runs)
     return runs
+
+
+def run_folders(path: Path) -> list[Path]:
+    """Return `path` if it is a run's folder, else the run folders in it, one or two levels down."""
+    if not path.is_dir() or (path / RECORD_NAME).is_file():
+        return [path]
+    found = [sorted(path.glob(f"{levels}{RECORD_NAME}")) for levels in ("*/", "*/*/")]
+    folders = [each.parent for level in found for each in level]
+    if not folders:
+        raise InputError(f"{path}: no {RECORD_NAME} in it, nor one or two folders down")
+    return folders
 
 
 def by_variant(runs: Iterable[Run]) -> dict[str, list[Run]]:
@@ -175,16 +186,7 @@ def _known_hash(run: Run) -> str | None:
     return None if known is None else str(known)
 
 
-def _folders(path: Path) -> list[Path]:
-    if not path.is_dir() or (path / RECORD_NAME).is_file():
-        return [path]
-    folders = sorted(each.parent for each in path.glob(f"*/{RECORD_NAME}"))
-    if not folders:
-        raise InputError(f"{path}: neither it nor a folder in it has a {RECORD_NAME}")
-    return folders
-
-
-def _fault(run: Run) -> str | None:
+def fault_of(run: Run) -> str | None:
     """Say why the run cannot be compared, in words that name its folder."""
     record = run.record
     if record.state == "failed":
@@ -202,8 +204,12 @@ def _fault(run: Run) -> str | None:
     return None
 
 
-def _refuse_repeats(runs: Sequence[Run]) -> None:
-    """Refuse one run in two places: the same variant and seed, or the same process and start."""
+def refuse_repeats(runs: Sequence[Run]) -> None:
+    """Refuse one run in two places: the same variant and seed, or the same process and start.
+
+    Raises:
+        InputError: names both places.
+    """
     seen: dict[tuple[object, ...], Run] = {}
     for run in runs:
         record = run.record

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from yolox_attn.report.load_runs import Run
-from yolox_attn.runs import RunRecord
+from yolox_attn.runs import RunRecord, read_metrics
+from yolox_attn.runs.remarks import curve_of, loss_in_words, rise_in_words, warmup_in_words
 from yolox_attn.stats.measured import Measured
 
 Variants = Mapping[str, Sequence[Run]]
@@ -24,7 +25,8 @@ def make_notes(variants: Variants) -> tuple[str, ...]:
     packages = sorted({package for run in runs for package in run.record.versions})
     facts = FACTS | {f"{package} version": _version(package) for package in packages}
     notes = [_single_runs(variants), *(_pairing(each, baseline) for each in others)]
-    notes += [_continued(runs), *(_mixed(variants, what, fact) for what, fact in facts.items())]
+    notes += [_said_of_runs(runs), _warmup(runs), _continued(runs)]
+    notes += [_mixed(variants, what, fact) for what, fact in facts.items()]
     return tuple(note for note in notes if note)
 
 
@@ -66,6 +68,24 @@ def _pairing(runs: Sequence[Run], baseline: Sequence[Run]) -> str | None:
     if not common:
         return f"{name}: no seed in common, so the difference is one of means and unpaired."
     return f"{name}: the difference is over the seeds that both have: {', '.join(common)}."
+
+
+def _said_of_runs(runs: Sequence[Run]) -> str | None:
+    """Name the runs that a longer or gentler schedule would have changed."""
+    said = []
+    for run in runs:
+        record = run.record
+        rise = rise_in_words(curve_of(read_metrics(run.folder)))
+        loss = loss_in_words(record.metrics.get("AP"), record.pretrained)
+        said += [f"{run.title} {remark}" for remark in (rise, loss) if remark]
+    if not said:
+        return None
+    return f"Cut short, or spoiled: {'; '.join(said)}. Another schedule may order them otherwise."
+
+
+def _warmup(runs: Sequence[Run]) -> str | None:
+    remark = warmup_in_words(runs[0].record.config)
+    return f"{remark[0].upper()}{remark[1:]}." if remark else None
 
 
 def _continued(runs: Sequence[Run]) -> str | None:

@@ -22,10 +22,18 @@ INTERVALS = ("interval", "narrow", "crossed", "checkpoints")
 
 
 def as_csv(comparison: Comparison) -> str:
-    """Return one line a variant, in points, unrounded; empty where a number is undefined."""
-    rows = [_row(variant) for variant in comparison.variants]
+    """Return one line a variant, in points, unrounded; empty where a number is undefined.
+
+    "missing" names the seeds that were left out; a variant without any run left has a line too.
+    """
+    gone: dict[str, str] = {}
+    for each in comparison.dropped:
+        gone[each.name] = f"{gone.get(each.name, '')} {'?' if each.seed is None else each.seed}"
+    rows = [_row(variant, gone.pop(variant.name, "").strip()) for variant in comparison.variants]
     if comparison.terms is not None:
-        rows = [_row(variant) | _judged(variant) for variant in comparison.variants]
+        judged = zip(rows, comparison.variants, strict=True)
+        rows = [row | _judged(variant) for row, variant in judged]
+    rows += [{"variant": name, "runs": 0, "missing": seeds.strip()} for name, seeds in gone.items()]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -73,10 +81,10 @@ def read_comparison(path: Path) -> Comparison:
     return convert(values, Comparison, str(path), what)
 
 
-def _row(variant: Variant) -> dict[str, object]:
+def _row(variant: Variant, missing: str) -> dict[str, object]:
     seeds = [str(run.seed) for run in variant.runs if run.seed is not None]
     row: dict[str, object] = {"variant": variant.name, "attention": variant.attention}
-    row |= {"runs": len(variant.runs), "seeds": " ".join(seeds)}
+    row |= {"runs": len(variant.runs), "seeds": " ".join(seeds), "missing": missing}
     difference = variant.difference.metrics if variant.difference else {}
     for key in AP_METRICS:
         row[key] = _points(variant.mean[key])

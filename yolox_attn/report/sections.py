@@ -18,7 +18,7 @@ from yolox_attn.report.format import (
     signed,
     size,
 )
-from yolox_attn.report.sentences import UNPLANNED, scale, verdict_sentences, warnings
+from yolox_attn.report.sentences import UNPLANNED, images_of, scale, verdict_sentences, warnings
 from yolox_attn.stats.verdict import MIN_SEEDS, Judgement
 
 MOSTLY = 2 / 3  # of the variance: then one source of noise is the one to work against
@@ -30,11 +30,11 @@ ADVICE = {
     "unknown": "train 3 seeds or more",
 }
 ADVICE_IN_FULL = {
-    "seeds": "Add seeds: in {} the training seeds are the larger noise by far, and more test images"
+    "seeds": "Add seeds: in {} the training seeds are the larger noise by far, and more images"
     " would change little.",
-    "images": "Label images: in {} the test images are the larger noise by far, and more seeds"
+    "images": "Label images: in {} the images are the larger noise by far, and more seeds"
     " would change little.",
-    "both": "In {} seeds and test images are noise alike: add both, the cheaper one first.",
+    "both": "In {} seeds and images are noise alike: add both, the cheaper one first.",
     "none": "In {} there is no noise at all, which separate trainings hardly ever show.",
     "unknown": "In {} there is one seed a side, so what a seed is worth is not known: train at"
     " least 3.",
@@ -73,10 +73,7 @@ def settling(comparison: Comparison) -> Section:
 
 def dropped(comparison: Comparison) -> Section:
     """The runs that should be here and are not."""
-    items = [
-        f"{each.name}{'' if each.seed is None else f' seed {each.seed}'}: {each.why.rstrip('.')}."
-        for each in comparison.dropped
-    ]
+    items = [f"{each.title}: {each.why.rstrip('.')}." for each in comparison.dropped]
     text = "A seed that one side lacks is left out of the differences that need it:"
     return Section("Missing and failed runs", (text, Bullets(items)) if items else ())
 
@@ -111,7 +108,7 @@ def noise(comparison: Comparison) -> Section:
         return Section(title, ())
     columns = NAME | {
         "seeds give": of_judgement(lambda judgement: _error(judgement.seed_error)),
-        "test images give": of_judgement(lambda judgement: _error(judgement.image_error)),
+        "images give": of_judgement(lambda judgement: _error(judgement.image_error)),
         "to narrow it": of_judgement(lambda judgement: ADVICE[source(judgement)]),
         "detectable": of_judgement(lambda judgement: size(judgement.detectable)),
     }
@@ -187,7 +184,7 @@ def plan(comparison: Comparison) -> Section:
         items += [
             f"Smallest effect worth having: {terms.sesoi:.2f} AP",
             f"Alpha: {terms.alpha:g}",
-            f"Resamples of {comparison.groups or 'the test images'}: {terms.replicates}, drawn "
+            f"Resamples of {comparison.groups or 'the images'}: {terms.replicates}, drawn "
             f"with seed {terms.seed}",
         ]
     return Section("Plan", (Bullets(items),) if items else ())
@@ -227,8 +224,9 @@ def caption(comparison: Comparison, heads: Sequence[str]) -> str:
     meanings = {
         "AP": "mean ± standard deviation over the runs, in points (0-100)",
         "diff": f"mean over the paired seeds, variant minus {comparison.baseline}",
-        f"{share} interval": "of diff, over seeds and test images",
+        f"{share} interval": "of diff, over seeds and images",
         "Holm p": "in brackets a control's, unadjusted",
+        "p": "of no difference, unadjusted; in brackets a control's",
         "seeds won": f"with the exact {share} interval of the chance to win one",
         "GFLOPs": f"of an image{at} 2 a multiply-add",
         "latency (ms)": "median (10th to 90th percentile) of an image",
@@ -238,7 +236,7 @@ def caption(comparison: Comparison, heads: Sequence[str]) -> str:
 
 def _plain_caption(comparison: Comparison, heads: Sequence[str]) -> str:
     several = any(len(variant.runs) > 1 for variant in comparison.variants)
-    images = "" if comparison.val_images is None else f" on {comparison.val_images} images"
+    images = f" on {judged_images}" if (judged_images := images_of(comparison)) else ""
     text = f"AP in points (0-100) of the latest checkpoint{images}"
     text += ", mean ± standard deviation over runs" if several else ""
     text += f"; diff: AP minus that of {comparison.baseline}" if "diff" in heads else ""
@@ -265,7 +263,7 @@ def _rules(comparison: Comparison) -> list[str]:
     few = [FEW_SEEDS] if any(_few_seeds(judgement) for _, judgement in comparison.judged()) else []
     return [
         *few,
-        f"Intervals are {confidence(comparison.alpha)} two-component t intervals (seeds and test"
+        f"Intervals are {confidence(comparison.alpha)} two-component t intervals (seeds and"
         " images), each unadjusted for the number of variants.",
         f"{adjusted}.",
         "The verdicts speak of training again, with other seeds, and of other images of this kind; "

@@ -83,20 +83,27 @@ def facts(comparison: Comparison) -> list[str]:
     counts = {len(judgement.seeds) for _, judgement in comparison.judged()}
     least, most = min(counts, default=0), max(counts, default=0)
     seeds = count(most, "seed") if least == most else f"{least} to {most} seeds"
-    images = "" if comparison.val_images is None else f"{comparison.val_images:,} test images"
     terms = comparison.terms
     known = [
         f"against {comparison.baseline}",
         f"{seeds} a side" if most else "",
-        comparison.groups or images,
+        comparison.groups or images_of(comparison),
         f"an effect worth having: {terms.sesoi:g} AP or more" if terms else "",
     ]
     return [each for each in known if each]
 
 
+def images_of(comparison: Comparison) -> str:
+    """Return "87 val images": how many there are, and of which split; empty where unknown."""
+    if comparison.val_images is None:
+        return ""
+    split = comparison.data.get("split", "test")  # of external detections: whatever judges them
+    return f"{comparison.val_images:,} {split} images"
+
+
 def scale(comparison: Comparison) -> str:
     """What the numbers are measured in, and on."""
-    images = "" if comparison.val_images is None else f", on {comparison.val_images} test images"
+    images = f", on {judged_images}" if (judged_images := images_of(comparison)) else ""
     trained = any(each.parameters is not None for each in comparison.variants)
     last = ", of each run's last checkpoint" if trained else ""  # else external detections
     text = f"AP is AP50:95 in points (0-100){images}{last}."
@@ -155,7 +162,7 @@ def _one_way(settling: Settling, seeds: int) -> str:
     if settling.seeds is not None and settling.images is not None:
         return "either alone would do"
     if settling.seeds is None:
-        return "more seeds alone would not do, as the noise of the test images stays"
+        return "more seeds alone would not do, as the noise of the images stays"
     if seeds < MIN_SEEDS:
         return f"more images alone would not do, as a verdict takes {MIN_SEEDS} seeds"
     return "more images alone would not do, as the noise of the seeds stays"
@@ -229,5 +236,5 @@ def _p(judgement: Judgement) -> str:
 
 
 def _size(judgement: Judgement) -> str:
-    unit = "groups of test images" if judgement.grouped else "test images"
+    unit = "groups of images" if judgement.grouped else "images"
     return f"{count(len(judgement.seeds), 'seed')}, {judgement.images} {unit}"

@@ -21,7 +21,7 @@ A study compares attention as it was built, and wants one of its own seeds.
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from yolox_attn.runs.record import RunRecord
+from yolox_attn.runs.record import RunRecord, plain_names
 
 # Settings that change where things lie, how often they are logged, or how fast they come, not what
 # is learnt. Annotation files are compared by what is in them; the seed is a field of its own.
@@ -82,6 +82,7 @@ def continues(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         # Older versions did not describe annotations that YOLOX had found by $YOLOX_DATADIR; the
         # names and sizes of the image files still identify the data.
         saved, now = (settings(each, ANNOTATION_KEYS) for each in (saved, now))
+    saved = {**saved, **{key: plain_names(saved[key]) for key in ("attention",) if key in saved}}
     return "; ".join(listed(differences(saved, now), "{key} {first} -> {second}"))
 
 

@@ -11,6 +11,7 @@ from yolox_attn.runs.folder import held
 
 RECORD_NAME = "run.json"
 SCHEMA = 2
+EXP_MODULE = re.compile(r"^yolox_attn_exp_[0-9a-f]{12}_")  # how an Exp file is imported
 WHAT = "a run record"
 
 
@@ -23,8 +24,9 @@ class RunRecord:
         state: "running", then "finished", "failed", or "interrupted" (stopped after saving);
             `read_record` says "killed" of a running one whose process is gone.
         exp_file, exp_name_arg, overrides: what -f, -n and the trailing `key value` pairs said.
+        exp_sha256: of the Exp file; None without one, and in records that do not say it.
         attention: level -> {"block", "options", "parameters": {name: shape}}; empty for none.
-        config: every public attribute of the Exp, as JSON.
+        config: every public attribute of the Exp, as JSON; its folders as whole paths.
         data: dir, train_ann, val_ann, train_sha256, val_sha256, classes, train_images, val_images.
         pretrained: {"file", "sha256"} of the checkpoint that training started from.
         optimised_parameters: numbers in the optimiser; None in records that do not say it.
@@ -89,6 +91,7 @@ class RunRecord:
     labels_cut: int = 0
     repairs: dict[str, Any] = field(default_factory=dict)
     optimised_parameters: int | None = None
+    exp_sha256: str | None = None
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
@@ -113,6 +116,8 @@ def read_record(folder: Path) -> RunRecord:
         values = _renamed(values)
     elif schema != SCHEMA:
         raise InputError(f"{path}: schema {schema!r}; this version reads schemas 1 and {SCHEMA}")
+    for key in {"attention", "config"} & values.keys():  # older versions: the module's whole name
+        values[key] = plain_names(values[key])
     record = convert(values, RunRecord, str(path), WHAT)
     if record.state == "running" and held(folder) is False:
         record.state = "killed"
@@ -122,6 +127,18 @@ def read_record(folder: Path) -> RunRecord:
 def without_index(device: str) -> str:
     """Return "cuda NVIDIA H100" of "cuda:1 NVIDIA H100": two of one kind are the same hardware."""
     return re.sub(r"^(\w+):\d+", r"\1", device)
+
+
+def without_path(name: str) -> str:
+    """Return "my_exp:Strip" for a block of an Exp file, whose module's name holds a path's hash."""
+    return EXP_MODULE.sub("", name)
+
+
+def plain_names(value: Any) -> Any:
+    """Return `value` with every text in it `without_path`."""
+    if isinstance(value, dict):
+        return {key: plain_names(each) for key, each in value.items()}
+    return without_path(value) if isinstance(value, str) else value
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:

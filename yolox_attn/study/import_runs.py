@@ -6,7 +6,7 @@ from pathlib import Path
 
 from yolox_attn.core.checkpoint import LATEST_NAME
 from yolox_attn.errors import InputError
-from yolox_attn.report.load_runs import Run, attention_in_words, find_runs
+from yolox_attn.report.load_runs import Run, attention_in_words, find_runs, run_folders
 from yolox_attn.runs import DETECTIONS_NAME, RECORD_NAME, file_hash, hold, write_json
 from yolox_attn.runs.protocol import comparable
 from yolox_attn.study.eligibility import built_variant, mismatch, same_attention
@@ -38,7 +38,7 @@ def add_runs(folder: Path, paths: Sequence[Path]) -> list[str]:
     with hold(folder, busy=BUSY):
         jobs = planned_runs(plan, folder)
         added, lines = read_added(folder), []
-        for run in find_runs(paths):
+        for run in find_runs(place for path in paths for place in run_folders(path)):
             job = _planned_run(run, plan, jobs)
             _refuse_taken(run, job, [each for each in jobs if each.key not in added], added)
             _refuse_other_protocol(run, jobs)

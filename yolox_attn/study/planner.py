@@ -14,8 +14,11 @@ from yolox_attn.console import count
 from yolox_attn.core.describe import describe_versions, now
 from yolox_attn.device import pick_device, precision_dtype
 from yolox_attn.errors import InputError
+from yolox_attn.exp import load_exp
+from yolox_attn.exp.image_size import size_overrides
 from yolox_attn.machine import usable_cores
 from yolox_attn.runs import file_hash
+from yolox_attn.runs.remarks import warmup_in_words
 from yolox_attn.stats.bootstrap import csv_of_groups
 from yolox_attn.stats.verdict import MIN_SEEDS, Terms
 from yolox_attn.study.estimate import Probe, detectable, noise_prior, probe
@@ -43,6 +46,7 @@ class PlanRequest:
         noise: a number or the folder of a study, as `noise_prior` takes it.
         device: where the variants are timed.
         timed: whether they are.
+        size: of the images, set as overrides (`size_overrides`).
         command: what was typed.
     """
 
@@ -57,6 +61,7 @@ class PlanRequest:
     noise: str | None = None
     device: str = "auto"
     timed: bool = True
+    size: int | None = None
     command: str = ""
 
 
@@ -149,6 +154,11 @@ def _make_plan(request: PlanRequest) -> PlannedStudy:
     """
     training = _with_absolute_paths(request.training)
     variants = planned_variants(request.baseline, request.variants, request.controls)
+    if request.size is not None:
+        base, given = variants[0], training.overrides
+        exp = load_exp(base.exp_file, base.exp_name)
+        sized = size_overrides(exp, request.size, given[0::2])
+        training = replace(training, overrides=(*sized, *given))
     with _quiet():
         built = [build_variant(variant, training) for variant in variants]
         remarks = check_variants(built)
@@ -212,6 +222,8 @@ def _quiet() -> Iterator[None]:
 
 def _remarks(plan: Plan, built: Sequence[BuiltVariant]) -> list[str]:
     remarks = []
+    if remark := warmup_in_words(built[0].config):
+        remarks.append(f"{remark}; the override warmup_epochs 1 leaves more of it for learning")
     if len(plan.seeds) < MIN_SEEDS:
         seeds = count(len(plan.seeds), "seed")
         remarks.append(f"{seeds}: there will be no verdict; that needs {MIN_SEEDS} or more")

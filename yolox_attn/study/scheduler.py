@@ -175,7 +175,8 @@ class Scheduler:
         if state_of(job) == "trained" and not self.stopped_by:
             self._start(slot, job)
         else:
-            echo(end_line(self.plan, job, jobs, len(self.devices)), err=True)
+            going = {each.job.key for each in self.workers.values()}
+            echo(end_line(self.plan, job, jobs, len(self.devices), going), err=True)
 
     def _ask_to_stop(self) -> None:
         for worker in list(self.workers.values()):

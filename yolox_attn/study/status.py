@@ -1,14 +1,15 @@
 """How far a study is, in words: reads what the runs write, and may be asked at any time."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tabulate import tabulate
 
 from yolox_attn.errors import InputError
 from yolox_attn.report.format import duration
-from yolox_attn.runs import RunRecord
+from yolox_attn.runs import RunRecord, read_metrics
+from yolox_attn.runs.remarks import curve_of, rise_in_words
 from yolox_attn.study.commands import study_command
 from yolox_attn.study.estimate import wall_time
 from yolox_attn.study.plan import ADDED_NAME, Plan, read_plan
@@ -135,12 +136,18 @@ def start_line(job: PlannedRun, work: str, *, resumed: bool) -> str:
     return f"{job.title} starts"
 
 
-def end_line(plan: Plan, ended: PlannedRun, jobs: Sequence[PlannedRun], slots: int) -> str:
+def end_line(
+    plan: Plan,
+    ended: PlannedRun,
+    jobs: Sequence[PlannedRun],
+    slots: int,
+    unsaid: Collection[str] = (),
+) -> str:
     """Say how a run ended, how many of all `jobs` are left, and how long they will take.
 
-    `slots` go on at a time.
+    `slots` go on at a time; of those whose keys are `unsaid` the end has still to be said.
     """
-    states = [state_of(job) for job in jobs]
+    states = ["running" if job.key in unsaid else state_of(job) for job in jobs]
     left = [job for job, state in zip(jobs, states, strict=True) if state not in ENDED]
     state = state_of(ended)
     line = f"[{len(jobs) - len(left)}/{len(jobs)}] {ended.title} {_ending(ended, state)}"
@@ -157,7 +164,9 @@ def _ending(job: PlannedRun, state: str) -> str:
     if state in FAULTY:
         return f"{state}: {reason_of(job)}"
     if state == "finished" and record is not None:
-        return f"finished: {_cell(job, state)}, {duration(record.seconds)}"
+        rise = rise_in_words(curve_of(read_metrics(job.folder)))
+        remark = f", {rise}" if rise else ""
+        return f"finished: {_cell(job, state)}, {duration(record.seconds)}{remark}"
     return _cell(job, state)
 
 

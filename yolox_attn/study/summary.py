@@ -1,10 +1,12 @@
 """A plan in words: what is run, what each variant is for, what it takes, what it could find."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 from tabulate import tabulate
 
 from yolox_attn.console import count
+from yolox_attn.exp.image_size import sizes_in_words
 from yolox_attn.report.format import duration
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.estimate import detectable, needed, wall_time
@@ -33,6 +35,7 @@ def plan_lines(study: PlannedStudy, parallel: int) -> list[str]:
         *_table(study.variants),
         "",
         *_purposes(study.variants),
+        sizes_in_words(SimpleNamespace(**study.variants[0].config)),
         _judging(study),
         *time_lines(study, parallel),
         *effect_lines(study.paired_sd, len(plan.seeds), plan.family_size, plan.terms),
