@@ -64,9 +64,8 @@ def test_threads_are_fixed_by_the_environment_or_the_machine(
     assert 1 <= devices.fix_threads() <= (os.cpu_count() or 1)
 
 
-def test_memory_can_be_reserved_on_cuda_only() -> None:
-    with pytest.raises(InputError, match="-o reserves CUDA memory, this is cpu"):
-        devices.occupy(CPU)
+def test_where_there_is_no_cuda_nothing_is_reserved_and_it_is_said() -> None:
+    assert devices.occupy(CPU) == "-o reserves CUDA memory: nothing to reserve on cpu"
 
 
 def test_a_record_names_the_kind_of_device_and_not_its_number(

@@ -57,7 +57,7 @@ def test_the_metadata_has_the_command_the_licence_and_no_yolox(wheel: Path) -> N
     assert "Apache License" in licence
     assert "License-Expression: Apache-2.0" in metadata
     needed = [line for line in metadata.splitlines() if line.startswith("Requires-Dist: ")]
-    assert "Requires-Dist: torch>=2.8" in needed
+    assert "Requires-Dist: torch>=2.10" in needed
     assert not [line for line in needed if "yolox" in line]
 
 

@@ -50,7 +50,6 @@ CASES = [
          "--dist-backend nccl"),
     Case("unknown backend", "argument --dist-backend: invalid choice: 'mpi' (choose from ...)",
          "--dist-backend mpi"),
-    Case("occupied CPU", "-o reserves CUDA memory, this is cpu; drop it", "-o"),
     Case("seed -1", "--seed -1: at least 0", "--seed -1"),
     Case("seed too large", "seed 18446744073709551616: from 0 to 2**63 - 1",
          "--seed 18446744073709551616"),

@@ -76,7 +76,6 @@ def main(argv: list[str] | None = None) -> int:
             "--trt: TensorRT is not supported; use --fuse, with --fp16 on a CUDA device"
         )
     exp, source, notes = find_experiment(args)
-    set_thresholds(exp, args)
     how = conditions_of(args)
     if not args.speed:
         checkpoint = checkpoint_of(source, args)
@@ -119,6 +118,7 @@ def find_experiment(args: argparse.Namespace) -> tuple[AttentionExp, Source, lis
         named = args.experiment_name is not None
         exp = build_exp(args)
         source = source_of(run_folder(exp, args), args, named=named)
+    set_thresholds(exp, args)
     return exp, source, as_the_run(exp, source, given_settings(args))
 
 

@@ -36,8 +36,8 @@ def check_attributes(exp: AttentionExp, file: Path) -> None:
     for key, value in in_bodies.items():
         if key in settings and vars(exp).get(key) != value:
             raise InputError(
-                f"{file}: {key} = {value!r} in the body of class Exp does nothing: __init__ sets it to "
-                f"{vars(exp).get(key)!r}; write self.{key} = ... there, behind super().__init__()"
+                f"{file}: {key} = {value!r} in the body of class Exp does nothing: __init__ sets "
+                f"it to {vars(exp).get(key)!r}; write self.{key} = ... there, after its super()"
             )
     given = [key for key in {**vars(exp), **in_bodies} if not key.startswith("_")]
     unknown = [key for key in given if key not in settings and not hasattr(Exp, key)]

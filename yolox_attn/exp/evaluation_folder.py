@@ -15,12 +15,12 @@ from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.evaluation import Conditions
 from yolox_attn.exp.image_size import SIZE_SETTINGS
 from yolox_attn.runs import RECORD_NAME, RunRecord, file_hash, read_json
-from yolox_attn.runs.protocol import COSMETIC, listed
+from yolox_attn.runs.protocol import COSMETIC, differences, listed
 
 # What an evaluation's numbers depend on, by its keys in evaluation.json.
 SETTINGS = (
-    *("checkpoint", "split", "data_dir", "annotations", "test_size", "confidence", "nms"),
-    *("precision", "fused", "legacy"),
+    *("checkpoint", "split", "annotations_sha256", "test_size", "confidence", "nms", "precision"),
+    *("fused", "legacy"),
 )
 SHORT = {"test_conf": "conf", "nmsthre": "nms"}  # in the name of a folder
 
@@ -45,11 +45,13 @@ def runs_below(folder: Path) -> list[str]:
 
 def settings_of(exp: AttentionExp, checkpoint: Path, how: Conditions) -> dict[str, Any]:
     """Return what the numbers depend on, as evaluation.json has it."""
+    truth = annotations_of(exp, how)
     return {
         "checkpoint": {"file": str(checkpoint.resolve()), "sha256": file_hash(checkpoint)},
         "split": split_of(how),
         "data_dir": None if exp.data_dir is None else str(Path(exp.data_dir).resolve()),
         "annotations": exp.test_ann if how.test else exp.val_ann,
+        "annotations_sha256": file_hash(truth) if truth and truth.is_file() else None,
         "test_size": list(exp.test_size),
         "confidence": exp.test_conf,
         "nms": exp.nmsthre,
@@ -103,8 +105,9 @@ def _other_data(exp: AttentionExp, record: RunRecord, how: Conditions) -> list[s
     if not how.test and (known := record.data.get("val_sha256")) is not None:
         same = known == file_hash(path)
     else:
-        own = record.data.get("dir")
-        same = own is None or Path(own).resolve() == Path(str(exp.data_dir)).resolve()
+        name = record.config.get("test_ann" if how.test else "val_ann", "")
+        own = Path(str(record.data.get("dir")), ANNOTATIONS, name)
+        same = not own.is_file() or file_hash(own) == file_hash(path)
     return [] if same else [f"data-{file_hash(path)[:8]}"]
 
 
@@ -127,9 +130,10 @@ def refuse_other(folder: Path, settings: dict[str, Any]) -> None:
     pairs = {key: (old.get(key), settings[key]) for key in SETTINGS}
     pairs["checkpoint"] = _files(*pairs["checkpoint"])
     # Data that YOLOX or the Exp find by themselves are known only once they are loaded.
-    differing = {key: (a, b) for key, (a, b) in pairs.items() if a != b and None not in (a, b)}
-    if differing:
-        words = ", ".join(listed(differing, "{key} {first} there, {second} here"))
+    known = {key: each for key, each in pairs.items() if None not in each}
+    sides = ({key: each[side] for key, each in known.items()} for side in (0, 1))
+    if differing := listed(differences(*sides), "{key} {first} there, {second} here"):
+        words = ", ".join(differing)
         raise InputError(f"{folder} holds another evaluation ({words}); give --output DIR")
 
 
