@@ -2,9 +2,17 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
+import torch
+from planned import with_test_split
+
+from yolox_attn.cli import main
+from yolox_attn.exp import load_exp
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -60,3 +68,85 @@ def test_every_file_the_readme_names_exists() -> None:
     named = {path for path in words_of_files(README) if not path.startswith(GENERATED)}
     assert {"tools/install.py", "tools/demo.py"} <= named
     assert not [path for path in named if not (ROOT / path).exists()]
+
+
+# Appended to a command, so that it takes seconds: everything else is as the page has it.
+WIDTH = ["depth", "0.33", "width", "0.125"]
+SHORT = ["max_epoch", "1", "warmup_epochs", "0", "no_aug_epochs", "0", "data_num_workers", "0"]
+QUICK = {
+    "doctor": [],
+    "train": ["--size", "64", "-b", "4", "--device", "cpu", *SHORT, *WIDTH],
+    "eval": ["--device", "cpu"],
+    "compare": ["--repeats", "2", "--device", "cpu"],
+    "study plan": ["--seeds", "1", "--size", "64", "-b", "4", "--no-probe", *SHORT, *WIDTH],
+    "study noise": ["--seeds", "1", "--size", "64", "-b", "4", "--no-probe", *SHORT, *WIDTH],
+    "study run": ["--device", "cpu", "--max-parallel", "2"],
+    "study status": [],
+    "study report": ["--repeats", "2", "--device", "cpu"],
+}
+PAGES = ("README.md", "docs/training.md", "docs/studies.md")
+
+
+def commands_of(page: str) -> list[list[str]]:
+    """Return the words of each command in the page's bash blocks, without installing and CI."""
+    blocks = re.findall(
+        r"^```bash\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL
+    )
+    lines = [line for block in blocks for line in block.strip().splitlines()]
+    return [shlex.split(line) for line in lines if not line.startswith("python3 tools/install.py")]
+
+
+@pytest.fixture
+def desk(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A reader's folder: experiments, data in DATA with a test split, and weights of YOLOX-s."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    (tmp_path / "exps").symlink_to(ROOT / "exps")
+    with_test_split(drawn, tmp_path / "DATA")
+    exp = load_exp(name="yolox-s")
+    exp.merge(WIDTH)
+    torch.save({"model": exp.get_model().state_dict()}, tmp_path / "yolox_s.pth")
+    return tmp_path
+
+
+def type_in(words: list[str]) -> None:
+    """Call the command that the words name, shortened."""
+    assert words[0] == "python"
+    tool = Path(words[1]).stem
+    action = [tool, words[2]] if tool == "study" else [tool]
+    assert main([tool, *words[2:], *QUICK[" ".join(action)]]) == 0, words
+
+
+def test_every_command_of_the_pages_works_from_top_to_bottom(desk: Path) -> None:
+    lines = [words for page in PAGES for words in commands_of(page)]
+    assert len(lines) > 15
+    for words in lines:
+        if words[1] != "tools/study.py":
+            type_in(words)
+    assert (desk / "report/comparison.html").is_file()
+    assert (desk / "YOLOX_outputs/yolox_s_cam/seed0/eval_test_conf0.1").is_dir()
+
+
+@pytest.mark.slow
+def test_every_study_of_the_pages_is_planned_run_and_reported(desk: Path) -> None:
+    lines = [words for page in PAGES for words in commands_of(page) if "study" in words[1]]
+    assert len(lines) > 6
+    for words in lines:
+        type_in(words)
+    assert (desk / "studies/mine/report/comparison.html").is_file()
+
+
+def test_the_pages_python_does_what_it_says(tmp_path: Path) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    (file := tmp_path / "mine.py").write_text(code)
+    blocks = load_exp(str(file)).get_model().backbone.backbone.attention
+    assert {level: type(block).__name__ for level, block in blocks.items()} == {
+        "dark4": "ECA",
+        "dark5": "ACmix",
+    }
+
+
+def test_links_and_pictures_of_the_pages_are_there() -> None:
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).is_file(), (page, link)

@@ -14,6 +14,8 @@ from yolox_attn.cli.study import main as study
 from yolox_attn.cli.train import main as train
 from yolox_attn.errors import InputError
 from yolox_attn.exp import NanoExp
+from yolox_attn.models import place
+from yolox_attn.models.contract import check_blocks
 
 HEAD = """
 import torch
@@ -175,3 +177,13 @@ def test_every_size_of_the_experiment_is_probed() -> None:
     make(attention={"dark5": FromThree}, random_size=(3, 3)).get_model()
     with pytest.raises(InputError, match=r"fails on a map of \(1, 256, 2, 2\).*image of 64x64"):
         make(attention={"dark5": FromThree}).get_model()
+
+
+def test_blocks_of_the_zoo_are_not_probed() -> None:
+    class Broken(nn.Module):
+        def forward(self, x: Tensor) -> None: ...
+
+    blocks = nn.ModuleDict({"dark3": Broken()})
+    check_blocks(blocks, place("eca", levels=("dark3",)), {"dark3": 8}, [(64, 64)])
+    with pytest.raises(InputError, match=r"at dark3 returned NoneType.*\(an image of 64x64\)"):
+        check_blocks(blocks, place(Broken, levels=("dark3",)), {"dark3": 8}, [(64, 64)])
