@@ -235,3 +235,47 @@ def test_under_yoloxs_own_tool_a_refusal_ends_the_process(
     with pytest.raises(SystemExit) as caught:
         tiny(max_epoch=1).get_trainer(args).train()
     assert caught.value.code == 2
+
+
+def test_weights_that_fit_are_judged_first_and_nothing_else_changes(
+    tiny: Callable, train: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the evaluation before training and without, the run ends with the same bits."""
+    start = tmp_path / "start.pth"
+    seed_everything(3)
+    torch.save({"model": tiny().get_model().state_dict()}, start)
+    settings = {"max_epoch": 1, "warmup_epochs": 0, "no_aug_epochs": 0}
+
+    def run(name: str) -> Path:
+        folder: Path = train(tiny(**settings), ckpt=start, experiment_name=name).folder
+        return folder
+
+    judged = run("judged")
+    monkeypatch.setattr("yolox_attn.core.trainer.AttentionTrainer._judge_start", lambda *_: None)
+    unjudged = run("unjudged")
+    first, second = (read_record(folder).pretrained for folder in (judged, unjudged))
+    assert first is not None
+    assert 0 <= first["AP"] <= 1
+    assert second is not None
+    assert "AP" not in second
+    a, b = (read_checkpoint(folder / "latest_ckpt.pth") for folder in (judged, unjudged))
+    assert not differing(a, b)
+
+
+@pytest.mark.parametrize(
+    ("settings", "judged"),
+    [
+        ({"num_classes": 7}, False),  # a class layer that starts fresh
+        ({"attention": "se"}, False),  # published: it changes what the weights give
+        ({"attention": "se", "attention_init": "identity"}, True),
+    ],
+)
+def test_weights_that_do_not_all_fit_are_not_judged(
+    tiny: Callable, train: Callable, tmp_path: Path, settings: dict, judged: bool
+) -> None:
+    start = tmp_path / "start.pth"
+    torch.save({"model": tiny().get_model().state_dict()}, start)
+    short = {"max_epoch": 1, "warmup_epochs": 0, "no_aug_epochs": 0}
+    record = read_record(train(tiny(**short, **settings), ckpt=start).folder)
+    assert record.pretrained is not None
+    assert ("AP" in record.pretrained) == judged

@@ -254,3 +254,20 @@ def test_what_all_runs_share_is_kept_and_nothing_else(write_run: WriteRun) -> No
     assert "dir" not in found.data
     assert (found.data["val_ann"], found.data["val_sha256"]) == ("v.json", "b" * 64)
     assert found.commands == ("python tools/train.py -n yolox-s", "own")
+
+
+def test_runs_cut_short_or_spoiled_and_a_long_warm_up_are_noted(write_run: WriteRun) -> None:
+    began = {"file": "x.pth", "sha256": "y", "AP": 0.43}
+    schedule = {"warmup_epochs": 2}
+    spoiled = write_run("yolox_s", 0, 0.40, pretrained=began, config=schedule)
+    climbing = write_run("yolox_s_cam", 0, 0.40, pretrained=began, config=schedule)
+    for epoch, ap in ((2, 0.1), (3, 0.4)):
+        append_metrics(climbing, {"epoch": epoch, "AP": ap})
+    notes = compare(find_runs([spoiled, climbing])).notes
+    assert (
+        "Cut short, or spoiled: yolox_s seed 0 AP 40.0, below the 43.0 that its weights gave before"
+        " training; yolox_s_cam seed 0 still climbing when it ended: +30.0 AP in its last epoch;"
+        " yolox_s_cam seed 0 AP 40.0, below the 43.0 that its weights gave before training."
+        " Another schedule may order them otherwise."
+    ) in notes
+    assert "Warm-up is 2 of 3 epochs: most of the schedule." in notes

@@ -6,7 +6,7 @@ import pytest
 from fake_study import make_study
 from run_folders import make_record
 
-from yolox_attn.runs import hold, write_record
+from yolox_attn.runs import append_metrics, hold, write_record
 from yolox_attn.study.plan import Plan
 from yolox_attn.study.planned_run import (
     Attempt,
@@ -141,10 +141,22 @@ def test_an_end_is_reported_with_its_ap_and_with_what_is_left(tmp_path: Path) ->
     record_attempt(tmp_path, Attempt("placebo", 0, "train", "then", "now", 2, "no data"))
     jobs = planned_runs(plan, tmp_path)
     leave(jobs[2], seconds=92.0)
+    both = end_line(plan, jobs[1], jobs, 2, {jobs[2].key})  # of two that ended at once the first
+    assert both.startswith("[2/3] placebo seed 0 failed: no data; 1 to go")
     assert end_line(plan, jobs[1], jobs, 1) == "[3/3] placebo seed 0 failed: no data"
     (jobs[2].folder / "run.json").write_text("{")
     line = end_line(plan, jobs[2], jobs, 1)
     assert line.startswith("[3/3] yolox_demo_cam seed 0 unreadable: ")
+
+
+def test_a_run_that_was_still_climbing_is_said_to_be(tmp_path: Path) -> None:
+    plan = make_study(tmp_path, seeds=(0,))
+    jobs = planned_runs(plan, tmp_path)
+    leave(jobs[0], seconds=92.0)
+    for epoch, ap in ((1, 0.1), (2, 0.4)):
+        append_metrics(jobs[0].folder, {"epoch": epoch, "AP": ap})
+    line = end_line(plan, jobs[0], jobs, 1)
+    assert "92 s, still climbing when it ended: +30.0 AP in its last epoch; 2 to go" in line
 
 
 def test_a_start_says_where_the_run_goes_on(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def test_the_whole_plan_in_words(drawn: Path, tmp_path: Path) -> None:
     plain, cam = (each.own for each in study.variants[2:4])
     assert f"as many parameters without attention (it has {plain:,}, the block {cam:,})" in text
     assert "judged: AP of the last EMA checkpoint on val (5 images)" in text
+    assert "trained at " in text
     assert "time: not estimated" in text
     assert "at Holm's first step among 2 blocks" in text  # controls are outside of the family
     assert "note: 2 seeds: there will be no verdict" in text
