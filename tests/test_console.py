@@ -1,8 +1,13 @@
+import contextlib
+import errno
+import io
+import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 
-from yolox_attn.console import called_as, count, echo, printable, shortlist
+from yolox_attn.console import called_as, count, echo, outliving_readers, printable, shortlist
 
 
 @pytest.mark.parametrize(
@@ -26,6 +31,42 @@ def test_products_go_to_stdout_and_remarks_to_stderr(capsys: pytest.CaptureFixtu
     echo("AP 0.4")
     echo("epoch 1", err=True)
     assert capsys.readouterr() == ("AP 0.4\n", "epoch 1\n")
+
+
+@contextlib.contextmanager
+def unread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let both streams lead into a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setattr(sys, "stderr", stream)
+        yield
+        with contextlib.suppress(OSError):
+            stream.flush()
+
+
+def test_without_a_reader_work_goes_on_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with unread(monkeypatch):
+        with pytest.raises(BrokenPipeError):
+            echo("AP 0.4")
+        with outliving_readers():
+            for _ in range(3):
+                echo("epoch 1")
+                print("epoch 1", file=sys.stderr, flush=True)
+        echo("it stays silent")
+
+
+def test_another_error_of_a_stream_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    with pytest.raises(OSError, match="no space left"), outliving_readers():
+        echo("AP 0.4")
 
 
 def test_numbers_have_their_plural() -> None:

@@ -1,5 +1,6 @@
 """The promise of resume, kept by the real trainer: killed anywhere, it ends in the same bits."""
 
+import json
 import os
 import random
 import re
@@ -19,6 +20,7 @@ from killing import (
     kill_again_and_again,
     outcome,
     start,
+    unread,
 )
 
 from yolox_attn.data.drawn import drawn_set
@@ -65,6 +67,24 @@ def test_a_signal_to_all_processes_saves_though_it_ends_the_workers(
     os.killpg(worker.process.pid, signal.SIGTERM)
     assert ended(worker.process) == Interrupted.CODE, worker.output()
     finish(start(data, tmp_path, 2, "--resume"))
+    assert differing(outcome(uninterrupted), outcome(tmp_path / "run")) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_reader_that_is_gone_costs_nothing(
+    data: Path, uninterrupted: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """`train | tee log` and Ctrl-C, or a terminal that is closed: saved, and gone on with."""
+    worker = start(data, tmp_path, 0, train=unread)
+    while not at_step(worker, 1, 2)():
+        assert worker.process.exitcode is None, worker.output()
+        time.sleep(0.01)
+    os.kill(worker.process.pid, number)
+    assert ended(worker.process) == Interrupted.CODE
+    assert "stopped" in json.loads((tmp_path / "run/run.json").read_text())["error"]
+    unseen = start(data, tmp_path, 0, "--resume", train=unread)
+    assert ended(unseen.process) == 0
+    assert "best AP" in worker.text()  # the log file goes on
     assert differing(outcome(uninterrupted), outcome(tmp_path / "run")) == []
 
 

@@ -1,8 +1,68 @@
 """What a person at the terminal reads: one way to print, and words that fit any text."""
 
+import errno
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
+from typing import Any, TextIO
+
+UNREAD = {errno.EPIPE, errno.EIO}  # the reader has gone: of a pipe, or with the terminal
+
+
+class _Outliving:
+    """A stream that falls silent, and raises nothing, when nobody reads it any more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with silenced(self._stream):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with silenced(self._stream):
+            self._stream.flush()
+
+
+@contextmanager
+def silenced(stream: TextIO) -> Iterator[None]:
+    """Lead `stream` into nothing if what is written meanwhile finds no reader."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNREAD:
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())  # also for what the stream still holds, and for children
+        os.close(nowhere)
+
+
+@contextmanager
+def outliving_readers() -> Iterator[None]:
+    """Let no output stream end what is done meanwhile: `| tee log`, and a terminal, may go away."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_Outliving, before)
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        sys.stdout, sys.stderr = before
+
+
+def say_at_once(line: str) -> None:
+    """Write a line to stderr from a signal's handler, where neither logging nor print may be."""
+    try:
+        os.write(2, f"{line}\n".encode())
+    except OSError as error:
+        if error.errno not in UNREAD:
+            raise
 
 
 def echo(text: str, *, err: bool = False) -> None:

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,12 +60,25 @@ def command(data: Path, out: Path, workers: int, *flags: str) -> list[str]:
     return [*words, *(str(word) for pair in settings.items() for word in pair)]
 
 
-def start(data: Path, out: Path, workers: int, *flags: str) -> Worker:
+def start(
+    data: Path, out: Path, workers: int, *flags: str, train: Callable[..., int] = main
+) -> Worker:
     folder = out / "run"
     log = folder / "train_log.txt"
     skipped = log.stat().st_size if log.exists() else 0
-    process = forked.start(out / "output.txt", main, command(data, out, workers, *flags))
+    process = forked.start(out / "output.txt", train, command(data, out, workers, *flags))
     return Worker(process, log, skipped, folder)
+
+
+def unread(argv: list[str]) -> int:
+    """Train while nobody reads what is said: as behind `| tee log` when Ctrl-C has ended tee."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    for number in (1, 2):
+        os.dup2(writer, number)
+    with os.fdopen(writer, "w", buffering=1) as nobody:
+        sys.stdout = sys.stderr = nobody
+        return main(argv)
 
 
 def finish(worker: Worker) -> None:

@@ -117,6 +117,13 @@ def test_a_run_that_cannot_be_read_gets_no_command(tmp_path: Path) -> None:
             ask(job)
 
 
+def test_a_failed_run_goes_on_from_a_sound_checkpoint(tmp_path: Path) -> None:
+    job = first(tmp_path, make_study(tmp_path))
+    leave(job, state="failed")
+    save(job, {"model": {"x": torch.ones(1)}, "optimizer": {}, "start_epoch": 1})
+    assert how_to_start(job) == "--resume"
+
+
 def test_a_failed_resuming_starts_anew_only_without_a_sound_checkpoint(tmp_path: Path) -> None:
     plan = make_study(tmp_path)
     record_attempt(tmp_path, Attempt("yolox_demo", 0, "train", "then", "now", 2, "no data"))

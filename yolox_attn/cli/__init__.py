@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from yolox_attn import __version__
-from yolox_attn.console import echo, printable
+from yolox_attn.console import echo, printable, silenced
 from yolox_attn.errors import Ending, InputError, Interrupted
 from yolox_attn.requirements import check_requirements
 
@@ -79,7 +79,8 @@ def _end(error: Ending) -> int:
 def _fail(message: str, code: int) -> int:
     rank = f"[rank {os.environ['RANK']}] " if "RANK" in os.environ else ""
     # A file's name may hold what moves the cursor or breaks the line.
-    echo(f"{rank}{printable(message)}", err=True)
+    with silenced(sys.stderr):
+        echo(f"{rank}{printable(message)}", err=True)
     return code
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from yolox_attn.blocks import ATTENTIONS
 from yolox_attn.cli import compare, report_errors
-from yolox_attn.console import echo
+from yolox_attn.console import echo, outliving_readers
 from yolox_attn.data.drawn import drawn_set
 from yolox_attn.errors import InputError
 from yolox_attn.exp import DemoExp
@@ -21,6 +21,7 @@ THREADS = {"OMP_NUM_THREADS": "1"}
 
 
 @report_errors
+@outliving_readers()
 def main(argv: list[str] | None = None) -> int:
     """Train every variant with every seed, each in its own process; returns the exit code."""
     args = make_parser().parse_args(argv)

@@ -19,7 +19,7 @@ from yolox_attn.cli.common import (
     progress,
     terms_of,
 )
-from yolox_attn.console import called_as, echo
+from yolox_attn.console import called_as, echo, outliving_readers
 from yolox_attn.errors import InputError
 from yolox_attn.report import as_text
 from yolox_attn.study.commands import commands_after_report, next_commands
@@ -153,6 +153,7 @@ def make_request(args: argparse.Namespace, command: str) -> PlanRequest:
     )
 
 
+@outliving_readers()
 def run(words: Words) -> int:
     """Run what is missing; may be stopped and repeated."""
     parser = _parser(run)

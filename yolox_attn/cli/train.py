@@ -13,7 +13,7 @@ from yolox_attn.cli.common import (
     prepare_process,
     run_in_processes,
 )
-from yolox_attn.console import echo
+from yolox_attn.console import echo, outliving_readers
 from yolox_attn.core.launch import process_group
 from yolox_attn.core.schedule import check_schedule
 from yolox_attn.errors import InputError
@@ -44,6 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 @report_errors
+@outliving_readers()
 def main(argv: list[str] | None = None) -> int:
     """Train; returns the exit code."""
     args = parse(make_parser(), argv)

@@ -1,6 +1,5 @@
-"""SIGTERM and Ctrl-C as a request to stop, which is met where nothing is lost."""
+"""SIGTERM, SIGHUP and Ctrl-C as a request to stop, which is met where nothing is lost."""
 
-import os
 import signal
 import threading
 import time
@@ -8,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from yolox_attn.console import say_at_once
 from yolox_attn.errors import Interrupted
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# What asks a run to stop; SIGHUP, which Windows lacks, comes when the terminal goes away.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 OF_CHILDREN = (signal.SIGCHLD,) if hasattr(signal, "SIGCHLD") else ()  # not on Windows
 Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 # A launcher passes on the signal that a process group has already got: that is still the first.
@@ -59,7 +60,7 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Turn the two signals into requests meanwhile; a later Ctrl-C does not wait any more.
+        """Turn the signals into requests meanwhile; a later Ctrl-C does not wait any more.
 
         A signal to the whole process group ends the loading workers too. torch would raise from
         SIGCHLD then, in the middle of a step; here fetching the next batch fails.
@@ -89,8 +90,8 @@ class StopRequest:
         self.signal = signal_name(number)
         if not again:
             self._received = now
-            if not self.quiet:  # neither logging nor print may be entered from a handler
-                os.write(2, f"{self.signal}: saving at the end of this step ...\n".encode())
+            if not self.quiet:
+                say_at_once(f"{self.signal}: saving at the end of this step ...")
         if self._at_once:
             self._at_once = False
             raise Interrupted(self.signal)

@@ -10,7 +10,7 @@ from yolox_attn.device import pick_device
 from yolox_attn.errors import InputError
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.plan import RUNS, Plan, Training
-from yolox_attn.study.planned_run import RESUMABLE, PlannedRun, record_of, state_of
+from yolox_attn.study.planned_run import PlannedRun, record_of, state_of
 
 CLI = (sys.executable, "-m", "yolox_attn.cli")
 SAVE_MINUTES = 15  # the most that a killed run has to do again
@@ -30,8 +30,8 @@ def work_of(job: PlannedRun) -> str:
 def how_to_start(job: PlannedRun) -> str:
     """Return "--resume", "--overwrite", or "" where there is no run yet.
 
-    One that failed starts anew, unless it was its resuming that failed, for a reason that is not
-    in its checkpoints.
+    One that failed goes on, too, if it has a checkpoint that can be read: nothing that was trained
+    is thrown away.
 
     Raises:
         InputError: as `record_of`; there may be a finished run, which nothing must overwrite.
@@ -39,7 +39,7 @@ def how_to_start(job: PlannedRun) -> str:
     record = record_of(job)
     if record is None:
         return ""
-    if record.state not in RESUMABLE or not any(job.folder.glob("*_ckpt.pth")):
+    if not any(job.folder.glob("*_ckpt.pth")):
         return "--overwrite"
     if state_of(job) == "failed":
         try:

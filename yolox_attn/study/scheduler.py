@@ -1,13 +1,12 @@
 """Runs what is missing of a study: a process for each run, several at a time."""
 
-import os
 import time
 from pathlib import Path
 from types import FrameType
 
 import psutil
 
-from yolox_attn.console import echo
+from yolox_attn.console import echo, say_at_once
 from yolox_attn.core.signals import handled, signal_name
 from yolox_attn.device import devices_for_runs, pick_device
 from yolox_attn.errors import InputError, Interrupted
@@ -184,6 +183,5 @@ class Scheduler:
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         self.stopped_by = self.stopped_by or signal_name(number)
-        # Neither print nor logging may be entered from a handler.
-        os.write(2, f"{self.stopped_by}: {len(self.workers)} runs are saving ...\n".encode())
         self._ask_to_stop()
+        say_at_once(f"{self.stopped_by}: {len(self.workers)} runs are saving ...")
