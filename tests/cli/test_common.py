@@ -10,8 +10,8 @@ from yolox_attn.cli.common import (
     add_experiment_options,
     add_process_options,
     build_exp,
+    name_run,
     process_options,
-    run_folder,
     run_in_processes,
 )
 from yolox_attn.errors import InputError
@@ -41,7 +41,7 @@ def test_overrides_win_over_the_data_and_the_data_over_the_experiment(drawn: Pat
 def test_where_a_run_goes(words: list[str], folder: str) -> None:
     args = parse(*words)
     exp = build_exp(args)
-    assert run_folder(exp, args) == Path(folder)
+    assert name_run(exp, args) == Path(folder)
     assert exp.seed == (4 if "--seed" in words else None)
 
 

@@ -140,14 +140,21 @@ def test_an_exp_file_that_changed_or_is_gone_is_not_run(home: Path, evaluate: Ca
         code, _, err = evaluate(str(RUN))
         assert (code, err.count("\n")) == (2, 1)
         assert "has changed since the run was made" in err
-        assert "give it by -f" in err
+        assert "-f FILE -c YOLOX_outputs/mine/seed0/best_ckpt.pth" in err
         source.unlink()
-        assert "is gone; give it by -f" in evaluate(str(RUN))[2]
+        assert (
+            f"is gone; if another file is the run's experiment: -f FILE -c {RUN}/best"
+            in (evaluate(str(RUN))[2])
+        )
     finally:
         source.write_text(kept)
     record = json.loads((RUN / "run.json").read_text())
-    (RUN / "run.json").write_text(json.dumps(record | {"exp_sha256": None}))
-    assert "older than its kind's sha256" in evaluate(str(RUN))[2]
+    record |= {"exp_sha256": None, "exp_file": str(home / "mine.py")}
+    (RUN / "run.json").write_text(json.dumps(record))
+    assert "has no sha256 of its Exp file" in evaluate(str(RUN))[2]
+    best = str(RUN / "best_ckpt.pth")
+    assert evaluate("-f", "mine.py", "-c", best)[0] == 0  # as the line says
+    assert detections(RUN / "eval_val") == detections(RUN)
 
 
 def test_another_evaluation_is_not_written_over(home: Path, evaluate: Call) -> None:
@@ -160,6 +167,34 @@ def test_another_evaluation_is_not_written_over(home: Path, evaluate: Call) -> N
     assert "not what the eval command writes" in evaluate(str(RUN))[2]
 
 
+def test_another_experiments_checkpoint_is_not_taken_for_ones_own(
+    home: Path, evaluate: Call
+) -> None:
+    other = write_exp(home, "other", *LINES, "self.attention = 'se'")
+    code, _, err = evaluate("-f", other, "--data", "data", "-c", str(RUN / "best_ckpt.pth"))
+    assert code == 2
+    assert "holds another model" in err
+
+
+def test_other_images_get_a_folder_of_their_own(home: Path, evaluate: Call) -> None:
+    shutil.copytree("data", "corrupted")
+    for file in Path("corrupted/val2017").iterdir():
+        file.write_bytes(file.read_bytes() + b"\0")
+    assert evaluate(str(RUN), "--data", "corrupted")[0] == 0
+    (folder,) = RUN.glob("eval*")
+    assert folder.name.startswith("eval_val_data-")
+
+
+def test_a_run_made_anew_has_no_evaluations_of_the_old_one(home: Path, evaluate: Call) -> None:
+    assert evaluate(str(RUN))[0] == 0
+    words = ["--overwrite", "-f", "mine.py", "--data", "data", "--device", "cpu", "-b", "4"]
+    assert train([*words, "--seed", "0", "--size", "96"]) == 0
+    assert not list(RUN.rglob("evaluation.json"))
+    code, out, _ = evaluate(str(RUN))
+    assert code == 0
+    assert "at 96x96" in out
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -169,6 +204,8 @@ def test_another_evaluation_is_not_written_over(home: Path, evaluate: Call) -> N
         ((str(RUN), "-f", "mine.py"), "and -f: give RUN_FOLDER or the experiment, not both"),
         ((str(RUN), "-expn", "x"), "-expn x: RUN_FOLDER names the run; drop -expn"),
         ((str(RUN), "test_conf"), "which run?"),
+        ((str(RUN), "--seed", "1"), "--seed 1: YOLOX_outputs/mine/seed0 is the run of seed 0"),
+        ((str(RUN), "--output", str(RUN)), "it is a run's folder; give one of its own"),
         (("-f", "mine.py", "--data", "data"), "runs in that folder: seed0: give --seed"),
         ((str(RUN), "-c", "start.pth", "attention_init", "published"), "lacks 9 tensors of atten"),
         ((str(RUN), "attention", "se"), "holds another model"),
@@ -193,9 +230,8 @@ def test_weights_that_are_no_runs_get_a_folder_of_their_own(home: Path, evaluate
     words = ("-f", "mine.py", "--data", "data", "-c", "start.pth", "--size", "64")
     assert evaluate(*words)[0] == 0
     assert (Path("YOLOX_outputs/mine/eval_val_start") / "evaluation.json").is_file()
-    code, _, err = evaluate(*words[:-2], "--size", "96")
-    assert code == 2
-    assert "holds another evaluation (test_size [64, 64] there, [96, 96] here)" in err
+    assert evaluate(*words[:-1], "96")[0] == 0
+    assert (Path("YOLOX_outputs/mine/eval_val_start_96x96") / "evaluation.json").is_file()
 
 
 def test_the_command_again_with_resume_goes_on_from_its_own_checkpoint(
@@ -213,6 +249,21 @@ def test_the_command_again_with_resume_goes_on_from_its_own_checkpoint(
     assert record.pretrained is not None
     assert record.pretrained["file"].endswith("start.pth")
     assert 0 <= record.pretrained["AP"] < 1
+
+
+def test_weights_that_are_gone_by_now_are_left_aside_too(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = json.loads((RUN / "run.json").read_text())
+    record["pretrained"]["file"] = str(home / "start.pth")  # of this copy
+    (RUN / "run.json").write_text(json.dumps(record))
+    (home / "start.pth").unlink()
+    words = ["--resume", "-f", "mine.py", "--data", "data", "--device", "cpu", "-b", "4"]
+    words += ["--seed", "0", "-c", "start.pth", "--size", "64", "attention", "cam"]
+    words += ["attention_init", "identity", "basic_lr_per_img", "1e-6"]
+    assert train(words) == 0
+    assert train([*words[:-8], "-c", "else.pth", *words[-6:]]) == 2
+    assert "no checkpoint else.pth" in capsys.readouterr().err
 
 
 def test_any_other_checkpoint_is_what_the_run_goes_on_from(

@@ -148,6 +148,20 @@ def test_missing_image_is_found_at_the_start(folder):
         dataset(folder)
 
 
+@pytest.mark.parametrize("name", ["\ud800x.png", "\udcffx.png", "a" * 5000 + ".png", "a/../.."])
+def test_a_name_that_no_file_can_have_is_a_missing_image(spoil, name):
+    changed = spoil(lambda c: c["images"][0].update(file_name=name))
+    with pytest.raises(InputError, match=r"1 of 2 images of .* are not in|file name"):
+        dataset(changed)
+
+
+def test_a_name_in_bytes_of_no_encoding_is_read(spoil):
+    """cv2.imread ends the process on it."""
+    folder = spoil(lambda c: c["images"][0].update(file_name="\udcff.png"))
+    (folder / "train2017/train1.png").rename(folder / "train2017/\udcff.png")
+    assert dataset(folder).load_image(0).shape == (30, 40, 3)
+
+
 @pytest.mark.parametrize("content", [b"", b"no image"])
 def test_unreadable_image_is_named(folder, content):
     file = folder / "train2017" / "train2.png"

@@ -95,6 +95,25 @@ def test_a_base_class_of_the_users_own_reads_too(tmp_path: Path, warnings: list[
     assert not warnings
 
 
+def test_what_lies_beside_the_file_reads_too(tmp_path: Path, warnings: list[str]) -> None:
+    (tmp_path / "helper_of_mine.py").write_text("def steps(exp):\n    return exp.max_epochs\n")
+    (file := tmp_path / "mine.py").write_text(
+        f"import helper_of_mine\n{HEAD}{INIT}        self.max_epochs = 3\n"
+    )
+    load_exp(str(file))
+    assert not warnings
+
+
+def test_a_size_in_the_body_would_not_be_recorded(tmp_path: Path) -> None:
+    says = r"random_size in the body of class Exp would not be recorded; write self\.random_size"
+    (tmp_path / "mine.py").write_text(
+        "from yolox_attn.exp import AttentionExp\nclass Exp(AttentionExp):\n"
+        "    random_size = (3, 4)\n"
+    )
+    with pytest.raises(InputError, match=says):
+        load_exp(str(tmp_path / "mine.py"))
+
+
 def test_a_setting_in_the_body_that_init_sets_anew_is_refused(tmp_path: Path) -> None:
     says = r"attention = 'cam' in the body of class Exp does nothing: __init__ sets it to 'none'"
     with pytest.raises(InputError, match=says):

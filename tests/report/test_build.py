@@ -258,7 +258,7 @@ def test_what_all_runs_share_is_kept_and_nothing_else(write_run: WriteRun) -> No
 
 def test_runs_cut_short_or_spoiled_and_a_long_warm_up_are_noted(write_run: WriteRun) -> None:
     began = {"file": "x.pth", "sha256": "y", "AP": 0.43}
-    schedule = {"warmup_epochs": 2}
+    schedule = {"warmup_epochs": 2, "scheduler": "warmcos"}
     spoiled = write_run("yolox_s", 0, 0.40, pretrained=began, config=schedule)
     climbing = write_run("yolox_s_cam", 0, 0.40, pretrained=began, config=schedule)
     for epoch, ap in ((2, 0.1), (3, 0.4)):
@@ -270,4 +270,4 @@ def test_runs_cut_short_or_spoiled_and_a_long_warm_up_are_noted(write_run: Write
         " yolox_s_cam seed 0 AP 40.0, below the 43.0 that its weights gave before training."
         " Another schedule may order them otherwise."
     ) in notes
-    assert "Warm-up is 2 of 3 epochs: most of the schedule." in notes
+    assert any(note.startswith("Warm-up is 2 of 3 epochs, most of the") for note in notes)

@@ -1,6 +1,7 @@
 """Which runs of folders are compared: what fits stays, the rest is named."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +86,28 @@ def test_what_is_named_says_which_of_two_protocols_is_meant(
     runs, dropped = select_runs([tmp_path / "yolox_s_long/seed0", tmp_path])
     assert titles(runs) == ["yolox_s_long seed 0", "yolox_s_long_cam seed 0"]
     assert len(dropped) == 4
+
+
+def test_one_variant_and_seed_under_two_protocols_are_two_groups(
+    write_run: WriteRun, tmp_path: Path
+) -> None:
+    write_pairs(write_run, "yolox_s_cam")
+    for name in ("yolox_s", "yolox_s_cam"):
+        folder = tmp_path / "long" / name
+        shutil.copytree(tmp_path / name / "seed0", folder)
+        record = json.loads((folder / "run.json").read_text())
+        record["config"]["max_epoch"], record["epoch"] = 5, 5
+        (folder / "run.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"2 protocols: 1\. yolox_s seed.*; 2\. yolox_s seed"):
+        select_runs([tmp_path])
+
+
+def test_a_folder_named_twice_is_read_once(write_run: WriteRun, tmp_path: Path) -> None:
+    write_pairs(write_run, "yolox_s_cam")
+    write_run("yolox_s", 2, state="failed")
+    runs, dropped = select_runs([tmp_path, tmp_path / "yolox_s", tmp_path / "yolox_s/seed0"])
+    assert len(runs) == 4
+    assert titles(dropped) == ["yolox_s seed 2"]
 
 
 def test_a_baseline_alone_under_another_protocol_is_no_comparison(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from yolox_attn.runs.remarks import curve_of, loss_in_words, rise_in_words, warmup_in_words
+from yolox_attn.runs.remarks import curve_of, drop_in_words, rise_in_words, warmup_in_words
 
 
 @pytest.mark.parametrize(
@@ -28,18 +28,20 @@ def test_the_curve_is_of_the_epochs_that_were_evaluated() -> None:
 
 def test_a_run_below_its_own_start() -> None:
     start = {"file": "x", "sha256": "y", "AP": 0.085}
-    assert loss_in_words(0.031, start) == (
+    assert drop_in_words(0.031, start) == (
         "AP 3.1, below the 8.5 that its weights gave before training"
     )
-    assert loss_in_words(0.085, start) == ""
-    assert loss_in_words(None, start) == ""
-    assert loss_in_words(0.031, {"file": "x", "sha256": "y"}) == ""
-    assert loss_in_words(0.031, None) == ""
+    assert drop_in_words(0.085, start) == ""
+    assert drop_in_words(None, start) == ""
+    assert drop_in_words(0.031, {"file": "x", "sha256": "y"}) == ""
+    assert drop_in_words(0.031, None) == ""
 
 
 def test_a_warm_up_that_is_most_of_the_schedule() -> None:
-    assert warmup_in_words({"warmup_epochs": 5, "max_epoch": 8}) == (
-        "warm-up is 5 of 8 epochs: most of the schedule"
+    config = {"warmup_epochs": 5, "max_epoch": 8, "scheduler": "yoloxwarmcos"}
+    assert warmup_in_words(config).startswith(
+        "warm-up is 5 of 8 epochs, most of the schedule: train longer, or"
     )
-    assert warmup_in_words({"warmup_epochs": 5, "max_epoch": 10}) == ""
+    assert warmup_in_words({**config, "max_epoch": 10}) == ""
+    assert warmup_in_words({**config, "scheduler": "cos"}) == ""  # it has none
     assert warmup_in_words({}) == ""

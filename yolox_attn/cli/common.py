@@ -55,7 +55,7 @@ def prepare_process() -> None:
 
 
 def add_experiment_options(parser: argparse.ArgumentParser) -> None:
-    """Add YOLOX's flags for an experiment, plus --data, --device, --bf16, --seed."""
+    """Add YOLOX's flags for an experiment, plus --data, --size, --device, --bf16, --seed."""
     add = parser.add_argument
     add("-f", "--exp_file", metavar="FILE", help="experiment file, as exps/yolox_s_cam.py")
     add("-n", "--name", metavar="NAME", help="experiment by name, as yolox-m-cam")
@@ -91,11 +91,19 @@ def build_exp(args: argparse.Namespace) -> AttentionExp:
     """
     precision_of(args)
     exp = load_exp(args.exp_file, args.name)
+    name_run(exp, args)
     configure(exp, args)
-    if args.experiment_name is None:
-        name = exp.exp_name
-        args.experiment_name = name if args.seed is None else f"{name}/seed{args.seed}"
     return exp
+
+
+def name_run(exp: AttentionExp, args: argparse.Namespace) -> Path:
+    """Fill in `args.experiment_name`, and return the folder of the run."""
+    words = [str(word) for word in args.opts]
+    given = dict(zip(words[0::2], words[1::2], strict=False))
+    if args.experiment_name is None:
+        name = given.get("exp_name", exp.exp_name)
+        args.experiment_name = name if args.seed is None else f"{name}/seed{args.seed}"
+    return Path(given.get("output_dir", str(exp.output_dir)), str(args.experiment_name))
 
 
 def configure(exp: AttentionExp, args: argparse.Namespace) -> None:
@@ -125,11 +133,6 @@ def given_settings(args: argparse.Namespace) -> set[str]:
         if getattr(args, flag, None) is not None:
             given |= {*names}
     return given
-
-
-def run_folder(exp: AttentionExp, args: argparse.Namespace) -> Path:
-    """Return where the run's files are."""
-    return Path(str(exp.output_dir), str(args.experiment_name))
 
 
 def add_precision_options(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from yolox.data import get_yolox_datadir
 
 from yolox_attn.cli import report_errors
 from yolox_attn.cli.common import add_overrides, parse
+from yolox_attn.coco.annotations import ANNOTATIONS
 from yolox_attn.console import echo
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.coco_folder import annotation_files, need_file, pick_file
@@ -81,7 +82,7 @@ def find_data(args: argparse.Namespace) -> tuple[AttentionExp, Places, list[Find
     folder = Path(exp.data_dir)
     if not folder.is_dir():
         raise InputError(f"no data folder {folder}; give --data DIR")
-    files = folder / "annotations"
+    files = folder / ANNOTATIONS
     places: Places = {
         "train": (files / exp.train_ann, exp.train_name),
         "val": (files / exp.val_ann, exp.val_name),

@@ -1,8 +1,10 @@
 """`eval`: judge a checkpoint by COCO's metrics, on any device."""
 
 import argparse
+import os
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 from yolox.utils import get_world_size, is_main_process
@@ -11,13 +13,12 @@ from yolox_attn import device as devices
 from yolox_attn.cli import report_errors
 from yolox_attn.cli.common import (
     add_experiment_options,
-    build_exp,
     configure,
     given_settings,
+    name_run,
     parse,
     precision_of,
     prepare_process,
-    run_folder,
     run_in_processes,
 )
 from yolox_attn.coco.results import write_evaluation
@@ -26,7 +27,7 @@ from yolox_attn.core.checkpoint import BEST_NAME
 from yolox_attn.core.describe import describe_config
 from yolox_attn.core.launch import launched, process_group
 from yolox_attn.errors import InputError
-from yolox_attn.exp import AttentionExp
+from yolox_attn.exp import AttentionExp, load_exp
 from yolox_attn.exp.evaluation import Conditions, Evaluation, evaluate_checkpoint, time_forward
 from yolox_attn.exp.evaluation_folder import (
     Source,
@@ -36,9 +37,9 @@ from yolox_attn.exp.evaluation_folder import (
     settings_of,
     split_of,
 )
-from yolox_attn.exp.rebuild import exp_of, restore
+from yolox_attn.exp.rebuild import OF_THE_PLACE, exp_of, restore, same_experiment
 from yolox_attn.runs import RECORD_NAME, read_record
-from yolox_attn.runs.protocol import COSMETIC, differences, listed
+from yolox_attn.runs.protocol import differences, listed
 from yolox_attn.seed import seed_everything
 
 
@@ -77,23 +78,25 @@ def main(argv: list[str] | None = None) -> int:
         )
     exp, source, notes = find_experiment(args)
     how = conditions_of(args)
-    if not args.speed:
-        checkpoint = checkpoint_of(source, args)
-        folder = args.output or source.folder / folder_name(
-            exp, source, checkpoint, how, given_settings(args)
-        )
-        refuse_other(folder, settings_of(exp, checkpoint, how))
+    first = os.environ.get("RANK", "0") == "0"
+    checkpoint = None if args.speed else checkpoint_of(source, args)
+    folder, settings = Path(), dict[str, Any]()
+    if checkpoint is not None and first:
+        folder, settings = destination(exp, source, checkpoint, how, args)
     if (code := run_in_processes("eval", args, argv)) is not None:
         return code
     prepare_process()
+    for note in notes if first else ():
+        logger.info(note)
     with process_group(how.device, args.dist_backend):
         devices.use(how.device)
         if exp.seed is not None:
             seed_everything(exp.seed)
-        if is_main_process():
-            for note in notes:
-                logger.info(note)
-        text = speed(exp, args, how) if args.speed else judge(exp, args, how, checkpoint, folder)
+        if checkpoint is None:
+            text = speed(exp, args, how)
+        else:
+            result = judge(exp, checkpoint, how)
+            text = written(exp, args, how, result, folder, settings) if first else ""
         if is_main_process():
             echo(text)
     return 0
@@ -107,46 +110,67 @@ def find_experiment(args: argparse.Namespace) -> tuple[AttentionExp, Source, lis
     Raises:
         InputError: no experiment is named, or the run's cannot be built again.
     """
+    precision_of(args)
     if args.exp_file is None and args.name is None:
-        folder = named_folder(args)
-        record = read_record(folder)
-        exp, source = exp_of(record), Source(folder, record)
-        args.experiment_name = record.name
-        configure(exp, args)
+        source = Source(folder := named_folder(args), read_record(folder))
+        exp = rebuilt(source, args)
+        args.experiment_name = str(folder)
     else:
         refuse_folder_word(args)
-        named = args.experiment_name is not None
-        exp = build_exp(args)
-        source = source_of(run_folder(exp, args), args, named=named)
+        exp = load_exp(args.exp_file, args.name)
+        source = source_of(exp, args)
+    notes = as_the_run(exp, source, given_settings(args))
+    configure(exp, args)
     set_thresholds(exp, args)
-    return exp, source, as_the_run(exp, source, given_settings(args))
+    return exp, source, [*notes, *asked_for(exp, source, given_settings(args))]
+
+
+def rebuilt(source: Source, args: argparse.Namespace) -> AttentionExp:
+    """Return the run's experiment of its own Exp file.
+
+    Raises:
+        InputError: it is not there as the run had it; says how to name it.
+    """
+    record = source.record
+    assert record is not None
+    try:
+        return exp_of(record)
+    except InputError as error:
+        checkpoint = args.ckpt or source.folder / BEST_NAME
+        raise InputError(
+            f"{error}; if another file is the run's experiment: -f FILE -c {checkpoint}"
+        ) from error
 
 
 def as_the_run(exp: AttentionExp, source: Source, given: Collection[str]) -> list[str]:
     """Give `exp` the run's settings, but for those that are `given`; say what that changed.
 
     Raises:
-        InputError: as `restore`, or the settings cannot work together.
+        InputError: as `restore`.
     """
-    record = source.record
-    if record is None:
+    if source.record is None:
         return []
-    notes = []
-    if restored := restore(exp, record, given):
-        notes.append(f"as {source.folder / RECORD_NAME} says: {', '.join(restored)}")
-    exp.check()
-    compared = {*given} - COSMETIC
+    restored = restore(exp, source.record, given)
+    return [f"as {source.folder / RECORD_NAME} says: {', '.join(restored)}"] if restored else []
+
+
+def asked_for(exp: AttentionExp, source: Source, given: Collection[str]) -> list[str]:
+    """Say in what the evaluation differs from the run because the command line says so."""
+    compared = {*given} - OF_THE_PLACE
     ours, theirs = (
         {key: value for key, value in config.items() if key in compared}
-        for config in (describe_config(exp), record.config)
+        for config in (describe_config(exp), source.config if source.record else {})
     )
-    if asked := listed(differences(theirs, ours), "{key} {second} (the run's is {first})"):
-        notes.append(f"as asked for: {', '.join(asked)}")
-    return notes
+    if source.record is None:
+        return []
+    asked = listed(differences(theirs, ours), "{key} {second} (the run's is {first})")
+    return [f"as asked for: {', '.join(asked)}"] if asked else []
 
 
 def named_folder(args: argparse.Namespace) -> Path:
     """Return the run folder that stands before the overrides, and take it from them.
+
+    With --seed K a folder of seeds names its run seedK.
 
     Raises:
         InputError: there is none, or it holds no run; where its seeds are runs, they are named.
@@ -158,10 +182,14 @@ def named_folder(args: argparse.Namespace) -> Path:
     folder = Path(args.opts.pop(0))
     if not folder.is_dir():
         raise InputError(f"{folder}: no such run folder")
+    seeded = folder / f"seed{args.seed}"
+    if args.seed is not None and (seeded / RECORD_NAME).is_file():
+        return seeded
     if (folder / RECORD_NAME).is_file():
+        seed = read_record(folder).seed
+        if args.seed not in (None, seed):
+            raise InputError(f"--seed {args.seed}: {folder} is the run of seed {seed}")
         return folder
-    if args.seed is not None and (folder / f"seed{args.seed}" / RECORD_NAME).is_file():
-        return folder / f"seed{args.seed}"
     seeds = runs_below(folder)
     hint = f"; runs in it: {', '.join(seeds)}" if seeds else ""
     raise InputError(f"{folder}: not a run folder, it has no {RECORD_NAME}{hint}")
@@ -179,20 +207,21 @@ def refuse_folder_word(args: argparse.Namespace) -> None:
             raise InputError(f"{word} and {flag}: give RUN_FOLDER or the experiment, not both")
 
 
-def source_of(folder: Path, args: argparse.Namespace, *, named: bool) -> Source:
+def source_of(exp: AttentionExp, args: argparse.Namespace) -> Source:
     """Return the run that the checkpoint is of: of -c the one next to it, else the experiment's.
 
-    Args:
-        folder: of the experiment's run.
-        args: the command line.
-        named: -expn was given: results go there, whatever is evaluated.
+    What lies next to -c is its run only if -f or -n names that run's experiment. With -expn results
+    go to the folder of that name, whatever is evaluated.
     """
-    if args.ckpt is None:
-        return Source(folder, read_record(folder) if (folder / RECORD_NAME).is_file() else None)
-    beside = Path(args.ckpt).parent
+    own, named = describe_config(exp), args.experiment_name is not None
+    folder = name_run(exp, args)
+    beside = folder if args.ckpt is None else Path(args.ckpt).parent
     if not (beside / RECORD_NAME).is_file():
-        return Source(folder)
-    return Source(folder if named else beside, read_record(beside))
+        return Source(folder, own=own)
+    record = read_record(beside)
+    if args.ckpt is not None and not same_experiment(record, args.exp_file, args.name):
+        return Source(folder, own=own)
+    return Source(folder if named else beside, record)
 
 
 def set_thresholds(exp: AttentionExp, args: argparse.Namespace) -> None:
@@ -251,32 +280,42 @@ def checkpoint_of(source: Source, args: argparse.Namespace) -> Path:
     raise InputError(f"no checkpoint {checkpoint}{advice}")
 
 
-def judge(
-    exp: AttentionExp, args: argparse.Namespace, how: Conditions, checkpoint: Path, folder: Path
-) -> str:
-    """Evaluate the checkpoint; on rank 0 write the results and return the summary."""
+def destination(
+    exp: AttentionExp, source: Source, checkpoint: Path, how: Conditions, args: argparse.Namespace
+) -> tuple[Path, dict[str, Any]]:
+    """Return the folder of the results, and what the numbers in it depend on.
+
+    Raises:
+        InputError: the folder holds something else.
+    """
+    given = given_settings(args)
+    folder = args.output or source.folder / folder_name(exp, source, checkpoint, how, given)
+    settings = settings_of(exp, checkpoint, how, given)
+    refuse_other(folder, settings)
+    return folder, settings
+
+
+def judge(exp: AttentionExp, checkpoint: Path, how: Conditions) -> Evaluation:
+    """Evaluate the checkpoint."""
     if is_main_process():
         logger.info(f"evaluating {checkpoint} on {split_of(how)} ...")
-    result = evaluate_checkpoint(exp, checkpoint, how)
-    if not is_main_process():
-        return ""
-    report = {"experiment": args.experiment_name, **describe(exp, checkpoint, how, result)}
-    written = write_evaluation(folder, result.detections, report)
-    height, width = exp.test_size
-    images = "" if result.images is None else f"{count(result.images, 'image')} of "
-    heading = (
-        f"{checkpoint}: {split_of(how)} split ({images}{report['annotations']}) at "
-        f"{height}x{width}, {how.precision}, on {devices.describe(how.device)}"
-    )
-    return f"{heading}\n{result.summary}written: {', '.join(map(str, written))}"
+    return evaluate_checkpoint(exp, checkpoint, how)
 
 
-def describe(
-    exp: AttentionExp, checkpoint: Path, how: Conditions, result: Evaluation
-) -> dict[str, object]:
-    """Return what evaluation.json says: the metrics, and of what and how they were taken."""
-    return {
-        **settings_of(exp, checkpoint, how),
+def written(  # noqa: PLR0913
+    exp: AttentionExp,
+    args: argparse.Namespace,
+    how: Conditions,
+    result: Evaluation,
+    folder: Path,
+    settings: dict[str, Any],
+) -> str:
+    """Write the results and return the summary, beginning with what was evaluated and how."""
+    data_dir = None if exp.data_dir is None else str(Path(exp.data_dir).absolute())
+    report = {
+        "experiment": args.experiment_name,
+        **settings,
+        "data_dir": data_dir,  # known now also where the Exp finds it by itself
         "device": devices.describe(how.device),
         "batch_size": how.batch_size,
         "processes": get_world_size(),
@@ -284,6 +323,15 @@ def describe(
         "metrics": result.metrics,
         "class_ap": result.class_ap,
     }
+    files = write_evaluation(folder, result.detections, report)
+    height, width = exp.test_size
+    images = "" if result.images is None else f"{count(result.images, 'image')} of "
+    heading = (
+        f"{settings['checkpoint']['file']}: {split_of(how)} split "
+        f"({images}{settings['annotations']}) at {height}x{width}, {how.precision}, "
+        f"on {report['device']}"
+    )
+    return f"{heading}\n{result.summary}written: {', '.join(map(str, files))}"
 
 
 def speed(exp: AttentionExp, args: argparse.Namespace, how: Conditions) -> str:

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from yolox_attn import __version__, cost
 from yolox_attn import device as devices
+from yolox_attn.coco.annotations import ANNOTATIONS
 from yolox_attn.core.prepare import coco_sets
 from yolox_attn.data.coco_folder import fingerprint
 from yolox_attn.errors import InputError
@@ -39,19 +40,20 @@ def describe_config(exp: object) -> dict[str, Any]:
     """Return every public setting of `exp` in JSON's types; a callable as "module:qualname"."""
     hidden = {"model", "optimizer", "dataset"}
     return {
-        key: _plain(value)
+        key: plain(value)
         for key, value in sorted(vars(exp).items())
         if not key.startswith("_") and key not in hidden
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a setting in JSON's types; a callable by its name, any other object by its type's."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, Callable):  # type: ignore[arg-type]
         return name_of(value)
     return type(value).__qualname__  # a repr may hold an address, and differ from run to run
@@ -64,7 +66,7 @@ def describe_attention(exp: Any, model: nn.Module) -> dict[str, Any]:
         prefix = f"{ATTENTION_PREFIX}{placement.level}."
         described[placement.level] = {
             "block": placement.name,
-            "options": _plain(placement.options),
+            "options": plain(placement.options),
             "parameters": {
                 name.removeprefix(prefix): list(parameter.shape)
                 for name, parameter in model.named_parameters()
@@ -77,7 +79,7 @@ def describe_attention(exp: Any, model: nn.Module) -> dict[str, Any]:
 def describe_data(exp: Any, train: DataLoader[Any], val: DataLoader[Any]) -> dict[str, Any]:
     """Return which data the loaders give; hashes are None where they are no COCO files."""
     described: dict[str, Any] = {
-        "dir": _plain(exp.data_dir),
+        "dir": plain(exp.data_dir),
         "classes": exp.num_classes,
         "train_images": len(train.dataset),  # type: ignore[arg-type]
         "val_images": len(val.dataset),  # type: ignore[arg-type]
@@ -90,7 +92,7 @@ def describe_data(exp: Any, train: DataLoader[Any], val: DataLoader[Any]) -> dic
             name = images.json_file
             names = (each[3] for each in images.annotations)
             files = fingerprint(Path(folder, images.name), names)
-        path = Path(folder, "annotations", name)
+        path = Path(folder, ANNOTATIONS, name)
         described[f"{split}_ann"] = name
         described[f"{split}_sha256"] = file_hash(path) if path.is_file() else None
         described[f"{split}_files"] = files

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from yolox.utils import get_rank, get_world_size
 
 from yolox_attn import device as devices
+from yolox_attn.coco.results import EVALUATION_NAME
 from yolox_attn.core.checkpoint import (
     BEST_NAME,
     LATEST_NAME,
@@ -46,13 +47,16 @@ def without_start(options: TrainOptions, folder: Path) -> TrainOptions:
     other -c names the checkpoint to go on from, as YOLOX has it.
     """
     given = options.checkpoint
-    if not options.resume or given is None or not given.is_file():
+    if not options.resume or given is None:
         return options
     try:
         start = read_record(folder).pretrained or {}
     except InputError:  # no run there yet, or a stock one
         return options
-    if start.get("sha256") != file_hash(given):
+    there = given.is_file()  # it may have been cleared away since: then its name must do
+    if there and start.get("sha256") != file_hash(given):
+        return options
+    if not there and start.get("file") not in (str(given), str(given.absolute())):
         return options
     logger.info(f"-c {given}: what this run began with; it goes on from its own checkpoint")
     return replace(options, checkpoint=None)
@@ -114,7 +118,8 @@ def make_room(options: TrainOptions, folder: Path) -> None:
 
 def _old_files(folder: Path) -> list[Path]:
     """Return what a run left in `folder` and a new one would mix with: all but its log."""
-    patterns = (CHECKPOINTS, RECORD_NAME, METRICS_NAME, DETECTIONS_NAME, "tensorboard/events.*")
+    patterns = [CHECKPOINTS, RECORD_NAME, METRICS_NAME, DETECTIONS_NAME, "tensorboard/events.*"]
+    patterns += [f"eval_*/{EVALUATION_NAME}", f"eval_*/{DETECTIONS_NAME}"]
     return [path for pattern in patterns for path in folder.glob(pattern) if path.is_file()]
 
 

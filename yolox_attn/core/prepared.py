@@ -89,12 +89,12 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         self.costs = describe.describe_model(model, exp.test_size)
         model.to(self.device, memory_format=self.memory_format)
         self.optimizer = exp.get_optimizer(options.batch_size * self.accumulate)
-        self.knows_classes = False  # whether the weights can be judged before any training
+        self.start_can_be_judged = False  # whether the weights can be judged before any training
         if path := options.pretrained:
             loaded = load_weights(model, path, attention_init=exp.attention_init)
             logger.info(str(loaded))
             unspoiled = not loaded.attention or exp.attention_init == "identity"
-            self.knows_classes = unspoiled and not loaded.classes
+            self.start_can_be_judged = unspoiled and not loaded.classes
         self.start_epoch, self.start_iter = state.get("start_epoch", 0), state.get("start_iter", 0)
         self.exact = True
         if options.start_epoch is not None:
@@ -103,7 +103,7 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         self._describe(state)
         # Only now: another run is refused for what differs, not because its tensors do not fit.
         prepare.load_resumed(model, self.optimizer, state)
-        if options.occupy and (remark := devices.occupy(self.device)):
+        if options.occupy and (remark := devices.occupy(self.device)) and self.rank == 0:
             logger.warning(remark)
         self._wrap(model, state)
         self.model.train()

@@ -17,7 +17,7 @@ from yolox_attn.core.schedule import describe_schedule
 from yolox_attn.core.state import rank_states
 from yolox_attn.errors import Ending, Interrupted
 from yolox_attn.runs import RunRecord, read_metrics
-from yolox_attn.runs.remarks import curve_of, loss_in_words, rise_in_words, warmup_in_words
+from yolox_attn.runs.remarks import curve_of, drop_in_words, rise_in_words, warmup_in_words
 from yolox_attn.seed import stream
 
 
@@ -71,9 +71,9 @@ class AttentionTrainer(PreparedTrainer):
         logger.debug(f"exp value:\n{self.exp}")
         for line in describe_schedule(self.schedule, self.lr_scheduler.update_lr):
             logger.info(line)
-        if remark := warmup_in_words(describe.describe_config(self.exp)):
-            logger.warning(f"{remark}; warmup_epochs 1 leaves more of it for learning")
-        if self.knows_classes:
+        if self.rank == 0 and (remark := warmup_in_words(describe.describe_config(self.exp))):
+            logger.warning(remark)
+        if self.start_can_be_judged:
             self._judge_start(record)
         if options.resume:
             how = "" if self.exact else ", not exactly"
@@ -328,7 +328,7 @@ class AttentionTrainer(PreparedTrainer):
         if (record := self.run_log.record) is not None and self.run_log.writes:
             for remark in (
                 rise_in_words(curve_of(read_metrics(self.folder))),
-                loss_in_words(record.metrics.get("AP"), record.pretrained),
+                drop_in_words(record.metrics.get("AP"), record.pretrained),
             ):
                 if remark:
                     logger.warning(remark)

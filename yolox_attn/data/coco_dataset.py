@@ -17,7 +17,7 @@ from pycocotools.coco import COCO
 from tqdm import tqdm
 from yolox.data import COCODataset
 
-from yolox_attn.coco.annotations import area_of, check_annotations, read_annotations
+from yolox_attn.coco.annotations import ANNOTATIONS, area_of, check_annotations, read_annotations
 from yolox_attn.coco.checks import image_name
 from yolox_attn.console import printable
 from yolox_attn.data.coco_folder import missing_images, refuse_missing
@@ -109,7 +109,7 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
         return image
 
     def _json_path(self) -> Path:
-        return Path(self.data_dir, "annotations", self.json_file)
+        return Path(self.data_dir, ANNOTATIONS, self.json_file)
 
     def _load_coco_annotations(self) -> list[Labels]:
         check_annotations(self.coco.dataset, str(self._json_path()))
@@ -173,7 +173,12 @@ def start_ids_at_one(coco: COCO) -> int:
 
 
 def _decode(file: Path, flags: int) -> np.ndarray:
-    image = cv2.imread(str(file), flags)
+    # From bytes: cv2.imread ends the process on a name that is no text of the file system's.
+    image = None
+    if file.is_file():
+        with contextlib.suppress(OSError, cv2.error):
+            data = np.fromfile(file, dtype=np.uint8)
+            image = cv2.imdecode(data, flags) if data.size else None
     if image is None:
         raise InputError(
             f"cannot read image {printable(str(file))}: it is missing, empty or no image"

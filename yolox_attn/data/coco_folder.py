@@ -3,12 +3,12 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from yolox_attn.coco.annotations import Annotations, read_annotations
+from yolox_attn.coco.annotations import ANNOTATIONS, Annotations, read_annotations
 from yolox_attn.coco.checks import image_name, shown_name
 from yolox_attn.console import shortlist
 from yolox_attn.errors import InputError
@@ -73,7 +73,7 @@ def annotation_files(root: Path) -> list[Path]:
     """
     if not root.is_dir():
         raise InputError(f"no data folder {root}")
-    folder = root / "annotations"
+    folder = root / ANNOTATIONS
     if not folder.is_dir():
         present = shortlist(sorted(entry.name for entry in root.iterdir()), 8) or "nothing"
         raise InputError(f"no folder annotations/ in {root}; it holds: {present}")
@@ -128,7 +128,7 @@ def missing_images(folder: Path, images: Sequence[dict[str, Any]]) -> list[int]:
     names = [image_name(image) for image in images]
     present: set[str] = set()
     for parent in {os.path.dirname(name) for name in names}:  # noqa: PTH120 - 10x Path's speed
-        if (folder / parent).is_dir():
+        if is_there(folder / parent, Path.is_dir):
             listed = os.scandir(folder / parent)
             # A link into nowhere is listed, but is no file.
             present.update(os.path.join(parent, e.name) for e in listed if e.is_file())  # noqa: PTH118
@@ -136,8 +136,16 @@ def missing_images(folder: Path, images: Sequence[dict[str, Any]]) -> list[int]:
     return [
         place
         for place, name in enumerate(names)
-        if name not in present and not (folder / name).is_file()
+        if name not in present and not is_there(folder / name)
     ]
+
+
+def is_there(path: Path, kind: Callable[[Path], bool] = Path.is_file) -> bool:
+    """Tell whether there is a file; a name that the system cannot have names none."""
+    try:
+        return kind(path)
+    except (OSError, ValueError):  # too long, or no text of the file system's
+        return False
 
 
 def refuse_missing(

@@ -3,6 +3,7 @@
 import ast
 import functools
 import inspect
+import os
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -13,6 +14,8 @@ from loguru import logger
 from yolox.core import Trainer
 from yolox.exp import Exp
 
+from yolox_attn.core.describe import plain as describe
+from yolox_attn.core.launch import LAUNCHER
 from yolox_attn.errors import InputError
 from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.demo import DemoExp
@@ -34,7 +37,12 @@ def check_attributes(exp: AttentionExp, file: Path) -> None:
     settings = set(vars(AttentionExp())) | TYPES.keys()
     in_bodies = _class_attributes(own)
     for key, value in in_bodies.items():
-        if key in settings and vars(exp).get(key) != value:
+        if key in TYPES and key not in vars(exp):
+            raise InputError(
+                f"{file}: {key} in the body of class Exp would not be recorded; write "
+                f"self.{key} = ... in __init__, after its super()"
+            )
+        if key in settings and describe(vars(exp).get(key)) != describe(value):
             raise InputError(
                 f"{file}: {key} = {value!r} in the body of class Exp does nothing: __init__ sets "
                 f"it to {vars(exp).get(key)!r}; write self.{key} = ... there, after its super()"
@@ -43,7 +51,8 @@ def check_attributes(exp: AttentionExp, file: Path) -> None:
     unknown = [key for key in given if key not in settings and not hasattr(Exp, key)]
     if not unknown:
         return
-    read = _names_read(own) | _names_read([Exp, AttentionExp, DemoExp, Trainer])
+    modules = {kind.__module__ for kind in (*own, Exp, AttentionExp, DemoExp, Trainer)}
+    read = set().union(*map(_names_in, modules | _neighbours(file)))
     for key in unknown:
         if key in read:
             continue
@@ -62,10 +71,14 @@ def _class_attributes(kinds: Iterable[type]) -> dict[str, Any]:
     }
 
 
-def _names_read(kinds: Iterable[type]) -> set[str]:
-    """Return every name that the modules of the classes read: as an attribute, or as a text."""
-    modules = {kind.__module__ for kind in kinds}
-    return set().union(*map(_names_in, sorted(modules)))
+def _neighbours(file: Path) -> set[str]:
+    """Return the loaded modules that lie beside the Exp file: what it imports may read it."""
+    here = str(file.resolve().parent)
+    return {
+        name
+        for name, module in [*sys.modules.items()]
+        if (source := getattr(module, "__file__", None)) and Path(source).parent == Path(here)
+    }
 
 
 def _names_in(module: str) -> frozenset[str]:
@@ -84,4 +97,6 @@ def _names_in(module: str) -> frozenset[str]:
 
 @functools.cache
 def _warn(line: str) -> None:
-    logger.warning(line)
+    rank = os.environ.get("RANK")
+    if rank is None or (rank == "0" and LAUNCHER not in os.environ):  # ours has said it itself
+        logger.warning(line)

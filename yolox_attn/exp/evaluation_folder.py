@@ -1,28 +1,34 @@
 """Where an evaluation belongs: in its run's folder, named after what is not the run's own."""
 
+import hashlib
+import os
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from yolox_attn.coco.annotations import ANNOTATIONS
+from yolox_attn.coco.annotations import ANNOTATIONS, read_annotations
 from yolox_attn.coco.results import EVALUATION_NAME
 from yolox_attn.core.checkpoint import BEST_NAME
 from yolox_attn.core.describe import describe_config
+from yolox_attn.data.coco_folder import fingerprint
 from yolox_attn.errors import InputError
 from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.evaluation import Conditions
 from yolox_attn.exp.image_size import SIZE_SETTINGS
-from yolox_attn.runs import RECORD_NAME, RunRecord, file_hash, read_json
+from yolox_attn.exp.loader import DATA_SETTINGS
+from yolox_attn.runs import DETECTIONS_NAME, RECORD_NAME, RunRecord, file_hash, read_json
 from yolox_attn.runs.protocol import COSMETIC, differences, listed
 
 # What an evaluation's numbers depend on, by its keys in evaluation.json.
 SETTINGS = (
-    *("checkpoint", "split", "annotations_sha256", "test_size", "confidence", "nms", "precision"),
-    *("fused", "legacy"),
+    *("checkpoint", "split", "annotations_sha256", "image_files", "test_size", "confidence", "nms"),
+    *("precision", "fused", "legacy", "given"),
 )
 SHORT = {"test_conf": "conf", "nmsthre": "nms"}  # in the name of a folder
+NAMED = {*COSMETIC, *SHORT, *SIZE_SETTINGS, *DATA_SETTINGS}  # settings with a key of their own
+LONGEST = 40  # characters of a word in the name of a folder
 
 
 @dataclass(frozen=True)
@@ -32,10 +38,17 @@ class Source:
     Args:
         folder: where it lies, or where it would; results go there.
         record: its run.json, None where there is none: a published checkpoint, a stock run.
+        own: the settings of the Exp before the command line, for want of a record.
     """
 
     folder: Path
     record: RunRecord | None = None
+    own: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The run's settings."""
+        return self.own if self.record is None else self.record.config
 
 
 def runs_below(folder: Path) -> list[str]:
@@ -43,21 +56,33 @@ def runs_below(folder: Path) -> list[str]:
     return sorted(each.parent.name for each in folder.glob(f"*/{RECORD_NAME}"))
 
 
-def settings_of(exp: AttentionExp, checkpoint: Path, how: Conditions) -> dict[str, Any]:
-    """Return what the numbers depend on, as evaluation.json has it."""
-    truth = annotations_of(exp, how)
+def settings_of(
+    exp: AttentionExp, checkpoint: Path, how: Conditions, given: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return what the numbers depend on, as evaluation.json has it.
+
+    Args:
+        exp: the experiment, as it is evaluated.
+        checkpoint: what is evaluated.
+        how: where and how.
+        given: settings that the command line names.
+    """
+    truth, images = annotations_of(exp, how), images_of(exp, how)
+    config = describe_config(exp)
     return {
-        "checkpoint": {"file": str(checkpoint.resolve()), "sha256": file_hash(checkpoint)},
+        "checkpoint": {"file": str(checkpoint.absolute()), "sha256": file_hash(checkpoint)},
         "split": split_of(how),
-        "data_dir": None if exp.data_dir is None else str(Path(exp.data_dir).resolve()),
+        "data_dir": None if exp.data_dir is None else str(Path(exp.data_dir).absolute()),
         "annotations": exp.test_ann if how.test else exp.val_ann,
         "annotations_sha256": file_hash(truth) if truth and truth.is_file() else None,
+        "image_files": fingerprint(images, _files_in(images)) if images else None,
         "test_size": list(exp.test_size),
         "confidence": exp.test_conf,
         "nms": exp.nmsthre,
         "precision": how.precision,
         "fused": how.fuse,
         "legacy": how.legacy,
+        "given": {key: config.get(key) for key in sorted({*given} - NAMED)},
     }
 
 
@@ -70,61 +95,40 @@ def folder_name(
 ) -> str:
     """Return "eval_val" for the run's own settings, else with what differs: "eval_val_416x416".
 
-    Args:
-        exp: the experiment, as it is evaluated.
-        source: the run; without a record its settings are those of `exp`.
-        checkpoint: what is evaluated; the run's own is its best.
-        how: where and how.
-        given: settings that the command line names.
+    The run's own checkpoint is its best; the other arguments are those of `settings_of`.
     """
+    ours, now = source.config, describe_config(exp)
     parts = []
-    if checkpoint.name != BEST_NAME or checkpoint.resolve().parent != source.folder.resolve():
+    if checkpoint.name != BEST_NAME or checkpoint.parent.resolve() != source.folder.resolve():
         parts.append(checkpoint.stem.removesuffix("_ckpt"))
-    if (record := source.record) is not None:
-        ours, now = record.config, describe_config(exp)
-        if now["test_size"] != ours.get("test_size"):
-            parts.append("x".join(map(str, exp.test_size)))
-        others = sorted({*given} - COSMETIC - {*SHORT, *SIZE_SETTINGS, "num_classes"})
-        words = {**SHORT, **{key: f"{key}-" for key in others}}
-        parts += [
-            f"{word}{now[key]}"
-            for key, word in words.items()
-            if key in now and now[key] != ours.get(key)
-        ]
-        parts += _other_data(exp, record, how)
+    if now["test_size"] != ours.get("test_size"):
+        parts.append("x".join(map(str, exp.test_size)))
+    words = {**SHORT, **{key: f"{key}-" for key in sorted({*given} - NAMED)}}
+    parts += [
+        f"{word}{now[key]}"
+        for key, word in words.items()
+        if key in now and now[key] != ours.get(key)
+    ]
+    if source.record is not None:
+        parts += _other_data(exp, source.record, how)
     flags = {how.precision: how.precision != "fp32", "fused": how.fuse, "legacy": how.legacy}
     parts += [word for word, wanted in flags.items() if wanted]
-    named = [f"eval_{split_of(how)}", *(re.sub(r"[^\w.+-]+", "", part)[:40] for part in parts)]
-    return "_".join(named)
-
-
-def _other_data(exp: AttentionExp, record: RunRecord, how: Conditions) -> list[str]:
-    """Return a word for annotations that are not the run's, by content where the run kept it."""
-    if (path := annotations_of(exp, how)) is None or not path.is_file():
-        return []
-    if not how.test and (known := record.data.get("val_sha256")) is not None:
-        same = known == file_hash(path)
-    else:
-        name = record.config.get("test_ann" if how.test else "val_ann", "")
-        own = Path(str(record.data.get("dir")), ANNOTATIONS, name)
-        same = not own.is_file() or file_hash(own) == file_hash(path)
-    return [] if same else [f"data-{file_hash(path)[:8]}"]
-
-
-def annotations_of(exp: AttentionExp, how: Conditions) -> Path | None:
-    """Return the annotation file of the split, None where YOLOX is to find it by itself."""
-    name = exp.test_ann if how.test else exp.val_ann
-    return None if exp.data_dir is None else Path(exp.data_dir, ANNOTATIONS, name)
+    return "_".join([f"eval_{split_of(how)}", *map(_word, parts)])
 
 
 def refuse_other(folder: Path, settings: dict[str, Any]) -> None:
-    """Refuse to write over another evaluation than this one.
+    """Refuse to write over another evaluation than this one, or over a run.
 
     Raises:
-        InputError: evaluation.json in `folder` has other settings, or is no evaluation.
+        InputError: evaluation.json in `folder` has other settings, or is no evaluation; or the
+            folder holds detections of something else.
     """
     path = folder / EVALUATION_NAME
+    if (folder / RECORD_NAME).is_file():
+        raise InputError(f"--output {folder}: it is a run's folder; give one of its own")
     if not path.is_file():
+        if (folder / DETECTIONS_NAME).exists():
+            raise InputError(f"{folder} holds a {DETECTIONS_NAME} of something else; give --output")
         return
     old = read_json(path, dict[str, Any], "what the eval command writes")
     pairs = {key: (old.get(key), settings[key]) for key in SETTINGS}
@@ -137,13 +141,61 @@ def refuse_other(folder: Path, settings: dict[str, Any]) -> None:
         raise InputError(f"{folder} holds another evaluation ({words}); give --output DIR")
 
 
+def split_of(how: Conditions) -> str:
+    """Return "val" or "test"."""
+    return "test" if how.test else "val"
+
+
+def annotations_of(exp: AttentionExp, how: Conditions) -> Path | None:
+    """Return the annotation file of the split, None where YOLOX is to find it by itself."""
+    name = exp.test_ann if how.test else exp.val_ann
+    return None if exp.data_dir is None else Path(exp.data_dir, ANNOTATIONS, name)
+
+
+def images_of(exp: AttentionExp, how: Conditions) -> Path | None:
+    """Return the image folder of the split, None where it is not known yet, or not there."""
+    name = exp.test_name if how.test else exp.val_name
+    folder = None if exp.data_dir is None else Path(exp.data_dir, name)
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _other_data(exp: AttentionExp, record: RunRecord, how: Conditions) -> list[str]:
+    """Return a word for data that are not the run's: by their place, or else by their content."""
+    path, images = annotations_of(exp, how), images_of(exp, how)
+    if path is None or not path.is_file():
+        return []
+    split = split_of(how)
+    own = Path(str(record.data.get("dir")), ANNOTATIONS, str(record.config.get(f"{split}_ann")))
+    known = record.data.get(f"{split}_sha256")
+    if known is None and own.is_file():
+        known = file_hash(own)
+    sha256 = file_hash(path)
+    here = own.parent.parent / str(record.config.get(f"{split}_name"))
+    same = known in (None, sha256)
+    if same and images is not None and images.resolve() != here.resolve():
+        names = read_annotations(path).image_names
+        files = record.data.get(f"{split}_files")
+        if files is None and here.is_dir():
+            files = fingerprint(here, names)
+        same = files in (None, fingerprint(images, names))
+        sha256 = hashlib.sha256(str(images.resolve()).encode()).hexdigest()
+    return [] if same else [f"data-{sha256[:8]}"]
+
+
+def _files_in(folder: Path) -> Iterator[str]:
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        yield from (os.path.relpath(os.path.join(place, each), folder) for each in sorted(files))  # noqa: PTH118
+
+
+def _word(part: str) -> str:
+    """Return `part` as it may stand in a folder's name; what is left out gets a hash in place."""
+    word = re.sub(r"[^\w.+-]+", "", part)[:LONGEST]
+    return word if word == part else f"{word}-{hashlib.sha256(part.encode()).hexdigest()[:6]}"
+
+
 def _files(old: Any, new: dict[str, str]) -> tuple[str | None, str]:
     """Return the two checkpoints' files, equal if it is one file, which may have been trained."""
     if not isinstance(old, dict) or old.get("sha256") == new["sha256"]:
         return None, new["file"]
-    return str(Path(str(old.get("file"))).resolve()), new["file"]
-
-
-def split_of(how: Conditions) -> str:
-    """Return "val" or "test"."""
-    return "test" if how.test else "val"
+    return str(Path(str(old.get("file"))).absolute()), new["file"]

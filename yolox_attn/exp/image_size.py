@@ -59,7 +59,7 @@ def extreme_sizes(exp: Any) -> list[tuple[int, int]]:
 
 
 def sizes_in_words(exp: Any) -> str:
-    """Return "trained at 256 to 480 pixels (input_size 320x320), judged at 320x320"."""
+    """Return "trained at heights 256 to 480 (input_size 320x320), judged at 320x320"."""
     low, high = (STRIDE * height for height in height_range(exp))
     nominal, judged = ("x".join(map(str, size)) for size in (exp.input_size, exp.test_size))
     spread = f"at {nominal}" if low == high == exp.input_size[0] else f"at heights {low} to {high}"

@@ -1,7 +1,6 @@
 """An experiment from a file, by its whole path, or by name; and on data of one's own."""
 
 import hashlib
-import importlib.util
 import sys
 import traceback
 from pathlib import Path
@@ -14,6 +13,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.exp.attributes import check_attributes
 from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.sizes import SIZES
+from yolox_attn.runs.record import EXP_MODULE
 
 # What `use_data` sets.
 DATA_SETTINGS = (
@@ -56,11 +56,24 @@ def exp_from_name(name: str) -> AttentionExp:
     return exp
 
 
-def exp_from_file(path: Path) -> AttentionExp:
-    """Return `Exp()` of the file; two files of one basename in two folders stay two experiments."""
+def exp_from_file(path: Path, *, sha256: str | None = None) -> AttentionExp:
+    """Return `Exp()` of the file; two files of one basename in two folders stay two experiments.
+
+    Args:
+        path: of the Exp file, which is run.
+        sha256: what its content must have; None: it may have any.
+
+    Raises:
+        InputError: no such file, another content, or the file fails: with its own error.
+    """
     if not path.is_file():
         raise InputError(f"no Exp file {path}")
-    exp = _made_by(path)
+    if path.suffix != ".py":
+        raise InputError(f"{path} is not a Python file")
+    source = path.read_bytes()  # what is hashed is what is run
+    if sha256 is not None and hashlib.sha256(source).hexdigest() != sha256:
+        raise InputError(f"{path} has changed since the run was made")
+    exp = _made_by(path, source)
     if not isinstance(exp, AttentionExp):
         raise InputError(
             f"{path}: Exp derives from {type(exp).__mro__[1].__module__}; "
@@ -74,9 +87,9 @@ def exp_from_file(path: Path) -> AttentionExp:
     return exp
 
 
-def _made_by(path: Path) -> Any:
+def _made_by(path: Path, source: bytes) -> Any:
     try:
-        module = _import(path)
+        module = _import(path, source)
         if not hasattr(module, "Exp"):
             raise InputError(f"{path} defines no class Exp")
         return module.Exp()
@@ -109,15 +122,13 @@ def _place(error: BaseException, path: Path) -> str:
     return f", line {line}" if line else ""
 
 
-def _import(path: Path) -> ModuleType:
+def _import(path: Path, source: bytes) -> ModuleType:
     whole = path.resolve()
-    name = f"yolox_attn_exp_{hashlib.sha256(str(whole).encode()).hexdigest()[:12]}_{whole.stem}"
-    spec = importlib.util.spec_from_file_location(name, whole)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
+    name = f"{EXP_MODULE}{hashlib.sha256(str(whole).encode()).hexdigest()[:12]}_{whole.stem}"
+    module = ModuleType(name)
+    module.__file__ = str(whole)
     sys.modules[name] = module  # so that the Exp can be pickled and its source found
     if str(whole.parent) not in sys.path:
         sys.path.append(str(whole.parent))  # an Exp file may import its neighbours, as with YOLOX
-    spec.loader.exec_module(module)
+    exec(compile(source, str(whole), "exec"), module.__dict__)
     return module

@@ -39,7 +39,9 @@ def known_settings(exp: object) -> set[str]:
 def _parse(exp: object, key: str, value: Any) -> Any:
     settings = known_settings(exp)
     if key.startswith("-"):
-        raise InputError(f"{key} stands behind an override: give flags first, overrides last")
+        raise InputError(
+            f"{key} is a flag, not a setting: YOLOX's own tools take flags before overrides"
+        )
     if key not in settings:
         close = get_close_matches(key, settings, n=3)
         known = f"did you mean {', '.join(close)}?" if close else ", ".join(sorted(settings))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from yolox_attn.report.load_runs import Run
 from yolox_attn.runs import RunRecord, read_metrics
-from yolox_attn.runs.remarks import curve_of, loss_in_words, rise_in_words, warmup_in_words
+from yolox_attn.runs.remarks import curve_of, drop_in_words, rise_in_words, warmup_in_words
 from yolox_attn.stats.measured import Measured
 
 Variants = Mapping[str, Sequence[Run]]
@@ -76,7 +76,7 @@ def _said_of_runs(runs: Sequence[Run]) -> str | None:
     for run in runs:
         record = run.record
         rise = rise_in_words(curve_of(read_metrics(run.folder)))
-        loss = loss_in_words(record.metrics.get("AP"), record.pretrained)
+        loss = drop_in_words(record.metrics.get("AP"), record.pretrained)
         said += [f"{run.title} {remark}" for remark in (rise, loss) if remark]
     if not said:
         return None

@@ -41,17 +41,20 @@ def select_runs(
     """
     named = find_runs(path for path in paths if not _is_collection(path))
     runs, dropped = list(named), list[Dropped]()
+    seen = {run.folder.resolve() for run in named}
     for path in filter(_is_collection, paths):
-        found, unfit = _runs_in(path)
-        runs += [run for run in found if run.folder not in {each.folder for each in runs}]
+        new = [each for each in _folders_in(path) if each.resolve() not in seen]
+        seen |= {each.resolve() for each in new}
+        found, unfit = _read(new)
+        runs += found
         dropped += unfit
     if not runs:
         raise InputError(_nothing_left(paths, dropped))
-    refuse_repeats(runs)
     groups = _by_protocol(runs)
-    if len(groups) == 1:
-        return runs, dropped
-    kept = _group_of(named, groups) if named else _comparable_group(groups, baseline)
+    kept = groups[0]
+    if len(groups) > 1:
+        kept = _group_of(named, groups) if named else _comparable_group(groups, baseline)
+    refuse_repeats(kept)
     for run in runs:
         if run not in kept:
             why = f"another protocol: {comparable(kept[0].record, run.record)}"
@@ -63,15 +66,20 @@ def _is_collection(path: Path) -> bool:
     return path.is_dir() and not (path / RECORD_NAME).is_file()
 
 
-def _runs_in(path: Path) -> tuple[list[Run], list[Dropped]]:
+def _folders_in(path: Path) -> list[Path]:
     if (path / PLAN_NAME).is_file():
         raise InputError(
             f"{path} is a study: `{called_as('study')} report {path}` judges it by its plan; its "
             f"runs alone are in {path / 'runs'}"
         )
+    return run_folders(path)
+
+
+def _read(folders: Iterable[Path]) -> tuple[list[Run], list[Dropped]]:
+    """Return the runs that can be compared, and those that cannot, with the reason."""
     runs: list[Run] = []
     dropped: list[Dropped] = []
-    for folder in run_folders(path):
+    for folder in folders:
         try:
             run = Run(folder, read_record(folder))
         except InputError as error:

@@ -82,7 +82,7 @@ def continues(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         # Older versions did not describe annotations that YOLOX had found by $YOLOX_DATADIR; the
         # names and sizes of the image files still identify the data.
         saved, now = (settings(each, ANNOTATION_KEYS) for each in (saved, now))
-    saved = {**saved, **{key: plain_names(saved[key]) for key in ("attention",) if key in saved}}
+    saved = plain_names(dict(saved))
     return "; ".join(listed(differences(saved, now), "{key} {first} -> {second}"))
 
 

@@ -11,7 +11,8 @@ from yolox_attn.runs.folder import held
 
 RECORD_NAME = "run.json"
 SCHEMA = 2
-EXP_MODULE = re.compile(r"^yolox_attn_exp_[0-9a-f]{12}_")  # how an Exp file is imported
+EXP_MODULE = "yolox_attn_exp_"  # an Exp file is imported as this, a hash of its path, its stem
+PATH_HASH = re.compile(f"^{EXP_MODULE}[0-9a-f]{{12}}_")
 WHAT = "a run record"
 
 
@@ -131,13 +132,15 @@ def without_index(device: str) -> str:
 
 def without_path(name: str) -> str:
     """Return "my_exp:Strip" for a block of an Exp file, whose module's name holds a path's hash."""
-    return EXP_MODULE.sub("", name)
+    return PATH_HASH.sub("", name)
 
 
 def plain_names(value: Any) -> Any:
     """Return `value` with every text in it `without_path`."""
     if isinstance(value, dict):
         return {key: plain_names(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(plain_names, value))
     return without_path(value) if isinstance(value, str) else value
 
 

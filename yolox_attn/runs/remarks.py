@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 CLIMBING_SHARE = 0.05  # of the last AP: a rise since the evaluation before it that is larger
+WARMING = ("yoloxwarmcos", "warmcos")  # YOLOX's schedulers that warm up
 CLIMBING = 0.005  # AP as a fraction: and larger than this, which noise alone does to small sets
 
 
@@ -35,7 +36,7 @@ def rise_in_words(curve: Sequence[tuple[int, float]]) -> str:
     return f"still climbing when it ended: +{100 * rise:.1f} AP in its last {span}"
 
 
-def loss_in_words(ap: float | None, pretrained: Mapping[str, Any] | None) -> str:
+def drop_in_words(ap: float | None, pretrained: Mapping[str, Any] | None) -> str:
     """Return "AP 3.1, below the 8.5 that its weights gave before training", or nothing."""
     start = (pretrained or {}).get("AP")
     if ap is None or start is None or ap >= start:
@@ -44,8 +45,13 @@ def loss_in_words(ap: float | None, pretrained: Mapping[str, Any] | None) -> str
 
 
 def warmup_in_words(config: Mapping[str, Any]) -> str:
-    """Return "warm-up is 5 of 8 epochs", where that is most of the schedule, or nothing."""
+    """Return "warm-up is 5 of 8 epochs ...", where that is most of the schedule, or nothing."""
     warmup, epochs = config.get("warmup_epochs"), config.get("max_epoch")
     if not isinstance(warmup, int | float) or not isinstance(epochs, int) or 2 * warmup <= epochs:
         return ""
-    return f"warm-up is {warmup:g} of {epochs} epochs: most of the schedule"
+    if config.get("scheduler", "") not in WARMING:
+        return ""
+    return (
+        f"warm-up is {warmup:g} of {epochs} epochs, most of the schedule: train longer, or warm up "
+        "for fewer epochs if these still are a few hundred steps"
+    )

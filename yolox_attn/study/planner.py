@@ -223,7 +223,7 @@ def _quiet() -> Iterator[None]:
 def _remarks(plan: Plan, built: Sequence[BuiltVariant]) -> list[str]:
     remarks = []
     if remark := warmup_in_words(built[0].config):
-        remarks.append(f"{remark}; the override warmup_epochs 1 leaves more of it for learning")
+        remarks.append(remark)
     if len(plan.seeds) < MIN_SEEDS:
         seeds = count(len(plan.seeds), "seed")
         remarks.append(f"{seeds}: there will be no verdict; that needs {MIN_SEEDS} or more")

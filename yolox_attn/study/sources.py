@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import yolox_attn
-from yolox_attn.coco.annotations import read_truth
+from yolox_attn.coco.annotations import ANNOTATIONS, read_truth
 from yolox_attn.core.prepare import coco_sets
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.doctor import examine_splits
@@ -17,12 +17,12 @@ from yolox_attn.errors import InputError
 from yolox_attn.evaluators import adapt_evaluator
 from yolox_attn.exp import AttentionExp
 from yolox_attn.runs import file_hash
+from yolox_attn.runs.record import EXP_MODULE
 from yolox_attn.stats.bootstrap import csv_of_groups, image_groups
 
 STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 PLACES = (sys.prefix, sys.base_prefix, *STANDARD)
 INSTALLED = {"site-packages", "dist-packages"}  # also those of a user, outside the prefix
-EXP_MODULE = "yolox_attn_exp_"  # as the loader names Exp files; a plan has the sha256 of its own
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def check_data(exp: AttentionExp, *, batch_size: int, split: str, groups: str | 
 
 
 def _annotations(images: CocoDetection) -> Path:
-    return Path(images.data_dir, "annotations", images.json_file).resolve()
+    return Path(images.data_dir, ANNOTATIONS, images.json_file).resolve()
 
 
 def _count_groups(groups: str | None, truth: Path) -> tuple[str | None, int | None]:
