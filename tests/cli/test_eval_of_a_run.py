@@ -71,7 +71,8 @@ def detections(folder: Path) -> bytes:
 def test_the_folder_alone_gives_the_runs_own_numbers(home: Path, evaluate: Call) -> None:
     code, out, err = evaluate(str(RUN))
     assert code == 0
-    assert "val split (5 images of instances_val2017.json) at 64x64, fp32, on cpu" in out
+    assert "val split (5 images of instances_val2017.json in " in out
+    assert "/data) at 64x64, fp32, on cpu" in out
     assert len(json.loads(detections(RUN))) > 20
     assert detections(RUN / "eval_val") == detections(RUN)
     assert "attention none -> cam" in err
@@ -157,6 +158,47 @@ def test_an_exp_file_that_changed_or_is_gone_is_not_run(home: Path, evaluate: Ca
     assert detections(RUN / "eval_val") == detections(RUN)
 
 
+def test_what_the_exp_file_imports_is_of_the_run_too(
+    home: Path, evaluate: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "block_of_this_test.py").write_text("width = 1\n")
+    exp_file = write_exp(home, "importing", *LINES, "import block_of_this_test")
+    words = ["-f", exp_file, "--data", "data", "--device", "cpu", "-b", "4", "--seed", "0"]
+    assert train([*words, "--size", "64"]) == 0
+    run = "YOLOX_outputs/importing/seed0"
+    assert evaluate(run)[0] == 0
+    (home / "block_of_this_test.py").write_text("width = 2\n")
+    code, _, err = evaluate(run)
+    assert code == 2
+    assert "block_of_this_test.py, which the run's Exp file imports, has changed since" in err
+    code, _, err = evaluate("-f", exp_file, "--data", "data", "--seed", "0")
+    assert code == 0
+    assert "changed since the run was made" in err
+    capsys.readouterr()
+    assert train([*words, "--size", "64", "--resume"]) == 2
+    assert "file block_of_this_test.py" in capsys.readouterr().err
+
+
+def test_a_run_that_did_not_end_well_is_said_to_be_one(home: Path, evaluate: Call) -> None:
+    record = json.loads((RUN / "run.json").read_text())
+    (RUN / "run.json").write_text(json.dumps(record | {"state": "failed"}))
+    assert "this run failed after 1 epoch" in evaluate(str(RUN))[2]
+    (RUN / "best_ckpt.pth").unlink()
+    code, _, err = evaluate(str(RUN))
+    assert code == 2
+    assert "has not been evaluated yet: -c YOLOX_outputs/mine/seed0/latest_ckpt.pth" in err
+
+
+def test_data_that_are_gone_are_asked_for(home: Path, evaluate: Call) -> None:
+    record = json.loads((RUN / "run.json").read_text())
+    record["data"]["dir"] = record["config"]["data_dir"] = str(home / "gone")
+    (RUN / "run.json").write_text(json.dumps(record))
+    code, _, err = evaluate(str(RUN))
+    assert code == 2
+    assert "give --data DIR" in err
+    assert evaluate(str(RUN), "--data", "data")[0] == 0
+
+
 def test_another_evaluation_is_not_written_over(home: Path, evaluate: Call) -> None:
     assert evaluate(str(RUN), "--output", "out")[0] == 0
     code, _, err = evaluate(str(RUN), "--output", "out", "--conf", "0.5")
@@ -206,6 +248,9 @@ def test_a_run_made_anew_has_no_evaluations_of_the_old_one(home: Path, evaluate:
         ((str(RUN), "test_conf"), "which run?"),
         ((str(RUN), "--seed", "1"), "--seed 1: YOLOX_outputs/mine/seed0 is the run of seed 0"),
         ((str(RUN), "--output", str(RUN)), "it is a run's folder; give one of its own"),
+        ((str(RUN), "--data", "gone"), "gone"),
+        ((str(RUN), "test_ann", "x.json", "--test"), "these data have no test split: no file"),
+        ((str(RUN), "num_classes", "7"), "has a class layer of 5 classes, the data here have 7"),
         (("-f", "mine.py", "--data", "data"), "runs in that folder: seed0: give --seed"),
         ((str(RUN), "-c", "start.pth", "attention_init", "published"), "lacks 9 tensors of atten"),
         ((str(RUN), "attention", "se"), "holds another model"),
@@ -273,4 +318,6 @@ def test_any_other_checkpoint_is_what_the_run_goes_on_from(
     words = ["-f", "mine.py", "--data", "data", "--device", "cpu", "-b", "4", "--seed", "0"]
     words += ["-c", other, "--size", "64", "attention", "cam", "attention_init", "identity"]
     assert train([*words, "basic_lr_per_img", "1e-6", "--resume"]) == 2
-    assert "YOLOX_outputs/mine/seed0 holds a run" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "YOLOX_outputs/mine/seed0 holds a run" in err
+    assert "drop -c to go on with the run" in err

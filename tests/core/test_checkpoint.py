@@ -172,7 +172,7 @@ def test_other_classes_start_fresh_unless_they_must_be_the_same(
 ) -> None:
     path = saved(tmp_path / "eighty.pth", tiny(num_classes=80))
     assert "6 class tensors start fresh" in str(load_weights(tiny().get_model(), path))
-    with pytest.raises(InputError, match=r"head.cls_preds.*\(80, .* there and \(5, "):
+    with pytest.raises(InputError, match="a class layer of 80 classes, the data here have 5"):
         load_weights(tiny().get_model(), path, complete=True)
 
 

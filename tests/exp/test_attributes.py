@@ -122,6 +122,50 @@ def test_a_setting_in_the_body_that_init_sets_anew_is_refused(tmp_path: Path) ->
         load_exp(write(tmp_path, body="    attentoin = 'cam'\n", name="other"))
 
 
+@pytest.mark.parametrize("value", ["Block", "{'dark3': Block}"])
+def test_so_is_a_block_of_ones_own_there(tmp_path: Path, value: str) -> None:
+    (file := tmp_path / "mine.py").write_text(
+        f"from torch import nn\nclass Block(nn.Identity): ...\n{HEAD}    attention = {value}\n"
+    )
+    with pytest.raises(InputError, match=r"in the body of class Exp does nothing"):
+        load_exp(str(file))
+
+
+def test_a_setting_in_front_of_super_is_refused(tmp_path: Path) -> None:
+    body = "    def __init__(self):\n        self.attention = 'cam'\n        super().__init__()\n"
+    with pytest.raises(InputError, match=r"self\.attention is set in front of super\(\)"):
+        load_exp(write(tmp_path, body=body))
+
+
+def test_a_misspelt_method_is_refused(tmp_path: Path) -> None:
+    method = "    def get_optimiser(self, batch_size):\n        return None\n"
+    with pytest.raises(InputError, match="did you mean get_optimizer"):
+        load_exp(write(tmp_path, body=method))
+
+
+def test_what_is_a_flag_here_is_named(tmp_path: Path, warnings: list[str]) -> None:
+    load_exp(write(tmp_path, "self.batch_size, self.lr, self.device = 32, 0.1, 'cuda'"))
+    said = "\n".join(warnings)
+    assert "nothing reads self.batch_size; -b sets it" in said
+    assert "nothing reads self.lr; the setting is basic_lr_per_img" in said
+    assert "nothing reads self.device; --device sets it" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("self.max_epoch = '5'", "max_epoch '5': needs a number, like 300"),
+        ("self.test_size = 320", r"test_size 320: needs a sequence, like \(640, 640\)"),
+        ("self.attention_options = 3", "attention_options 3: needs a mapping, like {}"),
+        ("self.ema = 'no'", "ema 'no': needs True or False, like True"),
+        ("self.act = None", "act None: needs a text, like 'silu'"),
+    ],
+)
+def test_a_setting_of_another_type_is_refused(tmp_path: Path, line: str, says: str) -> None:
+    with pytest.raises(InputError, match=rf"mine\.py: {says}"):
+        load_exp(write(tmp_path, line))
+
+
 def test_the_projects_own_experiments_pass(warnings: list[str]) -> None:
     files = sorted((Path(__file__).parents[2] / "exps").rglob("*.py"))
     assert len(files) > 20

@@ -69,12 +69,12 @@ def test_images_that_are_not_square_are_set_by_themselves() -> None:
 def test_the_sizes_that_the_network_sees() -> None:
     random.seed(0)
     exp = NanoExp()
-    assert extreme_sizes(exp) == [(320, 320), (640, 640)]
+    assert extreme_sizes(exp) == [(320, 320), (352, 352), (640, 640)]
     exp.test_size = (704, 704)
-    assert extreme_sizes(exp) == [(320, 320), (704, 704)]
+    assert extreme_sizes(exp) == [(320, 320), (352, 352), (704, 704)]
     exp.input_size = (416, 832)
     assert training_size(exp, 10) == (320, 640)
-    assert extreme_sizes(exp) == [(320, 640), (640, 1280)]
+    assert extreme_sizes(exp) == [(320, 640), (352, 704), (640, 1280)]
 
 
 def test_they_are_said() -> None:

@@ -66,9 +66,33 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
         "has a lazy parameter, conv.weight",
     ),
     "made in forward": (
-        {"forward": "self.late = nn.Linear(2, 2); return x"},
+        {"forward": "self.late = nn.Linear(2, 2); return x * self.scale"},
         "makes late.bias in forward: it would not be trained",
     ),
+    "other in training": (
+        {"forward": "return x[:, :, 1:] if self.training else x * self.scale"},
+        "in training returned (2, 128, 3, 4), needs (2, 128, 4, 4)",
+    ),
+    "no gradient": (
+        {"forward": "return x.detach() * self.scale"},
+        "gives its input no gradient: the backbone below would not learn through it",
+    ),
+    "unused": (
+        {"build": "self.idle = nn.Linear(2, 2)", "forward": "return x * self.scale"},
+        "does not use idle.weight: it would not be trained",
+    ),
+    "in place in training": (
+        {"forward": "y = x.sigmoid(); z = y * self.scale; y.add_(1); return z + y * y"},
+        "fails in a training step on a map of (2, 128, 4, 4): RuntimeError: one of the variables",
+    ),
+    "odd sizes": (
+        {
+            "forward": "return nn.functional.pixel_shuffle(nn.functional.pixel_unshuffle(x, 2), 2)",
+            "init": "self.attention_levels = ('dark5',)",
+        },
+        "fails on a map of (1, 256, 3, 3)",
+    ),
+    "exits": ({"forward": "raise SystemExit(0)"}, "fails on a map of (1, 128, 4, 4): SystemExit"),
     "an object": ({"attention": "Block(128)"}, "is an object of Block: give the class"),
     "a wrong signature": (
         {"attention": "nn.LayerNorm", "init": "self.attention_options = {'size': 3}"},
@@ -118,6 +142,18 @@ def test_a_study_refuses_such_a_variant(
     assert study([*words, "--data", str(drawn), "--no-probe"]) == 2
     assert "my:Block at dark4 returned NoneType" in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
+
+
+def test_one_module_at_two_levels_is_refused() -> None:
+    shared = nn.Conv2d(8, 8, 1)
+    blocks = nn.ModuleDict({"dark3": shared, "dark4": shared})
+    with pytest.raises(InputError, match="at dark4 is the module that stands at dark3: build one"):
+        check_blocks(
+            blocks,
+            place(lambda _: shared, levels=("dark3", "dark4")),
+            {"dark3": 8, "dark4": 8},
+            [(64, 64)],
+        )
 
 
 class Drawing(nn.Module):

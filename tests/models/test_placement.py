@@ -33,6 +33,11 @@ class Halves(Own):
     out_channels = 4
 
 
+def test_options_of_a_level_without_a_block_are_refused() -> None:
+    with pytest.raises(InputError, match="attention none at dark4 takes no options, got b"):
+        place({"dark5": "eca"}, {"dark4": {"b": 3}})
+
+
 def test_one_name_goes_to_every_level() -> None:
     assert [(p.level, p.name) for p in place("eca")] == [(level, "eca") for level in LEVELS]
 

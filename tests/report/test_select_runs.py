@@ -119,6 +119,13 @@ def test_a_baseline_alone_under_another_protocol_is_no_comparison(
         select_runs([tmp_path])
 
 
+def test_a_run_with_runs_of_seeds_in_it_is_ambiguous(write_run: WriteRun, tmp_path: Path) -> None:
+    write_pairs(write_run, "yolox_s_cam")
+    shutil.copy(tmp_path / "yolox_s/seed0/run.json", tmp_path / "yolox_s/run.json")
+    with pytest.raises(InputError, match=r"has runs in it \(seed0, seed1\): name those alone"):
+        select_runs([tmp_path / "yolox_s", tmp_path / "yolox_s_cam"])
+
+
 def test_a_study_and_an_empty_folder_say_what_to_give(write_run: WriteRun, tmp_path: Path) -> None:
     write_pairs(write_run, "yolox_s_cam")
     (tmp_path / "plan.json").write_text(json.dumps({}))

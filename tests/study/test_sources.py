@@ -1,11 +1,8 @@
-import importlib
 import json
 import re
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from planned import with_test_split, write_exp, write_groups
@@ -13,7 +10,7 @@ from planned import with_test_split, write_exp, write_groups
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp, use_data
 from yolox_attn.runs import file_hash
-from yolox_attn.study.sources import DataCheck, check_data, user_sources
+from yolox_attn.study.sources import DataCheck, check_data
 
 TEST = "annotations/instances_test2017.json"
 TRAIN = "annotations/instances_train2017.json"
@@ -123,49 +120,3 @@ def test_data_that_are_no_coco_set_cannot_judge(data: Path) -> None:
     use_data(exp, data)
     with pytest.raises(InputError, match="the val images come from Own; a study is judged by COCO"):
         check_data(exp, batch_size=4, split="val", groups=None)
-
-
-@pytest.fixture
-def modules(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
-    """The loaded modules, which are as they were after the test, and so is the search path."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    return sys.modules
-
-
-def test_what_an_exp_imports_and_nobody_installed_is_the_users_own(
-    tmp_path: Path, modules: dict[str, ModuleType]
-) -> None:
-    neighbour = tmp_path / "my_neighbour_block.py"
-    neighbour.write_text("width = 3\n")
-    exp = write_exp(tmp_path, "mine", "import my_neighbour_block")
-    load_exp(exp)
-    installed = tmp_path / "site-packages/installed_for_one_user.py"
-    installed.parent.mkdir()
-    installed.touch()
-    sys.path.insert(0, str(installed.parent))
-    importlib.import_module("installed_for_one_user")
-    sources = user_sources()
-    assert sources[str(neighbour.resolve())] == file_hash(neighbour)
-    assert list(sources) == sorted(sources)
-    for path in (exp, str(installed)):  # of an Exp file a plan has the sha256 elsewhere
-        assert path not in sources
-    for name in ("json", "torch", "yolox_attn.study.sources"):
-        assert str(Path(modules[name].__file__ or "")) not in sources
-
-
-def test_the_program_and_what_is_no_file_are_left_out(
-    tmp_path: Path, modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("program.py", "_ops.py", "mine.py"):
-        (tmp_path / name).touch()
-    program = ModuleType("__main__")
-    program.__file__ = str(tmp_path / "program.py")
-    modules |= {"__main__": program, "__mp_main__": program}
-    files = (None, "_ops.py", str(tmp_path / "gone.py"), str(tmp_path), str(tmp_path / "mine.py"))
-    for number, file in enumerate(files):
-        modules[f"odd{number}"] = module = ModuleType("odd")
-        module.__file__ = file
-    found = [path for path in user_sources() if Path(path).is_relative_to(tmp_path.resolve())]
-    assert found == [str((tmp_path / "mine.py").resolve())]

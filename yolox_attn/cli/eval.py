@@ -23,14 +23,16 @@ from yolox_attn.cli.common import (
 )
 from yolox_attn.coco.results import write_evaluation
 from yolox_attn.console import count, echo
-from yolox_attn.core.checkpoint import BEST_NAME
+from yolox_attn.core.checkpoint import BEST_NAME, LATEST_NAME
 from yolox_attn.core.describe import describe_config
 from yolox_attn.core.launch import launched, process_group
+from yolox_attn.core.sources import changed_sources
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, load_exp
 from yolox_attn.exp.evaluation import Conditions, Evaluation, evaluate_checkpoint, time_forward
 from yolox_attn.exp.evaluation_folder import (
     Source,
+    annotations_of,
     folder_name,
     refuse_other,
     runs_below,
@@ -41,6 +43,9 @@ from yolox_attn.exp.rebuild import OF_THE_PLACE, exp_of, restore, same_experimen
 from yolox_attn.runs import RECORD_NAME, read_record
 from yolox_attn.runs.protocol import differences, listed
 from yolox_attn.seed import seed_everything
+
+ALARMING = ("this run", "changed")
+ENDED_BADLY = {"failed": "failed", "interrupted": "was interrupted", "killed": "was killed"}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -87,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
         return code
     prepare_process()
     for note in notes if first else ():
-        logger.info(note)
+        logger.warning(note) if note.startswith(ALARMING) else logger.info(note)
     with process_group(how.device, args.dist_backend):
         devices.use(how.device)
         if exp.seed is not None:
@@ -148,10 +153,17 @@ def as_the_run(exp: AttentionExp, source: Source, given: Collection[str]) -> lis
     Raises:
         InputError: as `restore`.
     """
-    if source.record is None:
+    record = source.record
+    if record is None:
         return []
-    restored = restore(exp, source.record, given)
-    return [f"as {source.folder / RECORD_NAME} says: {', '.join(restored)}"] if restored else []
+    notes = []
+    if record.state in ENDED_BADLY:
+        notes.append(f"this run {ENDED_BADLY[record.state]} after {count(record.epoch, 'epoch')}")
+    if changed := changed_sources(record.sources):
+        notes.append(f"changed since the run was made: {', '.join(changed)}")
+    if restored := restore(exp, record, given):
+        notes.append(f"as {source.folder / RECORD_NAME} says: {', '.join(restored)}")
+    return notes
 
 
 def asked_for(exp: AttentionExp, source: Source, given: Collection[str]) -> list[str]:
@@ -275,6 +287,8 @@ def checkpoint_of(source: Source, args: argparse.Namespace) -> Path:
     if checkpoint.is_file():
         return checkpoint
     advice = "" if args.ckpt else "; train the experiment first, or give -c FILE"
+    if not args.ckpt and (latest := source.folder / LATEST_NAME).is_file():
+        advice = f"; the run has not been evaluated yet: -c {latest}, or go on with --resume"
     if not args.ckpt and (runs := runs_below(source.folder)):
         advice = f"; runs in that folder: {', '.join(runs)}: give --seed, or the run's folder alone"
     raise InputError(f"no checkpoint {checkpoint}{advice}")
@@ -289,6 +303,10 @@ def destination(
         InputError: the folder holds something else.
     """
     given = given_settings(args)
+    truth = annotations_of(exp, how)
+    if truth is not None and not truth.is_file():
+        which = f"these data have no {split_of(how)} split" if truth.parent.is_dir() else "no data"
+        raise InputError(f"{which}: no file {truth}; give --data DIR")
     folder = args.output or source.folder / folder_name(exp, source, checkpoint, how, given)
     settings = settings_of(exp, checkpoint, how, given)
     refuse_other(folder, settings)
@@ -328,7 +346,7 @@ def written(  # noqa: PLR0913
     images = "" if result.images is None else f"{count(result.images, 'image')} of "
     heading = (
         f"{settings['checkpoint']['file']}: {split_of(how)} split "
-        f"({images}{settings['annotations']}) at {height}x{width}, {how.precision}, "
+        f"({images}{settings['annotations']} in {data_dir}) at {height}x{width}, {how.precision}, "
         f"on {report['device']}"
     )
     return f"{heading}\n{result.summary}written: {', '.join(map(str, files))}"

@@ -190,6 +190,12 @@ def load_weights(
     misfits = [k for k in given if k in own and given[k].shape != own[k].shape]
     classes = [k for k in misfits if k.startswith(CLASS_LAYER)]
     if len(misfits) > len(classes) or (classes and complete):
+        if len(misfits) == len(classes):
+            there, here = (len(each[classes[0]]) for each in (given, own))
+            raise InputError(
+                f"{path} has a class layer of {there} classes, the data here have {here}: give "
+                f"data of its {there} classes, or train from it on these with -c"
+            )
         worst = next((k for k in misfits if k not in classes), misfits[0])
         raise InputError(
             f"{path} holds another model: {worst} is {tuple(given[worst].shape)} there and "

@@ -93,9 +93,14 @@ def refuse_folder(options: TrainOptions, folder: Path) -> None:
     if held(folder) and not is_mine(folder):
         raise InputError(f"{folder}: {TRAINING}")
     if checkpoints := sorted(path.name for path in folder.glob(CHECKPOINTS)):
+        run = f"{folder} holds a run ({_describe_run(folder, checkpoints)})"
+        if options.resume:
+            raise InputError(
+                f"{run}, and -c {options.checkpoint} is neither its checkpoint nor what it began "
+                "with: drop -c to go on with the run, -expn NAME to go on from that file elsewhere"
+            )
         raise InputError(
-            f"{folder} holds a run ({_describe_run(folder, checkpoints)}): --resume goes on with "
-            "it, --overwrite starts anew, -expn NAME keeps both"
+            f"{run}: --resume goes on with it, --overwrite starts anew, -expn NAME keeps both"
         )
 
 

@@ -29,6 +29,7 @@ from yolox_attn.core.resume import check_resume, describe_environment
 from yolox_attn.core.run_log import RunLog
 from yolox_attn.core.schedule import Schedule, check_schedule
 from yolox_attn.core.signals import StopRequest
+from yolox_attn.core.sources import sources_beside
 from yolox_attn.core.state import Progress, Saver, restore_training
 from yolox_attn.data.sampler import ExactBatches
 from yolox_attn.evaluators import adapt_evaluator
@@ -147,6 +148,10 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         self.protocol = resume_protocol(describe.describe_config(self.exp), self.data, facts)
         file = self.options.exp_file  # what a method does is no setting, but it is the experiment
         self.protocol["Exp file"] = file_hash(Path(file)) if file else None
+        self.protocol |= {
+            f"file {Path(path).name}": value
+            for path, value in sources_beside(Path(file) if file else None).items()
+        }
         self.environment = describe_environment(self.device, torch.get_num_threads())
         if state:
             insist = self.options.resume_anyway

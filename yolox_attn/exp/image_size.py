@@ -51,11 +51,15 @@ def training_size(exp: Any, height: int) -> tuple[int, int]:
 
 
 def extreme_sizes(exp: Any) -> list[tuple[int, int]]:
-    """Return the smallest and the largest (height, width) that the network will see."""
-    sizes = [training_size(exp, height) for height in height_range(exp)]
+    """Return the smallest and the largest (height, width) that the network will see.
+
+    And, where there is one, the second smallest: of two neighbours one has an odd number of cells.
+    """
+    low, high = height_range(exp)
+    sizes = [training_size(exp, height) for height in {low, min(low + 1, high), high}]
     sizes += [(size[0], size[1]) for size in (exp.input_size, exp.test_size)]
-    by_area = sorted(sizes, key=math.prod)
-    return list(dict.fromkeys([by_area[0], by_area[-1]]))
+    by_area = sorted(set(sizes), key=math.prod)
+    return list(dict.fromkeys([*by_area[:2], by_area[-1]]))
 
 
 def sizes_in_words(exp: Any) -> str:

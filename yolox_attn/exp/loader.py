@@ -12,6 +12,7 @@ from yolox_attn.data.coco_folder import read_coco_folder
 from yolox_attn.errors import InputError
 from yolox_attn.exp.attributes import check_attributes
 from yolox_attn.exp.base import AttentionExp
+from yolox_attn.exp.checks import check_types
 from yolox_attn.exp.sizes import SIZES
 from yolox_attn.runs.record import EXP_MODULE
 
@@ -84,6 +85,10 @@ def exp_from_file(path: Path, *, sha256: str | None = None) -> AttentionExp:
     if exp.exp_name == "yolox_base":
         exp.exp_name = path.stem
     check_attributes(exp, path)
+    try:
+        check_types(exp, AttentionExp())
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return exp
 
 

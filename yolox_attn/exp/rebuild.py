@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from yolox_attn.core.describe import describe_config
+from yolox_attn.core.sources import changed_sources
 from yolox_attn.errors import InputError
 from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.loader import exp_from_file, load_exp
@@ -31,6 +32,8 @@ def exp_of(record: RunRecord) -> AttentionExp:
         raise InputError(f"the run's Exp file {path} is gone")
     if record.exp_sha256 is None:
         raise InputError(f"the run's record has no sha256 of its Exp file {path}")
+    if changed := changed_sources(record.sources):
+        raise InputError(f"{changed[0]}, which the run's Exp file imports, has changed since")
     return exp_from_file(path, sha256=record.exp_sha256)
 
 

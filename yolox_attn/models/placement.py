@@ -108,7 +108,7 @@ def place(
         wanted = dict(given.get(level) or {}) if per_level else given
         if block != "none":
             placements.append(Placement(level, block, wanted))
-        elif wanted and level in chosen:
+        elif wanted and (per_level or level in chosen):
             raise InputError(f"attention none at {level} takes no options, got {', '.join(wanted)}")
     return tuple(placements)
 

@@ -39,6 +39,13 @@ def select_runs(
         InputError: a path without runs, or a study; a named run that does not fit; one variant and
             seed twice; or groups of runs of which none, or several, can be compared.
     """
+    for path in paths:
+        if (path / RECORD_NAME).is_file() and (seeds := sorted(path.glob(f"seed*/{RECORD_NAME}"))):
+            inside = ", ".join(each.parent.name for each in seeds)
+            raise InputError(
+                f"{path} is a run without a seed of its own, and has runs in it ({inside}): name "
+                f"those alone, {path}/seed*, or move one of the two elsewhere"
+            )
     named = find_runs(path for path in paths if not _is_collection(path))
     runs, dropped = list(named), list[Dropped]()
     seen = {run.folder.resolve() for run in named}

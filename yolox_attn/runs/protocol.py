@@ -58,6 +58,7 @@ KINDS = {
 ANNOTATION_KEYS = {
     "dir", "train annotations", "val annotations", "train_sha256", "val_sha256",
 }  # fmt: skip
+IMPORTED = "file "  # begins the keys of what the Exp file imports from its own folder
 LONGEST = 80  # characters of a value in a message
 Pairs = Mapping[str, tuple[Any, Any]]  # what -> the values of the two
 
@@ -83,6 +84,8 @@ def continues(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         # names and sizes of the image files still identify the data.
         saved, now = (settings(each, ANNOTATION_KEYS) for each in (saved, now))
     saved = plain_names(dict(saved))
+    if not any(key.startswith(IMPORTED) for key in saved):  # older versions, or nothing imported
+        now = {key: value for key, value in now.items() if not key.startswith(IMPORTED)}
     return "; ".join(listed(differences(saved, now), "{key} {first} -> {second}"))
 
 
@@ -192,6 +195,7 @@ def _value(values: Mapping[str, Any], key: str) -> str:
         return "absent"
     value = values[key]
     is_hash = key.endswith(("sha256", "_files")) or key in ("Exp file", "pretrained")
+    is_hash = is_hash or key.startswith(IMPORTED)
     if is_hash and isinstance(value, str):
         return value[:12]
     text = str(value)

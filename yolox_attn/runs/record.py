@@ -26,6 +26,7 @@ class RunRecord:
             `read_record` says "killed" of a running one whose process is gone.
         exp_file, exp_name_arg, overrides: what -f, -n and the trailing `key value` pairs said.
         exp_sha256: of the Exp file; None without one, and in records that do not say it.
+        sources: path -> sha256 of what the Exp file imported from its own folder.
         attention: level -> {"block", "options", "parameters": {name: shape}}; empty for none.
         config: every public attribute of the Exp, as JSON; its folders as whole paths.
         data: dir, train_ann, val_ann, train_sha256, val_sha256, classes, train_images, val_images.
@@ -93,6 +94,7 @@ class RunRecord:
     repairs: dict[str, Any] = field(default_factory=dict)
     optimised_parameters: int | None = None
     exp_sha256: str | None = None
+    sources: dict[str, str] = field(default_factory=dict)
 
 
 def write_record(folder: Path, record: RunRecord) -> None:

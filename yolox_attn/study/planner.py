@@ -12,6 +12,7 @@ from loguru import logger
 
 from yolox_attn.console import count
 from yolox_attn.core.describe import describe_versions, now
+from yolox_attn.core.sources import user_sources
 from yolox_attn.device import pick_device, precision_dtype
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp
@@ -23,7 +24,7 @@ from yolox_attn.stats.bootstrap import csv_of_groups
 from yolox_attn.stats.verdict import MIN_SEEDS, Terms
 from yolox_attn.study.estimate import Probe, detectable, noise_prior, probe
 from yolox_attn.study.plan import SPLITS, Plan, PlannedVariant, Training, refuse_planned, write_plan
-from yolox_attn.study.sources import check_data, user_sources
+from yolox_attn.study.sources import check_data
 from yolox_attn.study.variants import (
     BuiltVariant,
     build_exp,

@@ -1,14 +1,11 @@
-"""What a study rests on besides its variants: the data that judge it, and the user's own code."""
+"""What a study rests on besides its variants: the data that judge it."""
 
-import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import yolox_attn
 from yolox_attn.coco.annotations import ANNOTATIONS, read_truth
 from yolox_attn.core.prepare import coco_sets
 from yolox_attn.data.coco_dataset import CocoDetection
@@ -17,12 +14,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.evaluators import adapt_evaluator
 from yolox_attn.exp import AttentionExp
 from yolox_attn.runs import file_hash
-from yolox_attn.runs.record import EXP_MODULE
 from yolox_attn.stats.bootstrap import csv_of_groups, image_groups
-
-STANDARD = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
-PLACES = (sys.prefix, sys.base_prefix, *STANDARD)
-INSTALLED = {"site-packages", "dist-packages"}  # also those of a user, outside the prefix
 
 
 @dataclass(frozen=True)
@@ -93,25 +85,3 @@ def _count_groups(groups: str | None, truth: Path) -> tuple[str | None, int | No
     path = csv_of_groups(groups)
     place = groups if path is None else str(path.resolve())
     return place, len(np.unique(image_groups(read_truth(truth), place)))
-
-
-def user_sources() -> dict[str, str]:
-    """Return path -> sha256 of every file that a module was loaded from and nobody installed.
-
-    To be called when all Exps of a study were built. Neither the program itself, nor Exp files, nor
-    the files of this package are among them.
-    """
-    homes = [Path(each).resolve() for each in (*PLACES, Path(yolox_attn.__file__).parent)]
-    own = set()
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__dict__", {}).get("__file__")  # some answer any getattr
-        is_program = module is sys.modules["__main__"]  # multiprocessing has another name for it
-        if not isinstance(file, str) or is_program or name.startswith(EXP_MODULE):
-            continue
-        path = Path(file)
-        if not (path.is_absolute() and INSTALLED.isdisjoint(path.parts) and path.is_file()):
-            continue  # some name a file that never was
-        whole = path.resolve()
-        if not any(whole.is_relative_to(home) for home in homes):
-            own.add(whole)
-    return {str(path): file_hash(path) for path in sorted(own)}
