@@ -113,6 +113,12 @@ def test_one_training_is_not_two_but_two_sides_may_be_identical(truth: Path, sid
     copy.write_bytes(a.read_bytes())
     with pytest.raises(InputError, match=r"A0\.json and .*copy\.json are copies of one file"):
         judged(truth, {"A": [a, copy], "B": [b]})
+    entries = json.loads(a.read_text())
+    copy.write_text(
+        json.dumps([dict(reversed(each.items())) for each in reversed(entries)], indent=3)
+    )
+    with pytest.raises(InputError, match="A: 1 and 2 have the same detections, so they are one"):
+        judged(truth, {"A": [a, copy], "B": [b]})
     ((_, judgement),) = judged(truth, {"A": [a], "B": [copy]}).judged()
     assert (judgement.difference, judgement.p_value) == (0, 1)
 

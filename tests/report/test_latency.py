@@ -48,7 +48,7 @@ def test_a_model_is_built_again_as_the_run_had_it(write_run: WriteRun) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"exp_file": "gone.py"}, "the run's Exp file gone.py is gone; give it by -f"),
+        ({"exp_file": "gone.py"}, "the run's Exp file gone.py is gone"),
         ({"exp_name_arg": "yolox-huge"}, "-n yolox-huge"),
         ({"exp_name_arg": "yolox-nano", "parameters": 1234567}, "now builds 8.* had 1,234,567"),
         ({"exp_name_arg": "yolox-nano", "config": {"num_classes": 99}}, "now builds 8.* had 8,000"),

@@ -67,8 +67,23 @@ def test_runs_without_seed_may_repeat_but_not_the_same_run(write_run: WriteRun) 
     copy = first.rename(first.with_name("copy"))
     other = write_run("yolox_s", None, pid=99)
     assert len(find_runs([copy, other])) == 2
-    with pytest.raises(InputError, match=r"are both yolox_s \(no seed\)"):
+    with pytest.raises(InputError, match=r"are one run \(yolox_s \(no seed\)\) in two places"):
         find_runs([copy, copy])
+
+
+def test_a_run_is_known_by_its_id_whatever_else_it_says(write_run: WriteRun) -> None:
+    """Two containers may begin runs in one second with one process number; a copy may be edited."""
+    alike = {"pid": 1, "started": "2026-01-01T00:00:00+00:00", "host": "container"}
+    honest = [write_run("yolox_s", seed, run_id=f"{seed}" * 32, **alike) for seed in (0, 1)]
+    assert len(find_runs(honest)) == 2
+    forged = write_run("yolox_s", 2, run_id="1" * 32, pid=77, started="2026-01-02T00:00:00+00:00")
+    with pytest.raises(
+        InputError, match=r"seed1 and .*seed2 are one run \(yolox_s seed 2\) in two"
+    ):
+        find_runs([*honest, forged])
+    older = [write_run("yolox_s", seed, **alike) for seed in (3, 4)]
+    with pytest.raises(InputError, match="are one run"):
+        find_runs(older)
 
 
 def test_seeds_are_grouped_in_order(write_run: WriteRun) -> None:

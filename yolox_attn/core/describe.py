@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import sys
+import uuid
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -138,6 +139,7 @@ def first_record(trainer: "AttentionTrainer") -> RunRecord:
         name=re.sub(r"/seed\d+$", "", options.experiment_name),
         seed=trainer.seed,
         pid=os.getpid(),
+        run_id=uuid.uuid4().hex,
         command=list(sys.argv),
         exp_file=None if exp_file is None else str(exp_file),
         exp_sha256=None if exp_file is None else file_hash(exp_file),
@@ -192,7 +194,7 @@ def _carry_over(record: RunRecord, trainer: "AttentionTrainer") -> None:
         return
     record.resumed = [*old.resumed, {"at": now(), **place}]
     record.started, record.seconds, record.pretrained = old.started, old.seconds, old.pretrained
-    record.labels_cut = old.labels_cut
+    record.labels_cut, record.run_id = old.labels_cut, old.run_id or record.run_id
     if old.epoch <= trainer.start_epoch:
         record.metrics, record.class_ap = old.metrics, old.class_ap
         if trainer.out_of_patience():  # with more patience than before it goes on

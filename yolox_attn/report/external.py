@@ -18,7 +18,7 @@ from yolox_attn.report.judge_runs import JudgingRequest, Progress, with_verdicts
 from yolox_attn.report.notes import unknown_category_notes
 from yolox_attn.runs import file_hash
 from yolox_attn.stats.judge import fraction
-from yolox_attn.stats.measured import Measured, draw_resamples, measure_file
+from yolox_attn.stats.measured import Measured, draw_resamples, measure_file, refuse_replicas
 from yolox_attn.stats.weighted_ap import AP_METRICS, best_engine
 
 Files = Sequence[Path]
@@ -63,12 +63,13 @@ def compare_detections(
             runs.append(_run(path, number, measured[name][number]))
         role = "baseline" if name == first else "variant"
         variants.append(Variant(name, UNKNOWN, role=role, **averaged(runs)))
+    silent = refuse_replicas(measured)
     comparison = Comparison(
         baseline=first,
         variants=with_differences(variants),
         test_size=None,
         val_images=len(resamples.truth.images),
-        notes=(*_notes(sides), *unknown_category_notes(measured)),
+        notes=(*_notes(sides), *silent, *unknown_category_notes(measured)),
         data={
             "truth": str(truth),
             "truth_sha256": file_hash(truth),

@@ -33,6 +33,7 @@ from yolox_attn.stats.measured import (
     TestSet,
     draw_resamples,
     measure_file,
+    refuse_replicas,
     require_defined,
 )
 from yolox_attn.stats.noise import baseline_noise, sd_interval
@@ -80,7 +81,8 @@ def judge_runs(
         progress: called with a line before each run.
 
     Raises:
-        InputError: the truth is not the file that judged the runs, or cannot be read or grouped.
+        InputError: the truth is not the file that judged the runs, or cannot be read or grouped; or
+            two seeds have the same detections.
     """
     if not any(run.detections.is_file() for run in runs):
         return comparison.noted("No verdict: no run has kept its detections (detections.json).")
@@ -95,7 +97,8 @@ def judge_runs(
         data={**comparison.data, "truth": str(path), "truth_sha256": file_hash(path)},
     )
     measured, dropped = _measure_runs(_runs_to_measure(comparison, runs), resamples, progress)
-    comparison = without(comparison, dropped).noted(*unknown_category_notes(measured))
+    silent = refuse_replicas(measured)
+    comparison = without(comparison, dropped).noted(*silent, *unknown_category_notes(measured))
     if not comparison.alone:
         return with_verdicts(comparison, measured, resamples, request.terms, request.planned)
     noise = seed_noise(measured.get(comparison.baseline, {}), resamples.test_set, request.terms)

@@ -205,22 +205,23 @@ def fault_of(run: Run) -> str | None:
 
 
 def refuse_repeats(runs: Sequence[Run]) -> None:
-    """Refuse one run in two places: the same variant and seed, or the same process and start.
+    """Refuse one run in two places, whatever seed it says, and one variant and seed twice.
 
     Raises:
         InputError: names both places.
     """
     seen: dict[tuple[object, ...], Run] = {}
     for run in runs:
-        record = run.record
-        keys: list[tuple[object, ...]] = [("started", record.started, record.pid)]
-        if record.seed is not None:
-            keys.append(("seed", run.name, record.seed))
-        for key in keys:
-            if other := seen.get(key):
-                both = f"{other.folder} and {run.folder} are both {run.title}"
-                raise InputError(f"{both}; leave one out")
-            seen[key] = run
+        identity, seed = run.record.identity, ("seed", run.name, run.record.seed)
+        if other := seen.get(identity):
+            raise InputError(
+                f"{other.folder} and {run.folder} are one run ({run.title}) in two places; leave "
+                "one out"
+            )
+        if run.record.seed is not None and (other := seen.get(seed)):
+            both = f"{other.folder} and {run.folder} are both {run.title}"
+            raise InputError(f"{both}; leave one out")
+        seen |= {identity: run, seed: run}
 
 
 def _refuse_two_blocks(name: str, runs: Sequence[Run]) -> None:

@@ -21,6 +21,8 @@ class RunRecord:
     """One training run, complete enough to rebuild its model and to judge its comparisons.
 
     Args:
+        run_id: drawn when the run began: two records with one id are one run. None in records of
+            older versions.
         name: the experiment's name; runs of one name and several seeds are one variant.
         state: "running", then "finished", "failed", or "interrupted" (stopped after saving);
             `read_record` says "killed" of a running one whose process is gone.
@@ -95,6 +97,12 @@ class RunRecord:
     optimised_parameters: int | None = None
     exp_sha256: str | None = None
     sources: dict[str, str] = field(default_factory=dict)
+    run_id: str | None = None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What no two runs share: the id, or for want of one when and as what the run began."""
+        return (self.run_id,) if self.run_id else (self.started, self.host, self.pid)
 
 
 def write_record(folder: Path, record: RunRecord) -> None:

@@ -1,7 +1,9 @@
 """AP of one run: on the test images as they are, and on every resample of them."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ class Measured:
         by_class: (K,) AP50:95 of each class on the images as they are.
         class_resampled: (R, K) the same on each resample.
         unknown_categories: detections of categories that the truth does not list, left out.
+        content: a digest of the detections, whatever their order or layout; "" of none at all.
     """
 
     metrics: dict[str, float]
@@ -35,6 +38,7 @@ class Measured:
     by_class: Floats
     class_resampled: Floats
     unknown_categories: int = 0
+    content: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,8 +121,48 @@ def measure_file(path: Path, resamples: Resamples) -> Measured:
         InputError: it cannot be read, or does not fit the truth.
     """
     # The detections themselves are gone before the resamples come: at COCO's size they are large.
-    matches = match(resamples.truth, read_detections(path), str(path))
-    return measure(matches, resamples.weights)
+    detections = read_detections(path)
+    content = digest_of(detections)
+    matches = match(resamples.truth, detections, str(path))
+    del detections
+    return replace(measure(matches, resamples.weights), content=content)
+
+
+def digest_of(detections: Sequence[Mapping[str, Any]]) -> str:
+    """Return a digest of what was detected, the same for every order and layout; "" of nothing."""
+    if not detections:
+        return ""
+    keys = ("image_id", "category_id", "score", "bbox")
+    lines = sorted(json.dumps([each.get(key) for key in keys]) for each in detections)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def refuse_replicas(runs: Mapping[str, Mapping[int, Measured]]) -> list[str]:
+    """Refuse one training under two seeds: its detections are another's, to the last digit.
+
+    Args:
+        runs: variant -> seed -> what was measured.
+
+    Returns:
+        a remark on each variant of which several runs have not detected anything.
+
+    Raises:
+        InputError: names the variant and both seeds.
+    """
+    remarks = []
+    for name, measured in runs.items():
+        seen: dict[str, int] = {}
+        for seed, run in measured.items():
+            if run.content and (other := seen.get(run.content)) is not None:
+                raise InputError(
+                    f"{name}: {other} and {seed} have the same detections, so they are one "
+                    "training and not two; leave one out"
+                )
+            seen[run.content] = seed
+        empty = [str(seed) for seed, run in measured.items() if not run.content]
+        if len(empty) > 1:
+            remarks.append(f"{name}: nothing was detected by {', '.join(empty)}.")
+    return remarks
 
 
 def measure(matches: Matches, weights: NDArray[np.integer[Any]]) -> Measured:

@@ -45,13 +45,25 @@ def eligible_runs(plan: Plan, folder: Path) -> tuple[list[Run], list[Dropped]]:
             runs.append(_finished(job))
         except InputError as error:
             dropped.append(Dropped(job.variant.name, job.seed, str(error)))
-    reasons = _reasons(runs, plan)
+    reasons = [
+        why or copied for why, copied in zip(_reasons(runs, plan), _copies(runs), strict=True)
+    ]
     dropped += [
         Dropped(run.name, run.record.seed, why)
         for run, why in zip(runs, reasons, strict=True)
         if why
     ]
     return [run for run, why in zip(runs, reasons, strict=True) if not why], dropped
+
+
+def _copies(runs: Sequence[Run]) -> list[str]:
+    """Say of each run whose copy, under another seed, it is; empty where it is one of its own."""
+    seen: dict[tuple[object, ...], Run] = {}
+    originals = [seen.setdefault(run.record.identity, run) for run in runs]
+    return [
+        "" if original is run else f"a copy of {original.title}"
+        for run, original in zip(runs, originals, strict=True)
+    ]
 
 
 def _finished(job: PlannedRun) -> Run:

@@ -92,7 +92,7 @@ def _refuse_taken(
         raise InputError(f"{run.folder}: the study has its own {job.title}, which is {state}")
     for each in own:
         record = record_of(each)
-        if record and (record.started, record.pid) == (run.record.started, run.record.pid):
+        if record and record.identity == run.record.identity:
             raise InputError(f"{run.folder} is a copy of the study's own {each.title}")
 
 
