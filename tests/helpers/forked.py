@@ -47,7 +47,8 @@ def ended(process: BaseProcess, seconds: float = 600) -> int:
 
 def _call(output: Path, function: Callable[..., int | None], arguments: tuple[Any, ...]) -> None:
     os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it,
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and behind nohup this one
     os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     with output.open("a", buffering=1) as file:
         os.dup2(file.fileno(), 1)
