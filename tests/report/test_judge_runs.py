@@ -207,6 +207,23 @@ def test_runs_that_kept_no_detections_have_no_verdict(study: DrawnStudy) -> None
     assert (found.terms, found.dropped) == (None, ())
 
 
+def test_every_metric_is_taken_from_the_detections(study: DrawnStudy) -> None:
+    folders = write_all(study)
+    path = folders[0] / "run.json"
+    record = json.loads(path.read_text())
+    true = record["metrics"]["AP50"]
+    record["metrics"]["AP50"] = true + 0.1
+    write_json(path, record)
+    found = judged(folders)
+    assert found.dropped == ()
+    assert found.variants[0].runs[0].metrics["AP50"] == pytest.approx(true, abs=1e-9)
+    (note,) = [each for each in found.notes if "its record has" in each]
+    assert note == (
+        f"yolox_s seed 0: its record has AP50 {100 * true + 10:.2f}, its detections give "
+        f"{100 * true:.2f}, which counts."
+    )
+
+
 def test_groups_change_the_interval(study: DrawnStudy) -> None:
     folders = write_all(study)
     alone, grouped = (judged(folders, replace(REQUEST, groups=key)) for key in (None, "video"))

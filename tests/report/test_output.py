@@ -8,7 +8,14 @@ import pytest
 from judged_comparison import judged_comparison
 
 from yolox_attn.errors import InputError
-from yolox_attn.report import Comparison, as_csv, as_markdown, read_comparison, write_comparison
+from yolox_attn.report import (
+    Comparison,
+    as_csv,
+    as_markdown,
+    as_text,
+    read_comparison,
+    write_comparison,
+)
 from yolox_attn.report.comparison import Dropped
 from yolox_attn.report.figures import DRAWINGS
 
@@ -117,6 +124,24 @@ def test_a_name_with_commas_and_quotes_stays_one_cell() -> None:
     odd = replace(FIVE.variants[1], name='a_b|c%d,"e"')
     table = lines(replace(FIVE, variants=(FIVE.variants[0], odd), dropped=()))
     assert set(table) == {"yolox_nano", 'a_b|c%d,"e"'}
+
+
+def test_names_from_files_neither_compute_nor_move_the_cursor(tmp_path: Path) -> None:
+    """Of variants and classes; JSON keeps them as they are."""
+    evil = '=cmd|" /C calc"!A0\x1b[2J\n| x |'
+    odd = replace(FIVE.variants[1], name=evil)
+    comparison = replace(FIVE, variants=(FIVE.variants[0], odd), dropped=())
+    write_comparison(tmp_path, comparison)
+    for name in ("md", "csv", "tex", "html"):
+        text = (tmp_path / f"comparison.{name}").read_text()
+        assert "\x1b" not in text
+        assert "\n| x |" not in text
+    assert "\x1b" not in as_text(comparison)
+    cells = [row[0] for row in csv.reader((tmp_path / "comparison.csv").open())]
+    assert cells[2].startswith("'=cmd")
+    numbers = lines(comparison)["yolox_nano"]
+    assert float(numbers["AP"]) > 0
+    assert read_comparison(tmp_path / "comparison.json").variants[1].name == evil
 
 
 def test_missing_seeds_are_named_also_of_a_variant_that_has_no_other() -> None:

@@ -2,10 +2,11 @@
 
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from yolox_attn.coco.evaluate import Metrics
+from yolox_attn.console import printable
 from yolox_attn.cost import Latency
 from yolox_attn.stats.verdict import Judgement, Terms
 from yolox_attn.stats.weighted_ap import AP_METRICS
@@ -230,6 +231,27 @@ def difference(
         return Difference(mean_metrics(pairs), chosen)
     means = [mean_metrics([run.metrics for run in each]) for each in (runs, baseline)]
     return Difference(_minus(*means), ())
+
+
+def cleaned(comparison: Comparison) -> Comparison:
+    """Return the comparison as it may be shown: every text in it without control characters.
+
+    Names of classes and variants come from files: they could move a cursor, or break a table.
+    """
+    result: Comparison = _cleaned(comparison)
+    return result
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _cleaned(getattr(value, f.name)) for f in fields(value)})
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_cleaned, value))
+    return value
 
 
 def with_differences(variants: Sequence[Variant]) -> tuple[Variant, ...]:

@@ -1,6 +1,5 @@
 """External detections, judged: COCO results and their truth are all that is needed."""
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -14,12 +13,11 @@ from yolox_attn.report.comparison import (
     averaged,
     with_differences,
 )
-from yolox_attn.report.judge_runs import JudgingRequest, Progress, with_verdicts
+from yolox_attn.report.judge_runs import JudgingRequest, Progress, metrics_of, with_verdicts
 from yolox_attn.report.notes import unknown_category_notes
 from yolox_attn.runs import file_hash
-from yolox_attn.stats.judge import fraction
 from yolox_attn.stats.measured import Measured, draw_resamples, measure_file, refuse_replicas
-from yolox_attn.stats.weighted_ap import AP_METRICS, best_engine
+from yolox_attn.stats.weighted_ap import best_engine
 
 Files = Sequence[Path]
 UNKNOWN = "unknown"  # attention of a network that no run describes
@@ -108,9 +106,7 @@ def _refuse_copies(files: Files) -> None:
 
 
 def _run(path: Path, number: int, measured: Measured) -> RunResult:
-    points = {key: measured.metrics[key] for key in AP_METRICS}
-    metrics = {key: fraction(ap) if math.isfinite(ap) else None for key, ap in points.items()}
-    return RunResult(str(path), number, metrics)
+    return RunResult(str(path), number, metrics_of(measured))
 
 
 def _notes(sides: Mapping[str, Files]) -> list[str]:

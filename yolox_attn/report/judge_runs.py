@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from yolox_attn.coco.annotations import read_truth
+from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.coco.results import EVALUATION_NAME
 from yolox_attn.core.checkpoint import LATEST_NAME
 from yolox_attn.errors import InputError
@@ -18,7 +19,9 @@ from yolox_attn.report.comparison import (
     Dropped,
     SeedNoise,
     Variant,
+    averaged,
     difference,
+    with_differences,
     without,
 )
 from yolox_attn.report.load_runs import Run, find_truth, named_truth
@@ -39,7 +42,7 @@ from yolox_attn.stats.measured import (
 from yolox_attn.stats.noise import baseline_noise, sd_interval
 from yolox_attn.stats.power import detectable_effect, seeds_needed
 from yolox_attn.stats.verdict import PRIMARY, Judgement, Terms
-from yolox_attn.stats.weighted_ap import best_engine
+from yolox_attn.stats.weighted_ap import AP_METRICS, best_engine
 
 ROUNDING = 1e-6  # of an AP as a fraction: more is another file
 Progress = Callable[[str], None]
@@ -98,7 +101,10 @@ def judge_runs(
     )
     measured, dropped = _measure_runs(_runs_to_measure(comparison, runs), resamples, progress)
     silent = refuse_replicas(measured)
-    comparison = without(comparison, dropped).noted(*silent, *unknown_category_notes(measured))
+    comparison, differing = _with_measured(comparison, measured)
+    comparison = without(comparison, dropped).noted(
+        *differing, *silent, *unknown_category_notes(measured)
+    )
     if not comparison.alone:
         return with_verdicts(comparison, measured, resamples, request.terms, request.planned)
     noise = seed_noise(measured.get(comparison.baseline, {}), resamples.test_set, request.terms)
@@ -239,6 +245,49 @@ def _measure_run(run: Run, resamples: Resamples) -> Measured:
             "checkpoint, or not judged by this truth"
         )
     return measured
+
+
+def _with_measured(
+    comparison: Comparison, measured: Mapping[str, Mapping[int, Measured]]
+) -> tuple[Comparison, list[str]]:
+    """Take every metric of a measured run from its detections; say where its record has another."""
+    variants, notes = [], []
+    for variant in comparison.variants:
+        found = measured.get(variant.name, {})
+        runs = []
+        for run in variant.runs:
+            if run.seed is None or run.seed not in found:
+                runs.append(run)
+                continue
+            other = {
+                key: value
+                for key, value in metrics_of(found[run.seed]).items()
+                if not _same(run.metrics[key], value)
+            }
+            notes += [
+                f"{variant.name} seed {run.seed}: its record has {key} {_said(run.metrics[key])}, "
+                f"its detections give {_said(value)}, which counts."
+                for key, value in other.items()
+            ]
+            runs.append(replace(run, metrics={**run.metrics, **other}))
+        variants.append(replace(variant, **averaged(runs)))
+    return replace(comparison, variants=with_differences(variants)), notes
+
+
+def metrics_of(measured: Measured) -> Metrics:
+    """Return the metrics as fractions, None where there is no such object."""
+    points = {key: measured.metrics[key] for key in AP_METRICS if key in measured.metrics}
+    return {key: fraction(ap) if math.isfinite(ap) else None for key, ap in points.items()}
+
+
+def _same(recorded: float | None, found: float | None) -> bool:
+    if recorded is None or found is None:
+        return recorded is found
+    return math.isclose(recorded, found, rel_tol=0, abs_tol=ROUNDING)
+
+
+def _said(metric: float | None) -> str:
+    return "none" if metric is None else f"{100 * metric:.2f}"
 
 
 def _judged(variant: Variant, baseline: Variant, judgement: Judgement, terms: Terms) -> Variant:

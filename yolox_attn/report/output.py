@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from yolox_attn.errors import InputError
-from yolox_attn.report.comparison import Comparison, Variant
+from yolox_attn.report.comparison import Comparison, Variant, cleaned
 from yolox_attn.report.text import as_markdown
 from yolox_attn.runs import read_json, write_text
 from yolox_attn.runs.codec import convert, to_json
@@ -17,6 +17,7 @@ from yolox_attn.stats.weighted_ap import AP_METRICS
 SCHEMA = 3
 NAME = "comparison"
 FIGURES = "figures"  # the folder of the drawings
+FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute
 FRACTIONS = ("difference", "seed_error", "image_error", "detectable")  # of a judgement
 INTERVALS = ("interval", "narrow", "crossed", "checkpoints")
 
@@ -37,8 +38,13 @@ def as_csv(comparison: Comparison) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: _no_formula(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _no_formula(value: object) -> object:
+    """Return a text so that a spreadsheet takes it for one; a number stays a number."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
@@ -51,13 +57,14 @@ def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
     from yolox_attn.report.html import as_html
     from yolox_attn.report.latex import as_latex
 
-    drawn = draw(comparison)
+    shown = cleaned(comparison)
+    drawn = draw(shown)
     texts = {
-        f"{NAME}.md": as_markdown(comparison),
-        f"{NAME}.csv": as_csv(comparison),
-        f"{NAME}.tex": as_latex(comparison),
+        f"{NAME}.md": as_markdown(shown),
+        f"{NAME}.csv": as_csv(shown),
+        f"{NAME}.tex": as_latex(shown),
         f"{NAME}.json": to_json({"schema": SCHEMA, **dataclasses.asdict(comparison)}),
-        f"{NAME}.html": as_html(comparison, drawn),
+        f"{NAME}.html": as_html(shown, drawn),
         **{f"{FIGURES}/{name}.svg": text for name, text in drawn.items()},
     }
     for name, text in texts.items():

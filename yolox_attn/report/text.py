@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from tabulate import tabulate
 
-from yolox_attn.report.comparison import Comparison
+from yolox_attn.report.comparison import Comparison, cleaned
 from yolox_attn.report.format import Bullets, Code, Grid, Part, Section
 from yolox_attn.report.layout import placed
 
@@ -23,6 +23,7 @@ def as_text(comparison: Comparison) -> str:
 
     A study without any verdict also shows its plan and the commands that go on with it.
     """
+    comparison = cleaned(comparison)
     unjudged_study = comparison.plan is not None and not comparison.judged()
     more = ("plan", "commands") if unjudged_study else ()
     sections = [
