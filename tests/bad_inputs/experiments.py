@@ -86,11 +86,11 @@ CASES = [
     Case("num_classes too few",
          "instances_train2017.json has 5 categories, num_classes is 3; set it to 5, or give the "
          "folder by --data, which reads it", "num_classes 3"),
-    Case("width 0", "width 0.0: at least 1/64; 0.25 (nano) to 1.25 (x)", "width 0"),
+    Case("width 0", "width 0.0: from 1/64 to 10; 0.25 (nano) to 1.25 (x)", "width 0"),
     Case("unknown activation", "act 'gelu': it is silu, relu, lrelu", "act gelu"),
     Case("unknown scheduler", "scheduler 'linear': it is yoloxwarmcos, warmcos, cos",
          "scheduler linear"),
-    Case("max_epoch 0", "max_epoch 0: at least 1", "max_epoch 0"),
+    Case("max_epoch 0", "max_epoch 0: from 1 to 1000000", "max_epoch 0"),
     Case("schedule too short",
          "max_epoch 2 leaves no epoch between warmup_epochs 1 and no_aug_epochs 1; add: "
          "warmup_epochs 1 no_aug_epochs 0", "warmup_epochs 1 no_aug_epochs 1"),

@@ -117,7 +117,7 @@ def test_a_rank_does_the_work(calls: list[Any], monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("-d 0", "-d 0: at least 1 process"),
+        ("-d 0", "-d 0: from 1 to"),
         ("-d 2 -b 1", "-b 1: does not divide among 2 processes; -b 2 does"),
         ("-d 2 --device cuda:1", "--device cuda:1 is one device"),
         ("-d 2 --device mps", "--device mps is one device"),

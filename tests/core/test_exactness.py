@@ -14,7 +14,7 @@ import pytest
 import torch
 from killing import differing, outcome
 
-from yolox_attn.core import AttentionTrainer
+from yolox_attn.core import AttentionTrainer, read_checkpoint
 from yolox_attn.errors import InputError, Interrupted
 from yolox_attn.runs import read_metrics, read_record
 
@@ -204,6 +204,22 @@ def test_without_a_seed_one_is_drawn_recorded_and_resumed(go: Callable) -> None:
 def test_a_finished_run_resumed_stays_as_it_is(again: Path, whole: Path, go: Callable) -> None:
     assert finish(go(resume=True)) == again
     assert differing(outcome(whole), outcome(again)) == []
+
+
+def test_a_damaged_file_beside_the_checkpoints_never_blocks_a_run(
+    again: Path, whole: Path, go: Callable
+) -> None:
+    """Links into nowhere, half a json, another encoding: kept under another name, and said."""
+    (again / "best_ckpt.pth").unlink()
+    (again / "best_ckpt.pth").symlink_to(again / "nowhere")
+    (again / "run.json").write_text('{"schema": 2, "na')
+    rows = (again / "metrics.jsonl").read_bytes()
+    (again / "metrics.jsonl").write_bytes(rows[: len(rows) // 2])
+    finish(go(resume=True))
+    assert (again / "run.json.damaged").read_text() == '{"schema": 2, "na'
+    assert (again / "metrics.jsonl.damaged").read_bytes() == rows[: len(rows) // 2]
+    assert read_record(again).state == "finished"
+    assert not differing(*(read_checkpoint(each / "latest_ckpt.pth") for each in (whole, again)))
 
 
 def test_a_changed_run_goes_on_only_by_insisting_and_not_exactly(again: Path, go: Callable) -> None:

@@ -21,7 +21,7 @@ def test_the_published_sizes_pass(size: str) -> None:
         ("num_classes", "3", "num_classes '3': at least 1"),
         ("seed", 2**63, "seed 9223372036854775808: from 0 to"),
         ("seed", "0", "seed '0': from 0"),
-        ("width", 0.01, r"width 0\.01: at least 1/64"),
+        ("width", 0.01, r"width 0\.01: from 1/64"),
         ("random_size", (1,), r"random_size \(1,\): smallest and largest"),
         ("random_size", (3, 2), "smallest and largest"),
         ("input_size", (64, 100), r"input_size \(64, 100\): .*multiples of 32"),

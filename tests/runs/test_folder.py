@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from yolox_attn.errors import InputError
+from yolox_attn.runs import check_hold, held, hold, remove_leftovers, replacing, write_text
 from yolox_attn.runs import folder as module
-from yolox_attn.runs import held, hold, remove_leftovers, replacing, write_text
-from yolox_attn.runs.folder import is_mine
+from yolox_attn.runs.folder import is_mine, set_aside
 
 
 def test_the_old_file_stays_under_the_other_name(tmp_path: Path) -> None:
@@ -195,3 +195,48 @@ def test_readers_that_look_do_not_keep_a_run_from_starting(
     monkeypatch.setattr(module.fcntl, "flock", busy)
     with hold(tmp_path):
         assert not failures
+
+
+def test_nothing_is_written_through_a_link_that_lies_in_wait(tmp_path: Path) -> None:
+    (victim := tmp_path / "victim").write_text("precious")
+    (folder := tmp_path / "run").mkdir()
+    (folder / f".a.{os.getpid()}.tmp").symlink_to(victim)
+    (folder / "a").symlink_to(victim)
+    write_text(folder / "a", "new")
+    assert victim.read_text() == "precious"
+    assert (folder / "a").read_text() == "new"
+    (folder / ".lock").symlink_to(victim)
+    with pytest.raises(InputError, match=r"\.lock is a link: remove it"), hold(folder):
+        pass
+
+
+def test_a_folder_that_is_a_link_works(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (linked := tmp_path / "linked").symlink_to(tmp_path / "real")
+    with hold(linked):
+        write_text(linked / "a", "new")
+        check_hold(linked)
+    assert (tmp_path / "real/a").read_text() == "new"
+
+
+def test_a_lock_that_was_removed_is_taken_again_unless_another_came(tmp_path: Path) -> None:
+    check_hold(tmp_path)  # nobody's
+    with hold(tmp_path):
+        (tmp_path / ".lock").unlink()
+        check_hold(tmp_path)
+        assert held(tmp_path)
+        (tmp_path / ".lock").unlink()
+        other = holder(tmp_path)
+        with pytest.raises(InputError, match=r"its \.lock was removed, and another process is"):
+            check_hold(tmp_path)
+        other.kill()
+        other.communicate()
+        check_hold(tmp_path)
+
+
+def test_what_is_damaged_is_kept_under_names_of_its_own(tmp_path: Path) -> None:
+    for number, name in enumerate(("a.damaged", "a.damaged-2", "a.damaged-3")):
+        (tmp_path / "a").write_text(str(number))
+        assert set_aside(tmp_path / "a") == tmp_path / name
+    (tmp_path / "a").mkdir()
+    assert set_aside(tmp_path / "a").is_dir()

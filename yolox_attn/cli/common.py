@@ -17,12 +17,15 @@ from yolox_attn.console import echo
 from yolox_attn.core.launch import launch, launched
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
+from yolox_attn.exp.checks import LARGEST_BATCH
 from yolox_attn.exp.image_size import SIZE_SETTINGS, size_overrides
 from yolox_attn.exp.loader import DATA_SETTINGS
+from yolox_attn.machine import usable_cores
 from yolox_attn.stats.verdict import Terms
 
 LOG_LINE = "<green>{time:HH:mm:ss}</green> | <level>{level: <7}</level> | {message}"
 TERMS = ("sesoi", "alpha", "replicates")
+PROCESSES_A_CORE = 8
 SIZE_HELP = "input, test and random sizes together, N x N: a multiple of 32"
 SETTINGS_OF = {  # flag -> the settings that it sets
     "data": DATA_SETTINGS,
@@ -276,8 +279,9 @@ def _launched(args: argparse.Namespace) -> Processes:
 
 def _requested(args: argparse.Namespace) -> Processes:
     here = 1 if args.devices is None else args.devices
-    if here < 1:
-        raise InputError(f"-d {here}: at least 1 process")
+    most = PROCESSES_A_CORE * usable_cores()
+    if not 1 <= here <= most:
+        raise InputError(f"-d {here}: from 1 to {most} processes, {PROCESSES_A_CORE} a core")
     if args.num_machines < 1:
         raise InputError(f"--num_machines {args.num_machines}: at least 1")
     if not 0 <= args.machine_rank < args.num_machines:
@@ -304,8 +308,8 @@ def _address(url: str | None) -> str | None:
 
 
 def _check_batch(batch_size: int, processes: int) -> None:
-    if batch_size < 1:
-        raise InputError(f"-b {batch_size}: at least 1")
+    if not 1 <= batch_size <= LARGEST_BATCH:
+        raise InputError(f"-b {batch_size}: from 1 to {LARGEST_BATCH}")
     if remainder := batch_size % processes:
         below = batch_size - remainder
         would = [f"-b {each}" for each in (below, below + processes) if each]

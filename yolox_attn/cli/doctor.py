@@ -17,6 +17,7 @@ from yolox_attn.data.coco_folder import annotation_files, need_file, pick_file
 from yolox_attn.data.doctor import Finding, Report, examine_splits, load_split, unloadable
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
+from yolox_attn.runs import write_text
 
 Places = dict[str, tuple[Path, str | None]]  # split -> annotation file, image folder if known
 BY_CLASS = {"categories", "class_absent", "num_classes"}  # findings that compare classes
@@ -144,9 +145,8 @@ def write_report(report: Report, folder: Path) -> list[Path]:
         folder / "doctor.md": report.as_markdown(),
     }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for file, text in texts.items():
-            file.write_text(text, encoding="utf-8")
+            write_text(file, text)
     except OSError as error:
         raise InputError(f"cannot write the report to {folder}: {error.strerror}") from error
     return list(texts)

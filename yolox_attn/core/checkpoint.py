@@ -125,7 +125,7 @@ def newest_checkpoint(folder: Path, device: torch.device) -> tuple[Path, dict[st
     Raises:
         InputError: there is none.
     """
-    paths = sorted(folder.glob("*_ckpt.pth"), key=lambda path: path.stat().st_mtime, reverse=True)
+    paths = sorted(folder.glob("*_ckpt.pth"), key=_written, reverse=True)
     first = [folder / name for name in (LATEST_NAME, PREVIOUS_NAME)]
     candidates = [path for path in first if path in paths]
     candidates += [path for path in paths if path not in first]
@@ -236,6 +236,13 @@ def _refuse_untrained(
             f"{path} lacks {len(fresh)} tensors of attention, as {fresh[0]}: blocks with chance "
             "values cannot be judged; give the checkpoint that was trained with them"
         )
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # a link into nowhere
+        return 0.0
 
 
 def _tensors(value: Any, name: str) -> Iterator[tuple[str, Tensor]]:

@@ -15,6 +15,7 @@ from yolox.utils import get_rank, get_world_size
 
 from yolox_attn import device as devices
 from yolox_attn.coco.results import EVALUATION_NAME
+from yolox_attn.console import count
 from yolox_attn.core.checkpoint import (
     BEST_NAME,
     LATEST_NAME,
@@ -35,7 +36,8 @@ from yolox_attn.runs import (
     held,
     read_record,
 )
-from yolox_attn.runs.folder import TRAINING, is_mine
+from yolox_attn.runs.folder import TRAINING, is_mine, set_aside
+from yolox_attn.runs.metrics import set_damaged_aside
 
 CHECKPOINTS = "*_ckpt.pth"
 
@@ -114,11 +116,29 @@ def make_room(options: TrainOptions, folder: Path) -> None:
     if options.overwrite:
         for path in _old_files(folder):
             path.unlink(missing_ok=True)
+    if options.resume:
+        _set_damaged_aside(folder)
     source = _source(options, folder)
     if source is not None and (source / RECORD_NAME).is_file():
         for name in (METRICS_NAME, BEST_NAME):
             if (source / name).is_file():
                 shutil.copy2(source / name, folder / name)
+
+
+def _set_damaged_aside(folder: Path) -> None:
+    """A file beside the checkpoints never blocks a run that goes on: what is damaged is kept."""
+    if warning := set_damaged_aside(folder):
+        logger.warning(warning)
+    record = folder / RECORD_NAME
+    if not (record.exists() or record.is_symlink()):
+        return
+    try:
+        epochs = read_record(folder).epoch
+    except (InputError, OSError) as error:
+        logger.warning(f"{error}: kept as {set_aside(record).name}, and begun anew")
+    else:
+        if epochs and not (folder / METRICS_NAME).exists():
+            logger.warning(f"{METRICS_NAME} is gone: the rows of {count(epochs, 'epoch')} are lost")
 
 
 def _old_files(folder: Path) -> list[Path]:

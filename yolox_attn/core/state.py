@@ -12,6 +12,7 @@ from yolox.utils import get_rank
 from yolox_attn import device as devices
 from yolox_attn.core.checkpoint import LATEST_NAME, PREVIOUS_NAME, save_checkpoint
 from yolox_attn.core.distributed import gather_objects
+from yolox_attn.runs import check_hold
 from yolox_attn.seed import random_states, restore_random_states
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ class Saver:
         if self.trainer.rank != 0:
             return
         folder = self.trainer.folder
+        check_hold(folder)
         previous = folder / PREVIOUS_NAME if name == LATEST_NAME else None
         state = capture(self.trainer, position, ranks)
         save_checkpoint(state, folder / name, previous=previous)

@@ -12,6 +12,10 @@ Rule = tuple[str, Callable[[Any], bool], str]  # setting, whether it works, what
 ACTIVATIONS = ("silu", "relu", "lrelu")  # YOLOX's
 SCHEDULERS = ("yoloxwarmcos", "warmcos", "cos")  # those for which YOLOX's Exp has all settings
 LARGEST_SEED = 2**63 - 1
+LARGEST_RATE = 1e6  # no training survives it, and its squares are still finite
+LONGEST_NAME = 200  # bytes of a file's name, to which suffixes come
+LIKE_A_FILE = f"a name of 1 to {LONGEST_NAME} bytes that can be written in UTF-8"
+LARGEST_BATCH = 65_536
 
 FREE = {"attention"}  # a name, a callable or a mapping: the placement says what is wrong
 TYPES_ALLOWED: list[tuple[Any, Any, str]] = [
@@ -30,10 +34,27 @@ RULES: list[Rule] = [
     ("print_interval", lambda number: number >= 1, "at least 1 step"),
     ("freeze", lambda patterns: not isinstance(patterns, str), "a list of name patterns"),
     ("max_labels", lambda number: number >= 1, "at least 1 box an image"),
-]
+    ("max_epoch", lambda epochs: 1 <= epochs <= 10**6, "from 1 to 1000000"),
+    ("freeze", lambda patterns: all(isinstance(each, str) for each in patterns), "name patterns"),
+    *((key, lambda rate: 0 <= rate <= LARGEST_RATE, f"a rate from 0 to {LARGEST_RATE:g}")
+      for key in ("basic_lr_per_img", "warmup_lr", "weight_decay")),
+    *((key, lambda share: 0 <= share <= 1, "from 0 to 1")
+      for key in ("momentum", "min_lr_ratio", "test_conf", "nmsthre", "mosaic_prob", "mixup_prob",
+                  "hsv_prob", "flip_prob")),
+    *((key, lambda most: abs(most) < float("inf"), "a finite number")
+      for key in ("degrees", "translate", "shear")),
+    *((key, lambda ends: len(ends) == 2 and 0 < ends[0] <= ends[1], "smallest and largest, above 0")
+      for key in ("mosaic_scale", "mixup_scale")),
+    *((key, lambda name: 1 <= len(str(name).encode()) <= LONGEST_NAME, LIKE_A_FILE)
+      for key in ("exp_name", "train_ann", "val_ann", "test_ann")),
+]  # fmt: skip
 NETWORK_RULES: list[Rule] = [
-    ("depth", lambda factor: factor > 0, "above 0; 0.33 (nano) to 1.33 (x)"),
-    ("width", lambda factor: int(64 * factor) >= 1, "at least 1/64; 0.25 (nano) to 1.25 (x)"),
+    ("depth", lambda factor: 0 < factor <= 10, "above 0, at most 10; 0.33 (nano) to 1.33 (x)"),
+    (
+        "width",
+        lambda factor: 1 <= int(64 * factor) <= 640,
+        "from 1/64 to 10; 0.25 (nano) to 1.25 (x)",
+    ),
     ("act", lambda name: name in ACTIVATIONS, f"it is {', '.join(ACTIVATIONS)}"),
 ]
 SCHEDULER_RULES: list[Rule] = [

@@ -3,6 +3,7 @@
 from yolox_attn.runs.codec import file_hash, finite, read_json, read_json_lines, write_json
 from yolox_attn.runs.folder import (
     DETECTIONS_NAME,
+    check_hold,
     held,
     hold,
     remove_leftovers,
@@ -18,6 +19,7 @@ __all__ = [
     "RECORD_NAME",
     "RunRecord",
     "append_metrics",
+    "check_hold",
     "file_hash",
     "finite",
     "held",

@@ -4,6 +4,7 @@ A reader, and a kill at any moment, find the old file or the new one.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -37,8 +38,9 @@ def replacing(path: Path, previous: Path | None = None) -> Iterator[IO[bytes]]:
         previous: where the old `path` stays; there is no moment without a file at `path`.
     """
     temporary = _temporary(path)
+    temporary.unlink(missing_ok=True)  # of a killed process with the same number, or a trap
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:  # never through a link that somebody has laid there
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -55,6 +57,16 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(text.encode())
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, or a folder in its place, to NAME.damaged, .damaged-2 ..."""
+    aside, number = path.with_name(f"{path.name}.damaged"), 1
+    while aside.exists() or aside.is_symlink():
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+    path.rename(aside)
+    return aside
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -80,9 +92,8 @@ def hold(folder: Path, *, busy: str = TRAINING) -> Iterator[None]:
     if fcntl is None or key in _mine:
         yield
         return
-    number = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o666)
-    if not _lock(number):
-        os.close(number)
+    number = _take(folder)
+    if number is None:
         raise InputError(f"{folder}: {busy}")
     _mine[key] = number
     try:
@@ -90,6 +101,25 @@ def hold(folder: Path, *, busy: str = TRAINING) -> Iterator[None]:
     finally:
         if key in _mine:
             os.close(_mine.pop(key))
+
+
+def check_hold(folder: Path) -> None:
+    """See that this process still holds `folder`: its lock may have been removed meanwhile.
+
+    If nobody else has come it is taken again.
+
+    Raises:
+        InputError: another process holds the folder by now; it must not be written to.
+    """
+    key = folder.resolve()
+    number = _mine.get(key)
+    if number is None or _is_lock_of(number, folder):
+        return
+    again = _take(folder)
+    if again is None:
+        raise InputError(f"{folder}: its {LOCK_NAME} was removed, and {TRAINING}")
+    os.close(number)
+    _mine[key] = again
 
 
 def held(folder: Path) -> bool | None:
@@ -145,6 +175,31 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(number)
         finally:
             os.close(number)
+
+
+def _take(folder: Path) -> int | None:
+    """Return the descriptor of the folder's lock, held; None if another process keeps it."""
+    while True:
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW  # the lock of another folder is not ours
+            number = os.open(folder / LOCK_NAME, flags, 0o666)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise InputError(f"{folder / LOCK_NAME} is a link: remove it") from error
+        if not _lock(number):
+            os.close(number)
+            return None
+        if _is_lock_of(number, folder):
+            return number
+        os.close(number)  # removed while it was being locked
+
+
+def _is_lock_of(number: int, folder: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(number), os.stat(folder / LOCK_NAME))  # noqa: PTH116
+    except FileNotFoundError:
+        return False
 
 
 def _lock(number: int) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from yolox_attn.errors import InputError
 from yolox_attn.runs.codec import finite, read_json_lines
-from yolox_attn.runs.folder import write_text
+from yolox_attn.runs.folder import set_aside, write_text
 
 METRICS_NAME = "metrics.jsonl"
 
@@ -35,6 +35,40 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     for number, row in enumerate(rows, start=1):
         if type(row.get("epoch")) is not int:
             raise InputError(f"{path}, line {number}: not one epoch's metrics: it has no epoch")
+    return rows
+
+
+def set_damaged_aside(folder: Path) -> str | None:
+    """Keep a metrics.jsonl that cannot be read under another name; its sound rows go on.
+
+    Returns:
+        what was done, in a sentence; None where nothing was damaged.
+    """
+    path = folder / METRICS_NAME
+    try:
+        read_metrics(folder)
+    except (InputError, OSError) as error:
+        aside = set_aside(path)
+        rows = _sound_rows(aside)
+        if rows:
+            _write(folder, rows)
+        return f"{error}: kept as {aside.name}; {len(rows)} of its rows are taken over"
+    return None
+
+
+def _sound_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows up to the first that is none."""
+    rows: list[dict[str, Any]] = []
+    if not path.is_file():
+        return rows
+    for line in path.read_bytes().splitlines():
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(row, dict) or type(row.get("epoch")) is not int:
+            break
+        rows.append(row)
     return rows
 
 
