@@ -88,3 +88,29 @@ def test_the_sound_part_has_no_fault(spoilt):
 @pytest.mark.parametrize("content", [[], {}, {"images": [], "annotations": [], "categories": []}])
 def test_nothing_is_left_of_what_is_no_coco(content):
     assert sound_part(content) is None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (
+            lambda c: c["images"][0].update(id=2**63),
+            "whose id has more than 64 bits: 1 (9.2",
+        ),
+        (lambda c: c["images"][0].update(id=10**400), "more than 64 bits: 1 (an integer of hund"),
+        (
+            lambda c: c["images"][0].update(width=20000, height=3),
+            "a side would have no pixel left: 1",
+        ),
+        (lambda c: c["categories"][0].update(name="\ud800"), "no Unicode text (a lone surrogate)"),
+        (lambda c: c["annotations"][0].update(area=10**400), "annotations whose area is no number"),
+        (lambda c: c["annotations"][0].update(bbox=[1, 1, 10**400, 2]), "without a bbox of four"),
+        (lambda c: c["images"][0].update(height=10**400), "without a positive width and height"),
+    ],
+)
+def test_what_training_or_printing_would_die_of_is_a_fault(content, spoil, says):
+    spoil(content)
+    for entry in content["annotations"]:
+        entry["image_id"] = 2
+    (fault,) = find_faults(content)
+    assert says in fault.text

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -198,3 +199,10 @@ def test_missing_images_are_returned_by_their_place(tmp_path):
     (tmp_path / "below" / "a.png").write_bytes(b"")
     names = ["gone.png", "below/a.png", "nowhere/a.png", "lone\ud800.png"]
     assert missing_images(tmp_path, [{"id": 1, "file_name": name} for name in names]) == [0, 2, 3]
+
+
+def test_a_link_to_itself_and_a_pipe_are_no_images(tmp_path: Path) -> None:
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    images = [{"id": n, "file_name": name} for n, name in enumerate(("loop.png", "pipe.png"))]
+    assert missing_images(tmp_path, images) == [0, 1]

@@ -112,6 +112,8 @@ def read_json(file: Path, kind: str = "annotation file") -> tuple[Any, str]:
     Raises:
         InputError: unreadable, or no json.
     """
+    if file.exists() and not file.is_file():
+        raise InputError(f"cannot read {kind} {file}: it is no regular file")
     try:
         raw = file.read_bytes()
         content = json.loads(raw.decode("utf-8"))

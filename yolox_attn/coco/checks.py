@@ -10,6 +10,8 @@ from typing import Any, TypeGuard
 from yolox_attn.console import shortlist
 
 KEYS = ("images", "annotations", "categories")
+LARGEST_ID = 2**63  # ids travel through arrays of 64 bits
+THINNEST = 300  # of an image's sides; at 320 pixels the shorter one then still has one
 LARGEST = 1e9  # pixels; what is beyond is no measure of an image, nor are inf and nan
 Entry = dict[str, Any]
 Content = dict[str, list[Entry]]
@@ -136,6 +138,11 @@ def _faults_of_ids(entries: list[Entry], key: str, kind: type) -> Iterator[Fault
     ids = [entry.get("id") for entry in entries]
     wrong = ((n, repr(index)) for n, index in enumerate(ids) if type(index) is not kind)
     yield Fault(f"{key} whose id is no integer", key, tuple(wrong))
+    numbers = ((n, index) for n, index in enumerate(ids) if type(index) is int)
+    far = (
+        (n, _shown_number(index)) for n, index in numbers if not -LARGEST_ID <= index < LARGEST_ID
+    )
+    yield Fault(f"{key} whose id has more than 64 bits", key, tuple(far))
     yield _repeated(f"{key} that share their id", key, ids, kind)
 
 
@@ -158,6 +165,9 @@ def _faults_of_images(images: list[Entry]) -> Iterator[Fault]:
     yield Fault("file names that leave the image folder (absolute, or with ..)", key, leaving)
     null = tuple(case for case in names if "\0" in case[1])
     yield Fault("file names with a NUL character", key, null)
+    thin = ((n, f"{shown_name(e)}: {e['width']}x{e['height']}") for n, e in sound if _is_thin(e))
+    what = f"images more than {THINNEST} times as long as wide: a side would have no pixel left"
+    yield Fault(what, key, tuple(thin))
 
 
 def _faults_of_categories(categories: list[Entry]) -> Iterator[Fault]:
@@ -165,6 +175,9 @@ def _faults_of_categories(categories: list[Entry]) -> Iterator[Fault]:
     nameless = ((n, str(e.get("id"))) for n, e in enumerate(categories) if not _is_text(names[n]))
     yield Fault("categories without a name", "categories", tuple(nameless))
     yield _repeated("categories that share their name", "categories", names, str)
+    texts = ((n, str(name)) for n, name in enumerate(names) if _is_text(name))
+    odd = tuple((n, name) for n, name in texts if not _is_unicode(name))
+    yield Fault("categories whose name is no Unicode text (a lone surrogate)", "categories", odd)
 
 
 def _unlisted(content: Content, key: str, name: str, kind: type) -> Fault:
@@ -203,7 +216,29 @@ def _is_text(value: object) -> bool:
 
 
 def _is_area(area: object) -> bool:
-    return area is None or isinstance(area, int | float)  # missing, 0 or nan: computed anew
+    """Tell whether there is no area, or a number; 0 and nan are computed anew."""
+    return area is None or isinstance(area, float) or is_number(area)
+
+
+def _is_thin(image: Entry) -> bool:
+    if not _is_sized(image):
+        return False
+    sides = sorted((image["width"], image["height"]))
+    return bool(sides[1] > THINNEST * sides[0])
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown_number(number: int) -> str:
+    return (
+        f"{number:.3e}" if abs(number) < sys.float_info.max else "an integer of hundreds of digits"
+    )
 
 
 def _is_flag(flag: object) -> bool:

@@ -131,13 +131,20 @@ def missing_images(folder: Path, images: Sequence[dict[str, Any]]) -> list[int]:
         if is_there(folder / parent, Path.is_dir):
             listed = os.scandir(folder / parent)
             # A link into nowhere is listed, but is no file.
-            present.update(os.path.join(parent, e.name) for e in listed if e.is_file())  # noqa: PTH118
+            present.update(os.path.join(parent, e.name) for e in listed if _is_file(e))  # noqa: PTH118
     # A second look at the rest: the file system may not distinguish case, or the name holds "..".
     return [
         place
         for place, name in enumerate(names)
         if name not in present and not is_there(folder / name)
     ]
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
 
 
 def is_there(path: Path, kind: Callable[[Path], bool] = Path.is_file) -> bool:

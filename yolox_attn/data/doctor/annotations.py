@@ -36,6 +36,12 @@ def examine_boxes(
         yield from _examine_sides(dataset, split, judged)
     yield from _filled(dataset, split)
     yield finding("warning", "repeated_boxes", split, "boxes given twice", _repeated(entries))
+    if split == "train" and not any(len(labels) for labels, _, _, _ in dataset.annotations):
+        message = "no box that can be trained on: all are crowds, or outside of their images"
+        yield Finding("error", "no_boxes", split, message, 1, counted=False)
+    if split != "test" and all(entry["iscrowd"] for entry in entries):
+        message = "no box that can be judged by: all are crowds"
+        yield Finding("error", "only_crowds", split, message, 1, counted=False)
     if split == "train":
         message = "crowd boxes, left out of training: what they cover counts as background"
         crowds = (f"annotation {entry['id']}" for entry in entries if entry["iscrowd"])

@@ -78,10 +78,9 @@ def examine_images(
 
 def examine_file(file: Path, size: tuple[int, int]) -> FileState:
     """Read and decode one file, which should be `size` = (height, width) large."""
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        return FileState((("unreadable", str(error.strerror)),), None)
+    raw = _content(file)
+    if isinstance(raw, str):
+        return FileState((("unreadable", raw),), None)
     if not is_whole(raw):
         return FileState((("truncated", "its end is missing"),), None)
     pixels = _decode(raw, cv2.IMREAD_UNCHANGED)
@@ -140,6 +139,14 @@ def orientation(raw: bytes) -> int:
     except struct.error:  # a cut header: then it says nothing
         return 1
     return 1
+
+
+def _content(file: Path) -> bytes | str:
+    """Return the file's bytes, or why there are none: a pipe, for one, would never end."""
+    try:
+        return file.read_bytes() if file.is_file() or not file.exists() else "no regular file"
+    except OSError as error:
+        return str(error.strerror)
 
 
 def _decode(raw: bytes, flags: int) -> np.ndarray | None:
