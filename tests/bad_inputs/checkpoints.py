@@ -10,6 +10,8 @@ from bad_inputs.case import Case, Place, leave
 
 from yolox_attn.core import save_checkpoint
 
+STEM = "head.stems.0.conv.weight"
+
 
 def given(content: bytes, place: Place) -> None:
     (place.root / "given.pth").write_bytes(content)
@@ -75,6 +77,10 @@ def poison(state: dict[str, Any], key: str) -> None:
     state[key]["head.stems.0.conv.weight"][0] = float("nan")
 
 
+def replace_stem(state: dict[str, Any], value: Any) -> None:
+    state["model"][STEM] = value
+
+
 def drop_tensor(state: dict[str, Any]) -> None:
     del state["model"]["head.stems.1.conv.weight"]
 
@@ -102,6 +108,12 @@ def starting(name: str, what: str, spoil: Callable[[Place], Any], words: str = "
 def resuming(name: str, what: str, change: Callable[[dict[str, Any]], Any]) -> Case:
     """A run that goes on from a changed checkpoint."""
     words = "-c <root>/given.pth"
+    return Case(name, f"<root>/given.pth{what}", words, edited(change), mode="--resume")
+
+
+def resuming_elsewhere(name: str, what: str, change: Callable[[dict[str, Any]], Any]) -> Case:
+    """A run that goes on from a changed checkpoint in a folder of its own."""
+    words = "-c <root>/given.pth -expn other"
     return Case(name, f"<root>/given.pth{what}", words, edited(change), mode="--resume")
 
 
@@ -147,6 +159,31 @@ CASES = [
              lambda state: state.update(start_epoch="1")),
     resuming("start_epoch is negative", ": damaged (it is before the first epoch)",
              lambda state: state.update(start_epoch=-1)),
+    resuming_elsewhere("start_epoch beyond the end", " is after epoch 999, max_epoch is 2",
+             lambda state: state.update(start_epoch=999)),
+    resuming("best_ap nan", ": damaged (best_ap is nan)",
+             lambda state: state.update(best_ap=float("nan"))),
+    resuming_elsewhere("optimizer of another kind", " does not continue this experiment: ...",
+             lambda state: state.update(optimizer={"state": [], "param_groups": 3})),
+    resuming_elsewhere("ranks of another kind", ": damaged (its state: ...)",
+             lambda state: state.update(ranks=[{"progress": 3}])),
+    resuming("protocol of another kind", ": damaged (protocol is '3')",
+             lambda state: state.update(protocol=3)),
+    starting("weights that are no tensors", ": model holds str -> list, not names and tensors",
+             edited(partial(replace_stem, value=[1.0]))),
+    starting("names that are numbers", ": model holds int -> Tensor, not names and tensors",
+             edited(lambda state: state["model"].update({3: torch.ones(1)}))),
+    starting("sparse weights",
+             f": model.{STEM} is no plain tensor (torch.float32, torch.sparse_coo)",
+             edited(partial(replace_stem, value=torch.eye(3).to_sparse()))),
+    starting("weights without values", f": model.{STEM} is no plain tensor (no values)",
+             edited(partial(replace_stem, value=torch.ones(3, device="meta")))),
+    starting("weights in 8 bits", f": model.{STEM} is no plain tensor (torch.float8..., ...)",
+             edited(partial(replace_stem, value=torch.ones(3).to(torch.float8_e4m3fn)))),
+    starting("weights of integers", f": {STEM} is torch.int8, needs torch.float32",
+             edited(partial(replace_stem, value=torch.ones(3, dtype=torch.int8)))),
+    starting("weights without end", f": model.{STEM} is larger than what the file holds of it",
+             edited(partial(replace_stem, value=torch.ones(1).expand(10**14)))),
     another_run("other classes", "num_classes 5 -> 6", "num_classes 6"),
     another_run("other attention", "attention none -> se", "attention se"),
     another_run("other seed", "seed 0 -> 1", "seed 1"),

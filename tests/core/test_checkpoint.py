@@ -204,7 +204,7 @@ def whole(**changes: Any) -> dict[str, Any]:
         ({"start_iter": -1}, "damaged (it is before the first epoch)"),
         ({"start_iter": 1.5}, "damaged (start_iter is '1.5')"),
         ({"optimizer": [1]}, "damaged (optimizer is '[1]')"),
-        ({"weights": None}, "damaged (weights is 'None')"),
+        ({"weights": None}, "weights is NoneType, not a dictionary of tensors"),
     ],
 )
 def test_a_checkpoint_that_makes_no_sense_is_refused(

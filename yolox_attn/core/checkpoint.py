@@ -28,6 +28,11 @@ UNREADABLE = (
     pickle.UnpicklingError, RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError,
     AttributeError, AssertionError, ArithmeticError, MemoryError, zipfile.BadZipFile, struct.error,
 )  # fmt: skip
+WEIGHTS = {"model", "weights"}
+DTYPES = {
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
+    *(torch.int64, torch.int32, torch.int8, torch.uint8, torch.bool),
+}
 # Of the keys that training goes on from, what each must be.
 KINDS: dict[str, Any] = {
     "model": dict,
@@ -36,6 +41,10 @@ KINDS: dict[str, Any] = {
     "start_epoch": int,
     "start_iter": int,
     "best_ap": int | float,
+    "ema_updates": int,
+    "scaler": dict,
+    "input_size": list,
+    "ranks": list,
     "protocol": dict,
     "environment": dict,
 }
@@ -96,10 +105,29 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     except UNREADABLE as error:
         raise InputError(f"{path}: {_why_unreadable(path, error)}") from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
-        return content
-    if isinstance(content, dict) and content and all(map(torch.is_tensor, content.values())):
-        return {"model": content}
-    raise InputError(f"{path}: no weights under the key 'model'")
+        state: dict[str, Any] = content
+    elif isinstance(content, dict) and content and all(map(torch.is_tensor, content.values())):
+        state = {"model": content}
+    else:
+        raise InputError(f"{path}: no weights under the key 'model'")
+    for key in WEIGHTS & state.keys():
+        _check_weights(state[key], key, path)
+    return state
+
+
+def _check_weights(weights: Any, key: str, path: Path) -> None:
+    """Refuse what is no dictionary of plain tensors, before anything is computed with one."""
+    if not isinstance(weights, dict):
+        raise InputError(f"{path}: {key} is {type(weights).__name__}, not a dictionary of tensors")
+    for name, value in weights.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            what = f"{type(name).__name__} -> {type(value).__name__}"
+            raise InputError(f"{path}: {key} holds {what}, not names and tensors")
+        if value.layout is not torch.strided or value.is_meta or value.dtype not in DTYPES:
+            kind = "no values" if value.is_meta else f"{value.dtype}, {value.layout}"
+            raise InputError(f"{path}: {key}.{name} is no plain tensor ({kind})")
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise InputError(f"{path}: {key}.{name} is larger than what the file holds of it")
 
 
 def read_resumable(path: Path, device: torch.device) -> dict[str, Any]:
@@ -187,6 +215,9 @@ def load_weights(
         raise InputError(f"{path}: {name} is not finite; its training had gone wrong")
     given = _plain_names(given)
     own = model.state_dict()
+    other = (k for k in given if k in own and _is_float(given[k]) != _is_float(own[k]))
+    if key := next(other, None):
+        raise InputError(f"{path}: {key} is {given[key].dtype}, needs {own[key].dtype}")
     misfits = [k for k in given if k in own and given[k].shape != own[k].shape]
     classes = [k for k in misfits if k.startswith(CLASS_LAYER)]
     if len(misfits) > len(classes) or (classes and complete):
@@ -236,6 +267,10 @@ def _refuse_untrained(
             f"{path} lacks {len(fresh)} tensors of attention, as {fresh[0]}: blocks with chance "
             "values cannot be judged; give the checkpoint that was trained with them"
         )
+
+
+def _is_float(tensor: Tensor) -> bool:
+    return tensor.is_floating_point()
 
 
 def _written(path: Path) -> float:
@@ -296,6 +331,8 @@ def _check_content(state: dict[str, Any], path: Path) -> None:
             raise InputError(f"{path}: damaged ({key} is {str(state[key])[:40]!r})")
     if min(state["start_epoch"], state.get("start_iter", 0)) < 0:
         raise InputError(f"{path}: damaged (it is before the first epoch)")
+    if not 0 <= state.get("best_ap", 0) <= 1:
+        raise InputError(f"{path}: damaged (best_ap is {state['best_ap']})")
     if name := name_not_finite(state):
         raise InputError(f"{path}: {name} is not finite; go on from an older checkpoint with -c")
 

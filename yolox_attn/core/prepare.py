@@ -40,6 +40,8 @@ from yolox_attn.runs.folder import TRAINING, is_mine, set_aside
 from yolox_attn.runs.metrics import set_damaged_aside
 
 CHECKPOINTS = "*_ckpt.pth"
+# What torch and we raise on a state that is not what it should be.
+UNFITTING = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)
 
 
 def without_start(options: TrainOptions, folder: Path) -> TrainOptions:
@@ -183,7 +185,7 @@ def load_resumed(model: nn.Module, optimizer: Optimizer, state: dict[str, Any]) 
     try:
         model.load_state_dict(state.get("weights", state["model"]))
         optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, ValueError, KeyError) as error:
+    except UNFITTING as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{state['path']} does not continue this experiment: {reason}") from error
 

@@ -32,6 +32,7 @@ from yolox_attn.core.signals import StopRequest
 from yolox_attn.core.sources import sources_beside
 from yolox_attn.core.state import Progress, Saver, restore_training
 from yolox_attn.data.sampler import ExactBatches
+from yolox_attn.errors import InputError
 from yolox_attn.evaluators import adapt_evaluator
 from yolox_attn.models.freeze import freeze_batchnorm
 from yolox_attn.runs import file_hash
@@ -102,6 +103,10 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
             self._start_at_epoch(options.start_epoch - 1)
         self._build_data()
         self._describe(state)
+        if self.start_epoch > exp.max_epoch:
+            raise InputError(
+                f"{state['path']} is after epoch {self.start_epoch}, max_epoch is {exp.max_epoch}"
+            )
         # Only now: another run is refused for what differs, not because its tensors do not fit.
         prepare.load_resumed(model, self.optimizer, state)
         if options.occupy and (remark := devices.occupy(self.device)) and self.rank == 0:
@@ -116,6 +121,10 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         self.train_loader = prepare.training_loader(exp, options, self.device, no_aug=no_aug)
         self.exact = self.exact and self.batches_are_numbered()
         self.max_iter = math.ceil(len(self.train_loader) / self.accumulate)  # steps an epoch
+        if self.start_iter > self.max_iter:
+            raise InputError(
+                f"the checkpoint is after step {self.start_iter} of an epoch of {self.max_iter}"
+            )
         self.schedule = Schedule(
             exp.max_epoch,
             exp.warmup_epochs,
@@ -178,7 +187,11 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         seed_everything(derive(self.seed, "training", self.rank))
         self._start_loading()
         if state:
-            restore_training(self, state)
+            try:
+                restore_training(self, state)
+            except prepare.UNFITTING as error:
+                reason = " ".join(str(error).split())[:200]
+                raise InputError(f"{state['path']}: damaged (its state: {reason})") from error
         if self.start_iter == 0:
             self.progress.next_epoch()
 
