@@ -265,8 +265,8 @@ def _refuse_untrained(
     if begun or attention_init != "identity":
         raise InputError(
             f"{path} lacks {len(fresh)} tensors of attention, as {fresh[0]}: blocks with chance "
-            "values cannot be judged; give the checkpoint that was trained with them, or judge what "
-            "this one holds by attention_init identity"
+            "values cannot be judged; give the checkpoint that was trained with them, or judge "
+            "what this one holds by attention_init identity"
         )
 
 
