@@ -95,6 +95,10 @@ def test_a_broken_record_is_refused_in_one_line(tmp_path: Path, text: str, says:
     ("change", "says"),
     [
         ({"metrics": None}, r"not a run record: .*\$\.metrics"),
+        ({"attention": {"a": 1}}, r"not a run record: .*\$\.attention"),
+        ({"attention": {"dark3": {}}}, "missing required field `block`"),
+        ({"attention": {"dark3": {"block": []}}}, "Expected `str`, got `array`"),
+        ({"attention": {"dark3": {"block": "se", "parameters": {"a": 1}}}}, "Expected `array`"),
         ({"batch_size": "8"}, r"\$\.batch_size"),
         ({"colour": "red"}, "unknown field colour"),
         ({"figures": {}}, "unknown field figures"),

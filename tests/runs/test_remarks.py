@@ -23,6 +23,7 @@ def test_a_run_that_was_climbing_when_it_ended(curve: list[tuple[int, float]], s
 
 def test_the_curve_is_of_the_epochs_that_were_evaluated() -> None:
     rows = [{"epoch": 1}, {"epoch": 2, "AP": 0.1}, {"epoch": 3, "AP": None}]
+    rows += [{"epoch": 4, "AP": "0.5"}, {"epoch": 5, "AP": 10**400}, {"epoch": 6, "AP": []}]
     assert curve_of(rows) == [(2, 0.1)]
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from yolox_attn.errors import InputError
 from yolox_attn.runs.codec import convert, read_json, write_json
@@ -14,6 +14,17 @@ SCHEMA = 2
 EXP_MODULE = "yolox_attn_exp_"  # an Exp file is imported as this, a hash of its path, its stem
 PATH_HASH = re.compile(f"^{EXP_MODULE}[0-9a-f]{{12}}_")
 WHAT = "a run record"
+
+
+class _Block(TypedDict):
+    block: str
+
+
+class Placed(_Block, total=False):
+    """What stands at a level: the block, its options, and the shapes of its parameters by name."""
+
+    options: dict[str, Any]
+    parameters: dict[str, list[int]]
 
 
 @dataclass(kw_only=True)
@@ -29,7 +40,7 @@ class RunRecord:
         exp_file, exp_name_arg, overrides: what -f, -n and the trailing `key value` pairs said.
         exp_sha256: of the Exp file; None without one, and in records that do not say it.
         sources: path -> sha256 of what the Exp file imported from its own folder.
-        attention: level -> {"block", "options", "parameters": {name: shape}}; empty for none.
+        attention: level -> what was built there; empty for none.
         config: every public attribute of the Exp, as JSON; its folders as whole paths.
         data: dir, train_ann, val_ann, train_sha256, val_sha256, classes, train_images, val_images.
         pretrained: {"file", "sha256"} of the checkpoint that training started from.
@@ -61,7 +72,7 @@ class RunRecord:
     exp_file: str | None
     exp_name_arg: str | None
     overrides: list[str]
-    attention: dict[str, Any]
+    attention: dict[str, Placed]
     attention_init: str
     config: dict[str, Any]
     batch_size: int

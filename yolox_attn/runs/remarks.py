@@ -10,7 +10,11 @@ CLIMBING = 0.005  # AP as a fraction: and larger than this, which noise alone do
 
 def curve_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
     """Return (epoch, AP as a fraction) of each evaluation among the rows of metrics.jsonl."""
-    return [(row["epoch"], row["AP"]) for row in rows if row.get("AP") is not None]
+    return [
+        (row["epoch"], float(ap))
+        for row in rows
+        if isinstance(ap := row.get("AP"), int | float) and 0 <= ap <= 1
+    ]
 
 
 def last_rise(curve: Sequence[tuple[int, float]]) -> tuple[float, int] | None:
