@@ -145,6 +145,16 @@ def test_a_stock_checkpoint_fills_all_but_the_attention(
     assert "identity starts exactly where the checkpoint was" in warnings[0]
 
 
+def test_a_disk_that_is_full_is_said_beside_the_checkpoints_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_checkpoint({"model": tensors(1)}, tmp_path / "best_ckpt.pth")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(torch, "save", lambda *_: (_ for _ in ()).throw(full))
+    with pytest.raises(InputError, match=r"No space left.*; the last checkpoint is .*best_ckpt"):
+        save_checkpoint({"model": tensors(1)}, tmp_path / "latest_ckpt.pth")
+
+
 def test_identity_needs_no_warning(tiny: Callable, tmp_path: Path, warnings: list[str]) -> None:
     stock = saved(tmp_path / "stock.pth", tiny())
     model = tiny(attention="cam", attention_init="identity").get_model()

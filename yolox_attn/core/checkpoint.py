@@ -291,7 +291,8 @@ def _tensors(value: Any, name: str) -> Iterator[tuple[str, Tensor]]:
 
 
 def _kept(path: Path, previous: Path | None) -> str:
-    kept = next((each for each in (path, previous) if each is not None and each.is_file()), None)
+    others = sorted(path.parent.glob("*_ckpt.pth"), key=_written, reverse=True)
+    kept = next((each for each in (path, previous, *others) if each and each.is_file()), None)
     return "there is no checkpoint yet" if kept is None else f"the last checkpoint is {kept}"
 
 

@@ -283,7 +283,8 @@ class AttentionTrainer(PreparedTrainer):
         # A user's own evaluator returns what YOLOX asks for: two metrics.
         own = getattr(self.evaluator, "metrics", None)
         self.metrics: Metrics = own or {"AP": ap, "AP50": ap50}
-        logger.info(f"AP {100 * ap:.2f}, AP50 {100 * ap50:.2f}\n{summary}")
+        said = (f"{key} {_shown(self.metrics.get(key))}" for key in ("AP", "AP50"))
+        logger.info(f"{', '.join(said)}\n{summary}")
         self.run_log.detections(getattr(self.evaluator, "detections", []))
         return self._is_best(ap)
 
@@ -341,3 +342,8 @@ class AttentionTrainer(PreparedTrainer):
         self.saver.save(f"{name}_ckpt.pth", position)
         if self.run_log.wandb is not None:
             self.run_log.wandb.save_checkpoint(self.file_name, name, name == "best")
+
+
+def _shown(metric: float | None) -> str:
+    """Return a metric in points; where there is no object to find it is undefined, and not 0."""
+    return "undefined" if metric is None else f"{100 * metric:.2f}"
