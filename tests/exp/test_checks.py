@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.exp import NanoExp, load_exp
+from yolox_attn.exp import AttentionExp, NanoExp, load_exp
+from yolox_attn.exp.checks import check_types
 from yolox_attn.exp.sizes import SIZES
 
 
@@ -33,6 +34,16 @@ def test_a_setting_that_cannot_work_is_named(key: str, value: Any, says: str) ->
     setattr(exp, key, value)
     with pytest.raises(InputError, match=says):
         exp.check()
+
+
+def test_settings_have_the_types_of_their_defaults() -> None:
+    exp = NanoExp()
+    check_types(exp, AttentionExp())
+    exp.input_size, exp.depth, exp.attention = [416, 416], 1, print  # a list, a whole number
+    check_types(exp, AttentionExp())
+    exp.momentum = "0.9"
+    with pytest.raises(InputError, match=r"momentum '0\.9': needs a number, like 0\.9"):
+        check_types(exp, AttentionExp())
 
 
 def test_a_range_of_sizes_must_stay_above_zero() -> None:
