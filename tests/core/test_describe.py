@@ -82,7 +82,7 @@ def trainer(tiny: Callable, train_args: Callable, tmp_path: Path) -> Callable[..
             "environment": {"cpu": "a chip"}, "data": {"classes": 5}, "repairs": {"val clipped": 3},
             "start_epoch": 2, "start_iter": 4, "exact": True, "best_ap": 0.3,
             "costs": COSTS, "out_of_patience": lambda: False,
-            "optimizer": torch.optim.SGD(PARAMETERS, lr=1.0),
+            "optimizer": torch.optim.SGD(PARAMETERS, lr=1.0), "sources": {},
         }  # fmt: skip
         return SimpleNamespace(**(given | changes))
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,16 @@ from yolox_attn.exp.evaluation import Conditions
 from yolox_attn.exp.evaluation_folder import Source, folder_name, refuse_other, settings_of
 
 CPU = Conditions(torch.device("cpu"))
+
+
+def named(
+    exp: NanoExp,
+    source: Source,
+    checkpoint: Path,
+    how: Conditions = CPU,
+    given: Collection[str] = (),
+) -> str:
+    return folder_name(exp, source, how, settings_of(exp, checkpoint, how, given))
 
 
 @pytest.fixture
@@ -41,10 +52,10 @@ def test_without_a_record_the_experiment_is_its_own(
     checkpoint.write_bytes(b"weights")
     conditions = Conditions(torch.device("cpu"), **how)
     source = Source(best.parent, own=describe_config(NanoExp()))
-    assert folder_name(NanoExp(), source, checkpoint, conditions) == folder
+    assert named(NanoExp(), source, checkpoint, conditions) == folder
     exp = NanoExp()
     exp.test_size = (64, 64)
-    assert folder_name(exp, source, best, CPU) == "eval_val_64x64"
+    assert named(exp, source, best) == "eval_val_64x64"
 
 
 def test_a_name_of_a_folder_leaves_nothing_out_unsaid(best: Path) -> None:
@@ -53,7 +64,7 @@ def test_a_name_of_a_folder_leaves_nothing_out_unsaid(best: Path) -> None:
     for value in ([1, 12], [11, 2], ["a" * 99], ["a" * 98]):
         exp = NanoExp()
         exp.scales = value
-        names.add(folder_name(exp, source, best, CPU, {"scales"}))
+        names.add(named(exp, source, best, given={"scales"}))
     assert len(names) == 4
     assert all(re.fullmatch(r"eval_val_scales-\w+-[0-9a-f]{6}", name) for name in names)
 
@@ -63,7 +74,7 @@ def test_a_link_to_the_runs_best_is_the_runs_own(best: Path, tmp_path: Path) -> 
     moved = best.rename(away / "other.pth")
     best.symlink_to(moved)
     source = Source(best.parent, own=describe_config(NanoExp()))
-    assert folder_name(NanoExp(), source, best, CPU) == "eval_val"
+    assert named(NanoExp(), source, best) == "eval_val"
 
 
 def test_a_run_and_strange_detections_are_not_written_over(best: Path, tmp_path: Path) -> None:

@@ -215,26 +215,10 @@ def load_weights(
         raise InputError(f"{path}: {name} is not finite; its training had gone wrong")
     given = _plain_names(given)
     own = model.state_dict()
-    other = (k for k in given if k in own and _is_float(given[k]) != _is_float(own[k]))
-    if key := next(other, None):
-        raise InputError(f"{path}: {key} is {given[key].dtype}, needs {own[key].dtype}")
-    misfits = [k for k in given if k in own and given[k].shape != own[k].shape]
-    classes = [k for k in misfits if k.startswith(CLASS_LAYER)]
-    if len(misfits) > len(classes) or (classes and complete):
-        if len(misfits) == len(classes):
-            there, here = (len(each[classes[0]]) for each in (given, own))
-            raise InputError(
-                f"{path} has a class layer of {there} classes, the data here have {here}: give "
-                f"data of its {there} classes, or train from it on these with -c"
-            )
-        worst = next((k for k in misfits if k not in classes), misfits[0])
-        raise InputError(
-            f"{path} holds another model: {worst} is {tuple(given[worst].shape)} there and "
-            f"{tuple(own[worst].shape)} here ({len(misfits)} of {len(own)} tensors differ)"
-        )
-    fitting = {key: value for key, value in given.items() if key not in misfits}
+    classes = _other_classes(given, own, path, complete=complete)
+    fitting = {key: value for key, value in given.items() if key not in classes}
     result = model.load_state_dict(fitting, strict=False)
-    missing = [k for k in result.missing_keys if k not in misfits]
+    missing = [k for k in result.missing_keys if k not in classes]
     fresh = [k for k in missing if k.startswith(ATTENTION_PREFIX)]
     if len(missing) > len(fresh) or result.unexpected_keys:
         lost, unknown = [k for k in missing if k not in fresh], result.unexpected_keys
@@ -254,6 +238,35 @@ def load_weights(
     return Loaded(path, len(fitting), attention=len(fresh), classes=len(classes))
 
 
+def _other_classes(
+    given: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path, *, complete: bool
+) -> list[str]:
+    """Return the tensors of a class layer for another number of classes.
+
+    Raises:
+        InputError: a tensor is of another kind or shape; with `complete` also of the class layer.
+    """
+    shared = [key for key in given if key in own]
+    for key in shared:
+        if given[key].is_floating_point() != own[key].is_floating_point():
+            raise InputError(f"{path}: {key} is {given[key].dtype}, needs {own[key].dtype}")
+    misfits = [key for key in shared if given[key].shape != own[key].shape]
+    others = [key for key in misfits if not key.startswith(CLASS_LAYER)]
+    if others:
+        worst = others[0]
+        raise InputError(
+            f"{path} holds another model: {worst} is {tuple(given[worst].shape)} there and "
+            f"{tuple(own[worst].shape)} here ({len(misfits)} of {len(own)} tensors differ)"
+        )
+    if misfits and complete:
+        there, here = (len(each[misfits[0]]) for each in (given, own))
+        raise InputError(
+            f"{path} has a class layer of {there} classes, the data here have {here}: give "
+            f"data of its {there} classes, or train from it on these with -c"
+        )
+    return misfits
+
+
 def _refuse_untrained(
     path: Path, fresh: Sequence[str], given: Mapping[str, Tensor], attention_init: str
 ) -> None:
@@ -268,10 +281,6 @@ def _refuse_untrained(
             "values cannot be judged; give the checkpoint that was trained with them, or judge "
             "what this one holds by attention_init identity"
         )
-
-
-def _is_float(tensor: Tensor) -> bool:
-    return tensor.is_floating_point()
 
 
 def _written(path: Path) -> float:

@@ -20,7 +20,6 @@ from yolox_attn import __version__, cost
 from yolox_attn import device as devices
 from yolox_attn.coco.annotations import ANNOTATIONS
 from yolox_attn.core.prepare import coco_sets
-from yolox_attn.core.sources import sources_beside
 from yolox_attn.data.coco_folder import fingerprint
 from yolox_attn.errors import InputError
 from yolox_attn.models import ATTENTION_PREFIX, place
@@ -143,7 +142,7 @@ def first_record(trainer: "AttentionTrainer") -> RunRecord:
         command=list(sys.argv),
         exp_file=None if exp_file is None else str(exp_file),
         exp_sha256=None if exp_file is None else file_hash(exp_file),
-        sources=sources_beside(exp_file),
+        sources=dict(trainer.sources),
         exp_name_arg=options.exp_name,
         overrides=list(options.overrides),
         attention=describe_attention(exp, exp.get_model()),

@@ -36,7 +36,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.evaluators import adapt_evaluator
 from yolox_attn.models.freeze import freeze_batchnorm
 from yolox_attn.runs import file_hash
-from yolox_attn.runs.protocol import resume_protocol
+from yolox_attn.runs.protocol import IMPORTED, resume_protocol
 from yolox_attn.seed import derive, seed_everything
 
 EMA_DECAY = 0.9998  # YOLOX's
@@ -157,9 +157,9 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         self.protocol = resume_protocol(describe.describe_config(self.exp), self.data, facts)
         file = self.options.exp_file  # what a method does is no setting, but it is the experiment
         self.protocol["Exp file"] = file_hash(Path(file)) if file else None
+        self.sources = sources_beside(Path(file) if file else None)
         self.protocol |= {
-            f"file {Path(path).name}": value
-            for path, value in sources_beside(Path(file) if file else None).items()
+            f"{IMPORTED}{Path(path).name}": value for path, value in self.sources.items()
         }
         self.environment = describe_environment(self.device, torch.get_num_threads())
         if state:

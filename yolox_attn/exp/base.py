@@ -27,7 +27,7 @@ from yolox_attn.evaluators import COCOEvaluator
 from yolox_attn.exp.checks import NETWORK_RULES, RULES, SCHEDULER_RULES, check_rules
 from yolox_attn.exp.image_size import check_sizes, extreme_sizes, height_range, training_size
 from yolox_attn.exp.overrides import apply_overrides
-from yolox_attn.models import LEVELS, AttentionPAFPN, FullPrecisionHead, place
+from yolox_attn.models import LEVELS, AttentionPAFPN, FullPrecisionHead, level_channels, place
 from yolox_attn.models.contract import check_blocks
 from yolox_attn.models.freeze import freeze
 from yolox_attn.models.placement import AttentionChoice
@@ -120,10 +120,7 @@ class AttentionExp(Exp):  # type: ignore[misc]
         """Refuse a block of the user's own that breaks the contract, at any size it will see."""
         placements = place(self.attention, self.attention_options, tuple(self.attention_levels))
         if placements:
-            channels = {
-                level: int(number * self.width)
-                for level, number in zip(LEVELS, IN_CHANNELS, strict=True)
-            }
+            channels = level_channels(self.width, IN_CHANNELS)
             check_blocks(neck.backbone.attention, placements, channels, extreme_sizes(self))
 
     def get_optimizer(self, batch_size: int) -> Optimizer:

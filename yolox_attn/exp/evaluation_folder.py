@@ -26,8 +26,8 @@ SETTINGS = (
     *("checkpoint", "split", "annotations_sha256", "image_files", "test_size", "confidence", "nms"),
     *("precision", "fused", "legacy", "given"),
 )
-SHORT = {"test_conf": "conf", "nmsthre": "nms"}  # in the name of a folder
-NAMED = {*COSMETIC, *SHORT, *SIZE_SETTINGS, *DATA_SETTINGS}  # settings with a key of their own
+# Settings of an Exp that have a key of their own there, or change no number.
+NAMED = {*COSMETIC, *SIZE_SETTINGS, *DATA_SETTINGS, "test_conf", "nmsthre"}
 LONGEST = 40  # characters of a word in the name of a folder
 
 
@@ -87,32 +87,29 @@ def settings_of(
 
 
 def folder_name(
-    exp: AttentionExp,
-    source: Source,
-    checkpoint: Path,
-    how: Conditions,
-    given: Collection[str] = (),
+    exp: AttentionExp, source: Source, how: Conditions, settings: Mapping[str, Any]
 ) -> str:
     """Return "eval_val" for the run's own settings, else with what differs: "eval_val_416x416".
 
-    The run's own checkpoint is its best; the other arguments are those of `settings_of`.
+    Args:
+        exp: the experiment, as it is evaluated.
+        source: the run, whose own checkpoint is its best.
+        how: where and how.
+        settings: of the evaluation, by `settings_of`.
     """
-    ours, now = source.config, describe_config(exp)
+    own, checkpoint = source.config, Path(settings["checkpoint"]["file"])
     parts = []
     if checkpoint.name != BEST_NAME or checkpoint.parent.resolve() != source.folder.resolve():
         parts.append(checkpoint.stem.removesuffix("_ckpt"))
-    if now["test_size"] != ours.get("test_size"):
-        parts.append("x".join(map(str, exp.test_size)))
-    words = {**SHORT, **{key: f"{key}-" for key in sorted({*given} - NAMED)}}
-    parts += [
-        f"{word}{now[key]}"
-        for key, word in words.items()
-        if key in now and now[key] != ours.get(key)
-    ]
+    if settings["test_size"] != own.get("test_size"):
+        parts.append("x".join(map(str, settings["test_size"])))
+    values = {"conf": ("test_conf", settings["confidence"]), "nms": ("nmsthre", settings["nms"])}
+    values |= {f"{key}-": (key, value) for key, value in settings["given"].items()}
+    parts += [f"{word}{value}" for word, (key, value) in values.items() if value != own.get(key)]
     if source.record is not None:
-        parts += _other_data(exp, source.record, how)
-    flags = {how.precision: how.precision != "fp32", "fused": how.fuse, "legacy": how.legacy}
-    parts += [word for word, wanted in flags.items() if wanted]
+        parts += _other_data(exp, source.record, how, settings["annotations_sha256"])
+    parts += [] if how.precision == "fp32" else [how.precision]
+    parts += [word for word in ("fused", "legacy") if settings[word]]
     return "_".join([f"eval_{split_of(how)}", *map(_word, parts)])
 
 
@@ -159,17 +156,18 @@ def images_of(exp: AttentionExp, how: Conditions) -> Path | None:
     return folder if folder is not None and folder.is_dir() else None
 
 
-def _other_data(exp: AttentionExp, record: RunRecord, how: Conditions) -> list[str]:
+def _other_data(
+    exp: AttentionExp, record: RunRecord, how: Conditions, sha256: str | None
+) -> list[str]:
     """Return a word for data that are not the run's: by their place, or else by their content."""
     path, images = annotations_of(exp, how), images_of(exp, how)
-    if path is None or not path.is_file():
+    if path is None or sha256 is None:
         return []
     split = split_of(how)
     own = Path(str(record.data.get("dir")), ANNOTATIONS, str(record.config.get(f"{split}_ann")))
     known = record.data.get(f"{split}_sha256")
     if known is None and own.is_file():
         known = file_hash(own)
-    sha256 = file_hash(path)
     here = own.parent.parent / str(record.config.get(f"{split}_name"))
     same = known in (None, sha256)
     if same and images is not None and images.resolve() != here.resolve():

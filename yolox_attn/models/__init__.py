@@ -2,7 +2,12 @@
 
 from yolox_attn.models.head import FullPrecisionHead
 from yolox_attn.models.identity import IdentityStart
-from yolox_attn.models.pafpn import ATTENTION_PREFIX, AttendedDarknet, AttentionPAFPN
+from yolox_attn.models.pafpn import (
+    ATTENTION_PREFIX,
+    AttendedDarknet,
+    AttentionPAFPN,
+    level_channels,
+)
 from yolox_attn.models.placement import LEVELS, Placement, place
 
 __all__ = [
@@ -13,5 +18,6 @@ __all__ = [
     "FullPrecisionHead",
     "IdentityStart",
     "Placement",
+    "level_channels",
     "place",
 ]

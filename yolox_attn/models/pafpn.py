@@ -71,10 +71,15 @@ class AttentionPAFPN(YOLOPAFPN):  # type: ignore[misc]
             )
         placements = place(attention, attention_options, tuple(attention_levels))
         super().__init__(depth, width, in_features, in_channels, depthwise, act)
-        channels = {level: int(c * width) for level, c in zip(LEVELS, in_channels, strict=True)}
+        channels = level_channels(width, in_channels)
         if placements:
             blocks = {p.level: p.build(channels[p.level], attention_init) for p in placements}
             self.backbone: CSPDarknet = AttendedDarknet(self.backbone, blocks)
+
+
+def level_channels(width: float, in_channels: Sequence[int]) -> dict[str, int]:
+    """Return level -> channels of its map."""
+    return {level: int(c * width) for level, c in zip(LEVELS, in_channels, strict=True)}
 
 
 ATTENTION_PREFIX = "backbone.backbone.attention."
