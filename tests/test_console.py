@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from yolox_attn.console import called_as, count, echo, outliving_readers, printable, shortlist
+from yolox_attn.console import (
+    called_as,
+    count,
+    echo,
+    outliving_readers,
+    printable,
+    shortlist,
+    write_anywhere,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +39,28 @@ def test_products_go_to_stdout_and_remarks_to_stderr(capsys: pytest.CaptureFixtu
     echo("AP 0.4")
     echo("epoch 1", err=True)
     assert capsys.readouterr() == ("AP 0.4\n", "epoch 1\n")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text", "written"),
+    [
+        ("ascii", "40.1 ± 0.5", "40.1 +- 0.5"),
+        ("ascii", "yolox…cam, \u7ea2", "yolox...cam, \\u7ea2"),
+        ("utf-8", "40.1 ± 0.5", "40.1 ± 0.5"),
+        ("utf-8", "no text: \udcff", "no text: \\udcff"),
+    ],
+)
+def test_any_text_can_be_written_in_any_encoding(
+    encoding: str, text: str, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = io.BytesIO()
+    with monkeypatch.context() as patch:
+        stream = io.TextIOWrapper(taken, encoding=encoding)
+        patch.setattr(sys, "stdout", stream)
+        write_anywhere()
+        echo(text)
+    assert taken.getvalue().decode(encoding) == f"{written}\n"
+    stream.close()
 
 
 @contextlib.contextmanager

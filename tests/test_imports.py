@@ -13,7 +13,7 @@ PACKAGE = ROOT / "yolox_attn"
 
 ROWS = [  # from the bottom up; the parts of one row stand side by side and do not import each other
     {"__init__", "errors", "console"},
-    {"machine", "requirements", "runs"},
+    {"launched", "machine", "requirements", "runs"},
     {"coco"},
     {"blocks", "device", "seed", "stats"},
     {"cost"},
@@ -28,6 +28,7 @@ OUTSIDE: dict[str, set[str]] = {  # what a part may import from outside; all oth
     "__init__": set(),
     "errors": set(),
     "console": set(),
+    "launched": set(),
     "machine": {"psutil"},
     "requirements": {"torchvision"},  # only to see whether it can be imported
     "runs": {"msgspec"},

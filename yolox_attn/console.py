@@ -1,6 +1,8 @@
 """What a person at the terminal reads: one way to print, and words that fit any text."""
 
+import codecs
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -9,6 +11,27 @@ from pathlib import PurePath
 from typing import Any, TextIO
 
 UNREAD = {errno.EPIPE, errno.EIO}  # the reader has gone: of a pipe, or with the terminal
+
+
+PLAIN = str.maketrans({"±": "+-", "…": "..."})
+
+
+def write_anywhere() -> None:
+    """Let the output streams take any text: what their encoding lacks is spelt in ASCII.
+
+    A terminal, or a log, may know ASCII alone, and a file's name may be no text at all.
+    """
+    codecs.register_error(__name__, _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=__name__)
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    part = error.object[error.start : error.end].translate(PLAIN)
+    return part.encode("ascii", "backslashreplace").decode(), error.end
 
 
 class _Outliving:

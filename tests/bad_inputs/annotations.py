@@ -62,7 +62,7 @@ def one_name_twice(content: Content) -> None:
 CASES = [
     Case("empty", "<train> is no valid json: line 1, column 1: ...", spoil=written(b"")),
     Case("cut", "<val> is no valid json: line 1, column 200: ...", spoil=cut),
-    Case("a comma too many", "<train> is no valid json: line 1, column 15: ...",
+    Case("a comma too many", "<train> is no valid json: line 1, column 1...: ...",
          spoil=written(b'{"images": [],}')),
     Case("not UTF-8", "<train> is no UTF-8 text: byte 12", spoil=written(b'{"images": "\xff"}')),
     Case("a list", "<train> holds a json list, not a COCO object", spoil=written(b"[]")),

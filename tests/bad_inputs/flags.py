@@ -7,6 +7,7 @@ def without_wandb(place: Place) -> None:
     place.patch.setattr("yolox_attn.cli.train.find_spec", lambda name: None)
 
 
+LIKE_A_FILE = "a name of 1 to 200 bytes of UTF-8 that can be printed"
 CASES = [
     Case("unknown flag", "unrecognized arguments: --epochs", "--epochs 3"),
     Case("abbreviated flag", "unrecognized arguments: --over", "--over"),
@@ -50,8 +51,14 @@ CASES = [
          "mosaic_scale 2.0,0.5"),
     Case("depth", "depth 11.0: above 0, at most 10; 0.33 (nano) to 1.33 (x)", "depth 11"),
     Case("epochs without end", "max_epoch 1000001: from 1 to 1000000", "max_epoch 1000001"),
-    Case("a name too long", "exp_name ...: a name of 1 to 200 bytes that can be written in UTF-8",
-         f"exp_name {'x' * 300}"),
+    Case("a name too long", f"exp_name ...: {LIKE_A_FILE}", f"exp_name {'x' * 300}"),
+    Case("a run's name too long", f"-expn ...: each folder: {LIKE_A_FILE}", f"-expn {'x' * 300}"),
+    Case("a run's name that is no text", f"-expn a/bad\\udcff: each folder: {LIKE_A_FILE}",
+         "-expn a/bad\udcff"),
+    Case("a run's name that breaks the line", f"-expn a\\nb: each folder: {LIKE_A_FILE}",
+         "-expn 'a\nb'"),
+    Case("no name", f"-expn : each folder: {LIKE_A_FILE}", "-expn ''"),
+    Case("the name of all runs' folder", f"-expn .: each folder: {LIKE_A_FILE}", "-expn ."),
     Case("three processes", "-b 4: does not divide among 3 processes; -b 3 or -b 6 does", "-d 3"),
     Case("no machine", "--num_machines 0: at least 1", "--num_machines 0"),
     Case("machines without address",

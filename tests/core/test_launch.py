@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ import torch.distributed as dist
 from forked import ended, launcher_of_one, rank, start, supervised
 
 from yolox_attn.core import launch as module
-from yolox_attn.core.launch import launch, launched, process_group, supervise
+from yolox_attn.core.launch import launch, process_group, supervise
 from yolox_attn.errors import InputError, TrainingError
+from yolox_attn.launched import LAUNCHER
 
 CPU = torch.device("cpu")
 
@@ -38,26 +40,6 @@ def environments(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
 
     monkeypatch.setattr(module, "supervise", other)
     return given
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({}, False),
-        ({"WORLD_SIZE": "2", "RANK": "0"}, True),
-        ({"WORLD_SIZE": "2"}, False),
-        ({"WORLD_SIZE": "1", "RANK": "0"}, False),
-        ({"WORLD_SIZE": "1", "RANK": "0", "TORCHELASTIC_RUN_ID": "none"}, True),
-    ],
-)
-def test_a_rank_knows_itself_by_its_environment(
-    environment: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for key in ("RANK", "WORLD_SIZE", "TORCHELASTIC_RUN_ID"):
-        monkeypatch.delenv(key, raising=False)
-    for key, value in environment.items():
-        monkeypatch.setenv(key, value)
-    assert launched() is expected
 
 
 def test_alone_there_is_no_group() -> None:
@@ -128,7 +110,7 @@ def test_ranks_count_over_the_machines(environments: list[dict[str, str]]) -> No
         ["3", "1", "6", "2", "far.example", "29500"],
     ]
     assert environments[1]["TORCHELASTIC_USE_AGENT_STORE"] == "False"
-    assert environments[1][module.LAUNCHER] == str(os.getpid())
+    assert environments[1][LAUNCHER] == str(os.getpid())
 
 
 def test_a_port_that_is_taken_is_refused(environments: list[dict[str, str]]) -> None:
@@ -151,6 +133,50 @@ def test_an_environment_without_a_meeting_place_is_one_line(
         pytest.raises(InputError, match=r"cannot join the other processes at \?:\?: .*MASTER_ADDR"),
         process_group(CPU),
     ):
+        pass
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("rank", "said"),
+    [(0, r"rank 1, 3 of 4 did not come|waiting for clients"), (2, "timed out|failed to connect")],
+)
+def test_a_rank_says_what_it_waits_for_and_not_for_ever(
+    rank: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Machine 0 whose others do not come; machine 1 that cannot reach machine 0."""
+    port = free_port()
+    environment = {
+        "RANK": str(rank), "LOCAL_RANK": "0", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+    }  # fmt: skip
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setattr(module, "MEETING", timedelta(seconds=0.5))
+    with (
+        pytest.raises(InputError, match=rf"cannot join .* at 127.0.0.1:{port}: .*({said})"),
+        process_group(CPU),
+    ):
+        pass
+    waiting = f"waiting at most 0.00833333 minutes for the other machines at 127.0.0.1:{port}\n"
+    assert capsys.readouterr().err == waiting
+
+
+def test_the_ranks_that_did_not_come_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
+    environment = {
+        "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "3", "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True",
+    }  # fmt: skip
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setattr(module, "MEETING", timedelta(seconds=0.5))
+    with pytest.raises(InputError, match="rank 1, 2 of 3 did not come"), process_group(CPU):
         pass
 
 

@@ -19,8 +19,9 @@ import torch.distributed as dist
 
 from yolox_attn.cli import report_errors
 from yolox_attn.core.distributed import gather_objects
-from yolox_attn.core.launch import LAUNCHER, process_group, supervise
+from yolox_attn.core.launch import process_group, supervise
 from yolox_attn.core.signals import StopRequest
+from yolox_attn.launched import LAUNCHER, end_with_launcher
 
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(["yolox_attn.cli.train"])
@@ -91,6 +92,7 @@ def launcher_of_one(folder: Path) -> int:
         return 1
     names = {"RANK": "0", "WORLD_SIZE": "1", "TORCHELASTIC_RUN_ID": "x", LAUNCHER: parent}
     os.environ |= names | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    end_with_launcher()
     stop = StopRequest(quiet=True)
     with stop.listening(), process_group(torch.device("cpu")):
         (folder / "ready").write_text("yes")

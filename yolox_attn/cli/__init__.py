@@ -13,8 +13,9 @@ from collections.abc import Callable
 from importlib import import_module
 
 from yolox_attn import __version__
-from yolox_attn.console import echo, printable, silenced
+from yolox_attn.console import echo, printable, silenced, write_anywhere
 from yolox_attn.errors import Ending, InputError, Interrupted
+from yolox_attn.launched import end_with_launcher, launched, leave_last
 from yolox_attn.requirements import check_requirements
 
 COMMANDS = {
@@ -86,14 +87,21 @@ def _fail(message: str, code: int) -> int:
 
 def run(name: str, argv: list[str] | None = None) -> int:
     """Run the command `name` with `argv`, by default the words behind the script's name."""
+    write_anywhere()
+    code = 1  # also of what is not foreseen
+    if launched():
+        leave_last(lambda: code)
 
     @report_errors
     def checked(argv: list[str] | None) -> int:
+        if launched():
+            end_with_launcher()
         check_requirements()
         main: Main = import_module(f"yolox_attn.cli.{name}").main
         return main(argv)
 
-    return checked(argv)
+    code = checked(argv)
+    return code
 
 
 def main(argv: list[str] | None = None) -> int:

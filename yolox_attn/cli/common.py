@@ -14,12 +14,13 @@ from loguru import logger
 
 from yolox_attn import device as devices
 from yolox_attn.console import echo
-from yolox_attn.core.launch import launch, launched
+from yolox_attn.core.launch import launch
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
-from yolox_attn.exp.checks import LARGEST_BATCH
+from yolox_attn.exp.checks import LARGEST_BATCH, LIKE_A_FILE, like_a_file
 from yolox_attn.exp.image_size import SIZE_SETTINGS, size_overrides
 from yolox_attn.exp.loader import DATA_SETTINGS
+from yolox_attn.launched import launched
 from yolox_attn.machine import usable_cores
 from yolox_attn.stats.verdict import Terms
 
@@ -100,12 +101,19 @@ def build_exp(args: argparse.Namespace) -> AttentionExp:
 
 
 def name_run(exp: AttentionExp, args: argparse.Namespace) -> Path:
-    """Fill in `args.experiment_name`, and return the folder of the run."""
+    """Fill in `args.experiment_name`, and return the folder of the run.
+
+    Raises:
+        InputError: a folder cannot have such a name.
+    """
     words = [str(word) for word in args.opts]
     given = dict(zip(words[0::2], words[1::2], strict=False))
     if args.experiment_name is None:
         name = given.get("exp_name", exp.exp_name)
         args.experiment_name = name if args.seed is None else f"{name}/seed{args.seed}"
+    parts = Path(args.experiment_name).parts  # none of "" and "."
+    if not parts or not all(map(like_a_file, parts)):
+        raise InputError(f"-expn {args.experiment_name}: each folder: {LIKE_A_FILE}")
     return Path(given.get("output_dir", str(exp.output_dir)), str(args.experiment_name))
 
 

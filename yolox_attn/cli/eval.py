@@ -22,7 +22,7 @@ from yolox_attn.cli.find_run import find_run
 from yolox_attn.coco.results import write_evaluation
 from yolox_attn.console import count, echo
 from yolox_attn.core.checkpoint import BEST_NAME, LATEST_NAME
-from yolox_attn.core.launch import launched, process_group
+from yolox_attn.core.launch import process_group
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp
 from yolox_attn.exp.evaluation import Conditions, Evaluation, evaluate_checkpoint, time_forward
@@ -35,6 +35,7 @@ from yolox_attn.exp.evaluation_folder import (
     settings_of,
     split_of,
 )
+from yolox_attn.launched import launched
 from yolox_attn.seed import seed_everything
 
 

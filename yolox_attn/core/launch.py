@@ -8,38 +8,33 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from yolox_attn import device as devices
+from yolox_attn.console import echo, shortlist
 from yolox_attn.core.signals import handled, signal_name
 from yolox_attn.errors import InputError, Interrupted, TrainingError
+from yolox_attn.launched import LAUNCHER, SAVE, launched
 from yolox_attn.machine import usable_cores
 
 EXPLAINED = (2, 130, Interrupted.CODE)  # exit codes of a rank that has said why it ended
 POLL = 0.05  # seconds
 LEAVE = 10.0  # seconds for the others to notice that a rank is gone
 END = 20.0  # further seconds after SIGTERM; then SIGKILL
-SAVE = 600.0  # seconds for rank 0 to finish saving after the others have ended as requested
-LAUNCHER = "YOLOX_ATTN_LAUNCHER"  # the process id of the launcher, for its ranks
 # Only the silence of a machine that is gone lasts so long: a rank that ends closes its connections,
 # and the launcher stops the others. Rank 0 may judge a large set for minutes while they wait.
 TIMEOUT = timedelta(minutes=30)
+MEETING = timedelta(minutes=10)  # for all ranks to come to the meeting place
 LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")  # as gloo says it
 Rank = subprocess.Popen[bytes]
-
-
-def launched() -> bool:
-    """Tell whether this process is one rank of a run: of torchrun, or of `launch`."""
-    world = os.environ.get("WORLD_SIZE", "")
-    several = "RANK" in os.environ and world.isdigit() and int(world) > 1
-    return several or "TORCHELASTIC_RUN_ID" in os.environ
 
 
 @contextmanager
@@ -51,19 +46,25 @@ def process_group(device: torch.device, backend: str | None = None) -> Iterator[
         backend: "nccl" or "gloo"; None is what suits the device.
 
     Raises:
-        InputError: the other processes cannot be reached.
+        InputError: the other processes cannot be reached, or do not come.
         TrainingError: another process ended in the middle.
     """
     if not launched():
         yield
         return
     devices.use(device)
+    where = ":".join(os.environ.get(key, "?") for key in ("MASTER_ADDR", "MASTER_PORT"))
     try:
-        dist.init_process_group(backend or devices.collective_backend(device), timeout=TIMEOUT)
+        store, rank, world = _meet(where)
+        dist.init_process_group(
+            backend or devices.collective_backend(device),
+            store=store,
+            rank=rank,
+            world_size=world,
+            timeout=TIMEOUT,
+        )
     except (ValueError, dist.DistError) as error:
-        where = ":".join(os.environ.get(key, "?") for key in ("MASTER_ADDR", "MASTER_PORT"))
         raise InputError(f"cannot join the other processes at {where}: {_line(error)}") from error
-    _end_with_launcher()
     try:
         yield
     except RuntimeError as error:  # the group is not left: while ranks are gone that would hang
@@ -222,18 +223,26 @@ def _check_free(address: str) -> None:
         raise InputError(f"--dist-url tcp://{host}:{port}: {error.strerror}") from error
 
 
-def _end_with_launcher() -> None:
-    """Stop this rank, as a scheduler would, when its launcher is killed outright."""
-    launcher = os.environ.get(LAUNCHER)
-    if launcher is None or int(launcher) != os.getppid():
-        return
+def _meet(where: str) -> tuple[Any, int, int]:
+    """Return the store at which all ranks have met, this one's number, and how many they are.
 
-    def watch() -> None:
-        while os.getppid() == int(launcher):
-            time.sleep(1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, name="launcher", daemon=True).start()
+    Raises:
+        ValueError: the environment does not say where.
+        DistError: rank 0 cannot be reached, or others do not come, within MEETING.
+    """
+    here = os.environ.get("LOCAL_WORLD_SIZE", os.environ.get("WORLD_SIZE"))
+    if os.environ.get("LOCAL_RANK") == "0" and here != os.environ.get("WORLD_SIZE"):
+        limit = f"{MEETING.total_seconds() / 60:g} minutes"
+        echo(f"waiting at most {limit} for the other machines at {where}", err=True)
+    store, rank, world = next(iter(rendezvous("env://", timeout=MEETING)))
+    store.set(f"rank{rank}", "")
+    try:
+        store.wait([f"rank{number}" for number in range(world)], MEETING)
+    except dist.DistStoreError as error:
+        missing = [str(number) for number in range(world) if not store.check([f"rank{number}"])]
+        raise dist.DistStoreError(f"rank {shortlist(missing)} of {world} did not come") from error
+    store.set_timeout(TIMEOUT)
+    return store, rank, world
 
 
 def _line(error: BaseException) -> str:

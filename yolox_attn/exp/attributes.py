@@ -15,11 +15,11 @@ from yolox.core import Trainer
 from yolox.exp import Exp
 
 from yolox_attn.core.describe import plain
-from yolox_attn.core.launch import LAUNCHER
 from yolox_attn.errors import InputError
 from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.demo import DemoExp
 from yolox_attn.exp.overrides import TYPES
+from yolox_attn.launched import LAUNCHER
 
 CLOSE = 0.8  # of difflib's ratio: attentoin, max_epochs, num_class; not data_root
 LIBRARIES = ("yolox", "yolox_attn", "builtins")

@@ -14,7 +14,7 @@ SCHEDULERS = ("yoloxwarmcos", "warmcos", "cos")  # those for which YOLOX's Exp h
 LARGEST_SEED = 2**63 - 1
 LARGEST_RATE = 1e6  # no training survives it, and its squares are still finite
 LONGEST_NAME = 200  # bytes of a file's name, to which suffixes come
-LIKE_A_FILE = f"a name of 1 to {LONGEST_NAME} bytes that can be written in UTF-8"
+LIKE_A_FILE = f"a name of 1 to {LONGEST_NAME} bytes of UTF-8 that can be printed"
 LARGEST_BATCH = 65_536
 
 FREE = {"attention"}  # a name, a callable or a mapping: the placement says what is wrong
@@ -45,7 +45,7 @@ RULES: list[Rule] = [
       for key in ("degrees", "translate", "shear")),
     *((key, lambda ends: len(ends) == 2 and 0 < ends[0] <= ends[1], "smallest and largest, above 0")
       for key in ("mosaic_scale", "mixup_scale")),
-    *((key, lambda name: 1 <= len(str(name).encode()) <= LONGEST_NAME, LIKE_A_FILE)
+    *((key, lambda name: like_a_file(str(name)), LIKE_A_FILE)
       for key in ("exp_name", "train_ann", "val_ann", "test_ann")),
 ]  # fmt: skip
 NETWORK_RULES: list[Rule] = [
@@ -60,6 +60,14 @@ NETWORK_RULES: list[Rule] = [
 SCHEDULER_RULES: list[Rule] = [
     ("scheduler", lambda name: name in SCHEDULERS, f"it is {', '.join(SCHEDULERS)}"),
 ]
+
+
+def like_a_file(name: str) -> bool:
+    """Tell whether a file or folder can have this name, on any machine that a run is taken to."""
+    try:
+        return 1 <= len(name.encode()) <= LONGEST_NAME and name.isprintable()
+    except UnicodeEncodeError:  # bytes of a file's name that are no text
+        return False
 
 
 def check_types(exp: Any, usual: Any) -> None:
