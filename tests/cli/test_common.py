@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loguru import logger
 
 from yolox_attn.cli import common
 from yolox_attn.cli.common import (
@@ -11,6 +12,7 @@ from yolox_attn.cli.common import (
     add_process_options,
     build_exp,
     name_run,
+    prepare_process,
     process_options,
     run_in_processes,
 )
@@ -133,3 +135,12 @@ def test_what_cannot_be_is_refused(words: str, says: str, calls: list[Any]) -> N
     with pytest.raises(InputError, match=says):
         run_in_processes("train", parse_processes(*words.split()), [])
     assert not calls
+
+
+def test_no_name_moves_the_cursor_from_a_log() -> None:
+    prepare_process()
+    lines: list[str] = []
+    number = logger.add(lambda line: lines.append(str(line)), format="{message}")
+    logger.info("AP of class \x1b[2Jred\r\n40.1 \u7ea2")
+    logger.remove(number)
+    assert lines == ["AP of class \\x1b[2Jred\\r\n40.1 \u7ea2\n"]

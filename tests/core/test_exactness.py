@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from itertools import count
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,9 @@ def test_resumed_in_another_folder_a_run_takes_its_rows_with_it(whole: Path, go:
 def test_neither_loading_workers_nor_saving_change_anything(
     settings: dict[str, Any], flags: dict[str, Any], whole: Path, go: Callable
 ) -> None:
-    assert differing(outcome(whole), outcome(finish(go(settings, **flags)))) == []
+    trainer = go(settings, **flags)
+    assert differing(outcome(whole), outcome(finish(trainer))) == []
+    assert active_children() == []  # ended by themselves, and not by the end of the process
 
 
 def test_another_seed_gives_other_weights_and_batches(go: Callable) -> None:

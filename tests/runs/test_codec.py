@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,21 @@ def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path, content: bytes) 
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+    with pytest.raises(InputError, match="cannot be read: it is no regular file"):
         read_json(tmp_path, dict[str, Any], "anything")
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        read_json(tmp_path / "none", dict[str, Any], "anything")
+    os.mkfifo(tmp_path / "pipe")  # reading it would wait for a writer
+    with pytest.raises(InputError, match="cannot be read: it is no regular file"):
+        read_json(tmp_path / "pipe", dict[str, Any], "anything")
+
+
+def test_a_file_too_large_to_be_ours_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a hole
+    with pytest.raises(InputError, match="1048576 MiB, and no file of ours has more than 64"):
+        read_json(path, dict[str, Any], "anything")
 
 
 def test_of_a_value_a_line_the_broken_line_is_named(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_without_noise_of_seeds_images_alone_count():
     paired = two_component([0.5, 0.5, 0.5], 0.2, 50)
     assert paired.seed_error == 0
     assert paired.freedom == pytest.approx(49)
-    assert interval(paired) == image_interval(paired)
+    assert interval(paired) == pytest.approx(image_interval(paired))
 
 
 def test_the_combination_is_welchs():

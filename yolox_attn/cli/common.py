@@ -8,12 +8,13 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 from loguru import logger
 
 from yolox_attn import device as devices
-from yolox_attn.console import echo
+from yolox_attn.console import echo, printable
 from yolox_attn.core.launch import launch
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
@@ -23,6 +24,9 @@ from yolox_attn.exp.loader import DATA_SETTINGS
 from yolox_attn.launched import launched
 from yolox_attn.machine import usable_cores
 from yolox_attn.stats.verdict import Terms
+
+if TYPE_CHECKING:
+    from loguru import Record
 
 LOG_LINE = "<green>{time:HH:mm:ss}</green> | <level>{level: <7}</level> | {message}"
 TERMS = ("sesoi", "alpha", "replicates")
@@ -48,6 +52,7 @@ def prepare_process() -> None:
     devices.fix_threads()
     cv2.setNumThreads(0)
     logger.remove()
+    logger.configure(patcher=_in_lines)  # for the terminal and for the run's log
     # Of several processes only the first says how it goes.
     level = "INFO" if os.environ.get("RANK", "0") == "0" else "WARNING"
     logger.add(sys.stderr, format=LOG_LINE, level=level)
@@ -56,6 +61,11 @@ def prepare_process() -> None:
     # And torch warns of what YOLOX (TypedStorage) and its way of training (buffers) need.
     warnings.filterwarnings("ignore", message="TypedStorage is deprecated")
     warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)
+
+
+def _in_lines(record: "Record") -> None:
+    """Leave only ends of lines of what moves a cursor: names of files and classes may hold it."""
+    record["message"] = "\n".join(map(printable, record["message"].split("\n")))
 
 
 def add_experiment_options(parser: argparse.ArgumentParser) -> None:

@@ -47,6 +47,10 @@ class Batches:
         )
         return images, labels
 
+    def close(self) -> None:
+        """Let the loading workers end by themselves, each of which cleans up behind itself."""
+        self._batches = iter(())
+
     def _next(self) -> Batch:
         try:
             images, labels, *others = next(self._batches)

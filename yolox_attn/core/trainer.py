@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any
 
 from loguru import logger
@@ -49,7 +49,7 @@ class AttentionTrainer(PreparedTrainer):
 
     def _train(self) -> None:
         self.before_train()
-        with self.stop.listening(), self.run_log.open():
+        with self.stop.listening(), self.run_log.open(), closing(self.prefetcher):
             self._begin()
             self.train_in_epoch()
             self.after_train()

@@ -14,6 +14,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.runs.folder import write_text
 
 Kind = TypeVar("Kind")
+LARGEST = 64 << 20  # bytes: the metrics of a hundred thousand epochs have fewer
 
 
 def read_json(path: Path, kind: type[Kind], what: str) -> Kind:
@@ -89,7 +90,12 @@ def file_hash(path: Path) -> str:
 
 
 def _content(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: cannot be read: it is no regular file")
     try:
+        if (size := path.stat().st_size) > LARGEST:
+            limit = f"no file of ours has more than {LARGEST >> 20}"
+            raise InputError(f"{path}: {size / 2**20:.0f} MiB, and {limit}")
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs.codec import finite, read_json_lines
+from yolox_attn.runs.codec import LARGEST, finite, read_json_lines
 from yolox_attn.runs.folder import set_aside, write_text
 
 METRICS_NAME = "metrics.jsonl"
@@ -59,7 +59,7 @@ def set_damaged_aside(folder: Path) -> str | None:
 def _sound_rows(path: Path) -> list[dict[str, Any]]:
     """Return the rows up to the first that is none."""
     rows: list[dict[str, Any]] = []
-    if not path.is_file():
+    if not path.is_file() or path.stat().st_size > LARGEST:
         return rows
     for line in path.read_bytes().splitlines():
         try:
