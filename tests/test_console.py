@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from yolox_attn.console import (
+    as_line,
     called_as,
     count,
     echo,
@@ -61,6 +62,14 @@ def test_any_text_can_be_written_in_any_encoding(
         echo(text)
     assert taken.getvalue().decode(encoding) == f"{written}\n"
     stream.close()
+
+
+def test_a_line_is_one_line_and_not_endless() -> None:
+    assert as_line("a\nb") == "a\\nb"
+    line = as_line("begin" + "x" * 5000 + "end")
+    assert len(line) < 1600
+    assert (line[:6], line[-4:]) == ("beginx", "xend")
+    assert "(3508 characters left out)" in line
 
 
 @contextlib.contextmanager

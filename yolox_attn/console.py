@@ -13,6 +13,7 @@ from typing import Any, TextIO
 UNREAD = {errno.EPIPE, errno.EIO}  # the reader has gone: of a pipe, or with the terminal
 
 
+LONGEST = 1500  # characters of a line
 PLAIN = str.maketrans({"±": "+-", "…": "..."})
 
 
@@ -115,6 +116,15 @@ def shortlist(items: Iterable[str], most: int = 3) -> str:
     """Join the first few items, and say with dots that there are more."""
     items = list(items)
     return ", ".join(map(printable, items[:most])) + (", ..." if len(items) > most else "")
+
+
+def as_line(text: str) -> str:
+    """Return `text` as one line that a person can read: printable, and its middle cut if long."""
+    line = printable(text)
+    if len(line) <= LONGEST:
+        return line
+    left_out = len(line) - LONGEST
+    return f"{line[: LONGEST - 300]} ... ({left_out} characters left out) ... {line[-300:]}"
 
 
 def printable(text: str) -> str:

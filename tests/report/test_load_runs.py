@@ -132,7 +132,8 @@ def test_the_runs_own_metrics_count_unless_it_was_evaluated_anew(
     (run,) = find_runs([write_run("yolox_s", 0, 0.4)])
     assert (run.metrics["AP"], run.test_size, run.evaluated) == (0.4, (320, 320), {})
     assert run.detections == run.folder / "detections.json"
-    values = {"checkpoint": {}, "split": "test", "annotations": "t.json", "test_size": [64, 96]}
+    values = {"split": "test", "annotations": "t.json", "test_size": [64, 96]}
+    values |= {"checkpoint": {"file": "latest_ckpt.pth", "sha256": "c"}}
     (tmp_path / "evaluation.json").write_text(json.dumps({**values, "metrics": {"AP": 0.3}}))
     other = replace(run, evaluation=tmp_path)
     assert (other.metrics, other.test_size) == ({"AP": 0.3}, (64, 96))
@@ -145,7 +146,7 @@ def test_the_runs_own_metrics_count_unless_it_was_evaluated_anew(
         (None, "cannot be read: No such file"),
         ("{", "cannot be read as JSON"),
         ("[]", "not what the eval command writes: "),
-        ('{"metrics": {}, "split": "val", "test_size": [1, 1]}', "checkpoint, annotations missing"),
+        ('{"metrics": {}, "split": "val", "test_size": [1, 1]}', "annotations, checkpoint missing"),
     ],
 )
 def test_another_evaluation_json_is_refused(tmp_path: Path, text: str | None, message: str) -> None:

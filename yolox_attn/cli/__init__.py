@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from yolox_attn import __version__
-from yolox_attn.console import echo, printable, silenced, write_anywhere
+from yolox_attn.console import as_line, echo, silenced, write_anywhere
 from yolox_attn.errors import Ending, InputError, Interrupted
 from yolox_attn.launched import end_with_launcher, launched, leave_last
 from yolox_attn.requirements import check_requirements
@@ -28,7 +28,7 @@ COMMANDS = {
 }
 
 # What the system says when the user must make room, or leave to write: no fault of the program.
-UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 BROKEN_PIPE = 141  # as a shell says of a program that SIGPIPE has ended
 
 # Idle OpenMP threads sleep instead of spinning: on a shared CPU training is several times faster.
@@ -81,7 +81,7 @@ def _fail(message: str, code: int) -> int:
     rank = f"[rank {os.environ['RANK']}] " if "RANK" in os.environ else ""
     # A file's name may hold what moves the cursor or breaks the line.
     with silenced(sys.stderr):
-        echo(f"{rank}{printable(message)}", err=True)
+        echo(f"{rank}{as_line(message)}", err=True)
     return code
 
 

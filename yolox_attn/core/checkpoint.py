@@ -4,6 +4,7 @@ import pickle
 import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -111,23 +112,31 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     else:
         raise InputError(f"{path}: no weights under the key 'model'")
     for key in WEIGHTS & state.keys():
-        _check_weights(state[key], key, path)
+        _check_names(state[key], key, path)
+    try:
+        for name, tensor in _tensors(state, ""):
+            _check_tensor(tensor, name, path)
+    except RecursionError as error:
+        raise InputError(f"{path}: damaged (nested too deeply)") from error
     return state
 
 
-def _check_weights(weights: Any, key: str, path: Path) -> None:
-    """Refuse what is no dictionary of plain tensors, before anything is computed with one."""
+def _check_names(weights: Any, key: str, path: Path) -> None:
     if not isinstance(weights, dict):
         raise InputError(f"{path}: {key} is {type(weights).__name__}, not a dictionary of tensors")
     for name, value in weights.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             what = f"{type(name).__name__} -> {type(value).__name__}"
             raise InputError(f"{path}: {key} holds {what}, not names and tensors")
-        if value.layout is not torch.strided or value.is_meta or value.dtype not in DTYPES:
-            kind = "no values" if value.is_meta else f"{value.dtype}, {value.layout}"
-            raise InputError(f"{path}: {key}.{name} is no plain tensor ({kind})")
-        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-            raise InputError(f"{path}: {key}.{name} is larger than what the file holds of it")
+
+
+def _check_tensor(tensor: Tensor, name: str, path: Path) -> None:
+    """Refuse what no checkpoint of a detector holds, before anything is computed with it."""
+    if tensor.layout is not torch.strided or tensor.is_meta or tensor.dtype not in DTYPES:
+        kind = "no values" if tensor.is_meta else f"{tensor.dtype}, {tensor.layout}"
+        raise InputError(f"{path}: {name} is no plain tensor ({kind})")
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise InputError(f"{path}: {name} is larger than what the file holds of it")
 
 
 def read_resumable(path: Path, device: torch.device) -> dict[str, Any]:
@@ -328,14 +337,20 @@ def _why_unreadable(path: Path, error: BaseException) -> str:
     return f"not a readable checkpoint: {what}"
 
 
-def _check_content(state: dict[str, Any], path: Path) -> None:
-    """Refuse what was changed on the disk (torch does not look at the sums) or makes no sense."""
+def _broken_part(path: Path) -> str | None:
+    """Return what in the file is not as it was written, by the sums that are kept with it."""
+    if not zipfile.is_zipfile(path):  # torch's older format has none
+        return None
     try:
         with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
-    except zipfile.BadZipFile:  # torch's older format, which has no sums
-        broken = None
-    if broken is not None:
+            return archive.testzip()
+    except (*UNREADABLE, zlib.error):
+        return "its list of contents"
+
+
+def _check_content(state: dict[str, Any], path: Path) -> None:
+    """Refuse what was changed on the disk (torch does not look at the sums) or makes no sense."""
+    if (broken := _broken_part(path)) is not None:
         raise InputError(f"{path}: damaged ({broken} is not what was written)")
     for key, kind in KINDS.items():
         if key in state and not (isinstance(state[key], kind) and state[key] is not True):

@@ -63,7 +63,7 @@ def check_resume(
         logger.warning(f"{path} continues with other settings: {changed}; not exactly, then")
     saved = {**state.get("environment", {})}
     if "device" in saved:  # older versions wrote which of the GPUs it was
-        saved["device"] = without_index(saved["device"])
+        saved["device"] = without_index(str(saved["device"]))
     if elsewhere := continues(saved, environment):
         logger.warning(f"the run goes on, but not to the same last bits: {elsewhere}")
     return not changed and not elsewhere and bool(environment["deterministic"])

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from yolox_attn.coco.annotations import ANNOTATIONS
 from yolox_attn.coco.evaluate import Metrics
@@ -18,14 +18,33 @@ from yolox_attn.runs import (
     read_json,
     read_record,
 )
+from yolox_attn.runs.codec import convert
 
-NEEDED = ("metrics", "checkpoint", "split", "annotations", "test_size")  # of an evaluation
 OLD_EVALUATION = "figures.json"  # what evaluation.json was called, with other words in it
 UNFINISHED = {  # state of a run that has not ended -> how to say it, and what to do about it
     "running": ("is running", "let it end, or leave it out"),
     "interrupted": ("was interrupted", "go on with --resume, or leave it out"),
     "killed": ("was killed", "its process is gone: go on with --resume, or leave it out"),
 }
+
+
+class _Checkpoint(TypedDict):
+    file: str
+    sha256: str
+
+
+class _Needed(TypedDict):
+    metrics: Metrics
+    checkpoint: _Checkpoint
+    split: str
+    annotations: str
+    test_size: tuple[int, int]
+
+
+class _Evaluated(_Needed, total=False):
+    """What a comparison takes from an evaluation.json."""
+
+    data_dir: str | None
 
 
 @dataclass(frozen=True)
@@ -173,8 +192,10 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
         )
     what = "what the eval command writes"
     values = read_json(path, dict[str, Any], what)
-    if missing := [key for key in NEEDED if key not in values]:
+    if missing := sorted(_Needed.__annotations__.keys() - values.keys()):
         raise InputError(f"{path}: not {what}: {', '.join(missing)} missing")
+    needed = {key: values[key] for key in _Evaluated.__annotations__ if key in values}
+    convert(needed, _Evaluated, str(path), what)
     return values
 
 

@@ -53,6 +53,8 @@ def convert(values: Any, kind: type[Kind], where: str, what: str) -> Kind:
         converted = msgspec.convert(values, kind)
     except msgspec.ValidationError as error:  # also what a dataclass says of its own values
         raise InputError(f"{where}: not {what}: {error}") from error
+    except UnicodeEncodeError as error:  # of a text that msgspec looks into, in a wrong place
+        raise InputError(f"{where}: not {what}: it holds a text that is no UTF-8") from error
     if unknown := list(_unknown(values, msgspec.to_builtins(converted), "")):
         raise InputError(f"{where}: not {what}: unknown field {', '.join(unknown)}")
     return converted
