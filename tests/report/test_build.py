@@ -147,7 +147,10 @@ def evaluated(folder: Path, **changes: Any) -> Run:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        *(({key: "x"}, f"another evaluation ({name} ") for key, name in EVALUATION.items()),
+        *(
+            ({key: [9, 9] if key == "test_size" else "x"}, f"another evaluation ({name} ")
+            for key, name in EVALUATION.items()
+        ),
         ({"split": "x"}, "another evaluation (split first / x)"),
         (
             {"checkpoint": {"file": "best_ckpt.pth", "sha256": "0"}},
