@@ -1,10 +1,13 @@
-"""What `pip install` of a built wheel gives: the package, its commands, and nothing else."""
+"""What `pip install` of a built wheel or sdist gives: the package, its commands, nothing else."""
 
 import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tarfile
+import venv
 import zipfile
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -16,18 +19,24 @@ SOURCES = ["pyproject.toml", "setup.py", "README.md", "LICENSE", "yolox_attn", "
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from a copy of the sources, so that no build folder stays behind."""
-    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build sdist and wheel from a copy of the sources, so that no build folder stays behind."""
+    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
     for name in SOURCES:
         path = ROOT / name
         if path.is_dir():
             shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(path, source / name)
-    code = f"from setuptools.build_meta import build_wheel; build_wheel({str(folder)!r})"
-    subprocess.run([sys.executable, "-c", code], cwd=source, check=True, capture_output=True)
-    return next(folder.glob("*.whl"))
+    for what in ("build_sdist", "build_wheel"):
+        code = f"from setuptools.build_meta import {what}; {what}({str(folder)!r})"
+        subprocess.run([sys.executable, "-c", code], cwd=source, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def wheel(built: Path) -> Path:
+    return next(built.glob("*.whl"))
 
 
 def names(wheel: Path) -> list[str]:
@@ -87,3 +96,56 @@ def test_it_runs_from_another_place(wheel: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "yolox_attn.cli", "--version"]
     printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert printed.stdout == "yolox-attn 0.1.0\n"
+
+
+@pytest.fixture(scope="module")
+def all_but_yolox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything that is installed here, except YOLOX and this package."""
+    folder = tmp_path_factory.mktemp("libraries")
+    for path in Path(sysconfig.get_paths()["purelib"]).iterdir():
+        if "yolox" not in path.name and path.suffix != ".pth":
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["*.whl", "*.tar.gz"])
+def test_in_an_empty_environment_it_says_what_is_missing(
+    kind: str, built: Path, all_but_yolox: Path, tmp_path: Path
+) -> None:
+    venv.create(tmp_path / "venv", with_pip=True)
+    python, program = (tmp_path / "venv/bin" / name for name in ("python", "yolox-attn"))
+    own = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+
+    def run(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            words, cwd=tmp_path, env=own | environment, capture_output=True, text=True
+        )
+
+    archive = next(built.glob(kind))
+    # The sdist is built by what builds it here: nothing is fetched.
+    done = run(
+        python, "-m", "pip", "install", "--no-deps", "--no-index", "--no-build-isolation", archive,
+        PYTHONPATH=str(all_but_yolox),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert run(program, "--version").stdout == "yolox-attn 0.1.0\n"
+
+    bare = run(program, "train", "-n", "yolox-nano-cam")
+    assert (bare.returncode, bare.stdout) == (2, "")
+    assert bare.stderr.startswith("error: not installed: jinja2, loguru, matplotlib, ")
+    assert f"; fix it with: {python} -m pip install jinja2 " in bare.stderr
+    assert len(bare.stderr.splitlines()) == 1
+
+    without = run(program, "train", "-n", "yolox-nano-cam", PYTHONPATH=str(all_but_yolox))
+    flags = "--no-deps --no-build-isolation --force-reinstall yolox==0.3.0"
+    how = f"fix it with: {python} -m pip install {flags}"
+    assert (without.returncode, without.stdout) == (2, "")
+    assert without.stderr == f"error: yolox 0.3.0 is not installed; {how}\n"
+
+
+def test_the_sdist_has_what_the_wheel_has(built: Path, wheel: Path) -> None:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    assert {name for name in names(wheel) if name.startswith("yolox_attn/")} <= packed
+    assert {"README.md", "LICENSE", "pyproject.toml", "setup.py"} <= packed
