@@ -1,4 +1,4 @@
-"""torchrun on a CPU: two gloo processes train, lose a rank, resume and evaluate as one run."""
+"""Two gloo processes on a CPU train, lose a rank or their launcher, resume and evaluate as one."""
 
 import json
 import os
@@ -71,6 +71,41 @@ def test_two_processes_repeat_lose_a_rank_and_resume_to_the_same_bits(
     done = run(data, out, "--resume")
     assert done.returncode == 0, done.stderr[-3000:]
     assert differing(reference, outcome(out / "run")) == []
+
+
+def ranks_of(launcher: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Wait for the two ranks of a launcher of ours, and for nothing more of them."""
+    while True:
+        assert launcher.poll() is None
+        ranks = psutil.Process(launcher.pid).children()
+        if len(ranks) == 2:
+            return ranks
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_no_rank_outlives_its_launcher(data: Path, tmp_path: Path) -> None:
+    """Killed while they import, and in the middle of training; the run then goes on as ever."""
+    ours = [sys.executable, str(ROOT / "tools/train.py")]
+    whole, killed = ([*ours, *command(data, tmp_path / name, 0, "-d", "2")] for name in "ab")
+    subprocess.run(whole, env=ENVIRONMENT, check=True, capture_output=True)
+    (tmp_path / "b").mkdir()
+    for flags, steps in (([], 0), ([], 3), (["--resume"], 5)):
+        output = tmp_path / "b" / f"output{steps}.txt"
+        with output.open("w") as log:
+            launcher = subprocess.Popen([*killed, *flags], stdout=log, stderr=log, env=ENVIRONMENT)
+            ranks = ranks_of(launcher)
+            workers = [each for rank in ranks for each in rank.children(recursive=True)]
+            while len(STEP.findall(output.read_text())) < steps:
+                assert launcher.poll() is None, output.read_text()[-3000:]
+                time.sleep(0.01)
+            os.kill(launcher.pid, signal.SIGKILL)
+            launcher.wait()
+            _, left = psutil.wait_procs([*ranks, *workers], timeout=60)
+        assert left == [], output.read_text()[-3000:]
+    done = subprocess.run([*killed, "--resume"], env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert differing(outcome(tmp_path / "a/run"), outcome(tmp_path / "b/run")) == []
 
 
 @pytest.mark.slow

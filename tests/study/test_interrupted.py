@@ -1,13 +1,18 @@
 """A real study, stopped in its middle and with a broken run, ends as if nothing had happened."""
 
+import contextlib
 import json
 import os
+import random
+import secrets
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from planned import with_test_split
 
@@ -124,6 +129,84 @@ def test_stopped_broken_and_gone_on_with(plan: Plan, uninterrupted: Path, tmp_pa
     ]
     assert [len(each.resumed) for each in records] == [1, 0, 0, 0]
     assert {each.threads for each in records} == {1}
+
+
+KILLS = {  # how -> signal, and whether it goes to the whole terminal: bash, study and tee
+    "Ctrl-C": (signal.SIGINT, True),
+    "hang-up": (signal.SIGHUP, True),
+    "terminal killed": (signal.SIGKILL, True),
+    "study killed": (signal.SIGKILL, False),
+    "study stopped": (signal.SIGTERM, False),
+}
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Find the processes that work in a study: its own, and those of its runs."""
+    return [
+        each
+        for each in psutil.process_iter(["cmdline"])
+        if str(folder) in " ".join(each.info["cmdline"] or []) and each.pid != os.getpid()
+    ]
+
+
+def killed_behind_tee(folder: Path, how: str, seconds: float) -> bool:
+    """Run the study behind tee until it is killed; False if it has ended by itself before."""
+    words = f"{shlex.join(RUN)} {folder} --max-parallel 2 --device cpu --retry"
+    number, to_all = KILLS[how]
+    terminal = subprocess.Popen(
+        ["bash", "-c", f"{words} 2>&1 | tee -a {folder}/said.txt"],
+        env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=as_in_a_terminal,
+    )
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        terminal.wait(seconds)
+        return False
+    if to_all:
+        os.killpg(terminal.pid, number)
+    else:
+        for process in psutil.Process(terminal.pid).children(recursive=True):
+            if "run" in process.cmdline() and "study" in process.cmdline():
+                process.send_signal(number)
+    terminal.wait(120)
+    return True
+
+
+def as_in_a_terminal() -> None:
+    """Hear what a background job, or one behind nohup, is deaf to."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def finish(folder: Path) -> None:
+    """Call the study until all is done: runs whose study was killed go on by themselves."""
+    for _ in range(60):
+        if run_study(folder, parallel=2, device="cpu", retry=True) == 0:
+            return
+        time.sleep(1)
+    raise AssertionError(status_text(folder))
+
+
+@pytest.mark.slow
+def test_twenty_kills_behind_tee(plan: Plan, uninterrupted: Path, tmp_path: Path) -> None:
+    number = secrets.randbits(32)
+    rng, hits, copies = random.Random(number), [], 0
+    while len(hits) < 20:
+        folder = tmp_path / f"study{copies}"
+        write_plan(folder, plan)
+        while len(hits) < 20:
+            how, seconds = rng.choice(list(KILLS)), rng.uniform(2, 30)
+            if not killed_behind_tee(folder, how, seconds):
+                break
+            hits.append(f"copy {copies}: {how} after {seconds:.1f} s")
+        finish(folder)
+        assert detections_of(plan, folder) == detections_of(plan, uninterrupted)
+        assert "Traceback" not in (folder / "said.txt").read_text()
+        _, left = psutil.wait_procs(processes_of(folder), timeout=30)
+        assert not left
+        copies += 1
+    print(f"seed {number}", *hits, sep="\n")
 
 
 @pytest.mark.slow
