@@ -52,7 +52,7 @@ CASES = [
     Case("depth", "depth 11.0: above 0, at most 10; 0.33 (nano) to 1.33 (x)", "depth 11"),
     Case("epochs without end", "max_epoch 1000001: from 1 to 1000000", "max_epoch 1000001"),
     Case("a name too long", f"exp_name ...: {LIKE_A_FILE}", f"exp_name {'x' * 300}"),
-    Case("a run's name too long", f"-expn ...: each folder: {LIKE_A_FILE}", f"-expn {'x' * 300}"),
+    Case("a run's name too long", f"-expn xxx...: each folder: {LIKE_A_FILE}", f"-expn {'x' * 300}"),
     Case("a run's name that is no text", f"-expn a/bad\\udcff: each folder: {LIKE_A_FILE}",
          "-expn a/bad\udcff"),
     Case("a run's name that breaks the line", f"-expn a\\nb: each folder: {LIKE_A_FILE}",
