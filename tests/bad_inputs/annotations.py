@@ -62,8 +62,8 @@ def one_name_twice(content: Content) -> None:
 CASES = [
     Case("empty", "<train> is no valid json: line 1, column 1: ...", spoil=written(b"")),
     Case("cut", "<val> is no valid json: line 1, column 200: ...", spoil=cut),
-    Case("a comma too many", "<train> is no valid json: line 1, column 1...: ...",
-         spoil=written(b'{"images": [],}')),
+    Case("a comma too many", "<train> is no valid json: line 1, column 2...: ...",
+         spoil=written(b'{"images":        [],}')),
     Case("not UTF-8", "<train> is no UTF-8 text: byte 12", spoil=written(b'{"images": "\xff"}')),
     Case("a list", "<train> holds a json list, not a COCO object", spoil=written(b"[]")),
     Case("deeply nested", "<train> is no json that can be read: nested too deeply",
