@@ -72,6 +72,11 @@ def test_a_line_is_one_line_and_not_endless() -> None:
     assert "(3508 characters left out)" in line
 
 
+def test_what_is_said_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    echo("class \x1b[2J\r\nred")
+    assert capsys.readouterr().out == "class \\x1b[2J\\r\nred\n"
+
+
 @contextlib.contextmanager
 def unread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let both streams lead into a pipe that nobody reads."""

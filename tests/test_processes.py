@@ -90,7 +90,7 @@ def test_no_rank_outlives_its_launcher(data: Path, tmp_path: Path) -> None:
     whole, killed = ([*ours, *command(data, tmp_path / name, 0, "-d", "2")] for name in "ab")
     subprocess.run(whole, env=ENVIRONMENT, check=True, capture_output=True)
     (tmp_path / "b").mkdir()
-    for flags, steps in (([], 0), ([], 3), (["--resume"], 5)):
+    for flags, steps in (([], 0), (["--overwrite"], 3), (["--resume"], 1)):
         output = tmp_path / "b" / f"output{steps}.txt"
         with output.open("w") as log:
             launcher = subprocess.Popen([*killed, *flags], stdout=log, stderr=log, env=ENVIRONMENT)

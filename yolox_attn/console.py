@@ -90,8 +90,11 @@ def say_at_once(line: str) -> None:
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print at once: a product to stdout, progress and remarks (`err`) to stderr."""
-    print(text, file=sys.stderr if err else sys.stdout, flush=True)
+    """Print at once: a product to stdout, progress and remarks (`err`) to stderr.
+
+    Of what would move a terminal's cursor only the ends of lines are left.
+    """
+    print(in_lines(text), file=sys.stderr if err else sys.stdout, flush=True)
 
 
 def called_as(command: str) -> str:
@@ -116,6 +119,11 @@ def shortlist(items: Iterable[str], most: int = 3) -> str:
     """Join the first few items, and say with dots that there are more."""
     items = list(items)
     return ", ".join(map(printable, items[:most])) + (", ..." if len(items) > most else "")
+
+
+def in_lines(text: str) -> str:
+    """Return `text` with each of its lines printable: names in it may hold anything."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def as_line(text: str) -> str:

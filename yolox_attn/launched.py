@@ -4,6 +4,7 @@ Known before torch is imported, which takes longer than much that can happen to 
 """
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
@@ -55,8 +56,11 @@ def leave_last(code: Callable[[], int]) -> None:
     """
 
     def leave() -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code())
+        try:
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                with contextlib.suppress(OSError, ValueError):  # nobody is left to be told
+                    stream.flush()
+        finally:
+            os._exit(code())
 
     atexit.register(leave)

@@ -186,6 +186,17 @@ def test_other_classes_start_fresh_unless_they_must_be_the_same(
         load_weights(tiny().get_model(), path, complete=True)
 
 
+@pytest.mark.parametrize("shape", [(), (5,), (5, 7, 1, 1)])
+def test_a_class_layer_of_another_kind_is_another_model(
+    shape: tuple[int, ...], tiny: Callable, tmp_path: Path
+) -> None:
+    weights = tiny().get_model().state_dict() | {"head.cls_preds.0.weight": torch.zeros(shape)}
+    torch.save({"model": weights}, tmp_path / "other.pth")
+    for complete in (False, True):
+        with pytest.raises(InputError, match=r"holds another model: head\.cls_preds\.0\.weight is"):
+            load_weights(tiny().get_model(), tmp_path / "other.pth", complete=complete)
+
+
 @pytest.mark.parametrize(
     ("other", "says"),
     [

@@ -1,6 +1,8 @@
 """The training loop compared with YOLOX's, and its promises around the step."""
 
 import copy
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +154,23 @@ def test_the_first_evaluation_writes_a_best_checkpoint_even_at_ap_zero(
     trainer = train(exp)
     assert trainer.best_ap == 0
     assert (trainer.folder / "best_ckpt.pth").exists()
+
+
+def test_an_ap_of_nothing_to_find_is_undefined_to_the_end(
+    drawn: Path, tiny: Callable, train: Callable, tmp_path: Path
+) -> None:
+    data = tmp_path / "crowds"
+    shutil.copytree(drawn, data)
+    path = data / "annotations/instances_val2017.json"
+    content = json.loads(path.read_text())
+    for entry in content["annotations"]:
+        entry["iscrowd"] = 1
+    path.write_text(json.dumps(content))
+    trainer = train(tiny(max_epoch=1, data_dir=str(data)), skip_doctor=True)
+    assert read_record(trainer.folder).metrics["AP"] is None
+    log = (trainer.folder / "train_log.txt").read_text()
+    assert "AP undefined, AP50 undefined" in log
+    assert f"best AP undefined; {trainer.folder}" in log
 
 
 def test_the_last_epoch_is_evaluated_whatever_the_interval(tiny: Callable, train: Callable) -> None:

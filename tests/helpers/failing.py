@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,9 @@ class Disk:
     def __init__(self, folder: Path, at: int | None = None, hit: str = "kill") -> None:
         self.folder, self.at, self.hit = str(folder), at, hit
         self.calls: list[str] = []
-        self.active = False
 
     def call(self, name: str, *paths: object) -> None:
-        if not self.active or not any(self._is_below(path) for path in paths):
+        if not any(self._is_below(path) for path in paths):
             return
         self.calls.append(name)
         if len(self.calls) - 1 != self.at:
@@ -63,14 +63,27 @@ class Disk:
             self.call("fsync", self.folder)
             syncing(number)
 
-        sys.addaudithook(self.audit)  # it stays, but listens only meanwhile
+        _listen()
         Path.open, os.fsync = opened, synced  # type: ignore[method-assign]
-        self.active = True
+        _active.append(self)
         try:
             yield self
         finally:
-            self.active = False
+            _active.remove(self)
             Path.open, os.fsync = opening, syncing  # type: ignore[method-assign]
+
+
+_active: list[Disk] = []  # of one hook, as hooks stay for ever
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    for disk in _active:
+        disk.audit(event, arguments)
+
+
+@cache
+def _listen() -> None:
+    sys.addaudithook(_audit)
 
 
 class Counted:

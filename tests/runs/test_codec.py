@@ -66,7 +66,9 @@ def test_what_is_not_as_annotated_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b'{"a": 1', b'"\xff"', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content", [b"", b'{"a": 1', b'"\xff"', b"[" * 100_000, b"[1," * 101 + b"1" + b"]" * 101]
+)
 def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.json"
     path.write_bytes(content)

@@ -1,6 +1,7 @@
 """The one writer against every failure of the disk: each call fails, or is the last of all."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,17 @@ def prepare(folder: Path) -> Path:
 
 
 def calls(folder: Path) -> list[str]:
-    with Disk(folder).failing() as disk:
+    with Disk(prepare(folder)).failing() as disk:
         save(folder)
+    assert contents(folder) == NEW
     return disk.calls
+
+
+def without_links(patch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    patch.setattr(os, "link", refused)
 
 
 OLD = {"latest": "first", "previous": "zeroth"}
@@ -39,11 +48,11 @@ NEW = {"latest": "second", "previous": "first"}
 CALLS = 16  # of one saving: more are no fault, but then they too must be tried
 
 
-def test_every_call_of_a_saving_is_known(tmp_path: Path) -> None:
-    found = calls(prepare(tmp_path / "a"))
-    assert {"open", "write", "fsync", "os.link", "os.rename"} <= {*found}
-    assert len(found) <= CALLS
-    assert contents(tmp_path / "a") == NEW
+def test_every_call_of_a_saving_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"open", "write", "fsync", "os.link", "os.rename"} <= {*calls(tmp_path / "linked")}
+    assert len(calls(tmp_path / "again")) <= CALLS
+    without_links(monkeypatch)
+    assert len(calls(tmp_path / "copied")) <= CALLS
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -52,13 +61,10 @@ def test_every_call_of_a_saving_is_known(tmp_path: Path) -> None:
 def test_whichever_call_fails_the_old_or_the_new_is_whole(
     at: int, hit: str, links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = prepare(tmp_path / "a")
-
-    def no_links(*_: object) -> None:
-        raise PermissionError
-
     if not links:
-        monkeypatch.setattr(os, "link", no_links)
+        without_links(monkeypatch)
+    count = len(calls(tmp_path / "counted"))
+    folder = prepare(tmp_path / "a")
 
     def saving() -> None:
         with Disk(folder, at, hit).failing():
@@ -72,7 +78,7 @@ def test_whichever_call_fails_the_old_or_the_new_is_whole(
         else:  # a call whose failure costs nothing, or there are not so many
             assert contents(folder)["latest"] == "second"
     else:
-        in_child(saving)
+        assert in_child(saving) == (-signal.SIGKILL if at < count else 0)
         remove_leftovers(folder)
     assert contents(folder) in (OLD, KEPT, NEW)
     save(folder)  # and the next saving finds nothing in its way

@@ -13,7 +13,7 @@ import pytest
 from yolox_attn.errors import InputError
 from yolox_attn.runs import check_hold, held, hold, remove_leftovers, replacing, write_text
 from yolox_attn.runs import folder as module
-from yolox_attn.runs.folder import is_mine, set_aside
+from yolox_attn.runs.folder import is_mine, open_log, set_aside
 
 
 def test_the_old_file_stays_under_the_other_name(tmp_path: Path) -> None:
@@ -95,6 +95,18 @@ def test_there_is_always_a_whole_file(tmp_path: Path, monkeypatch: pytest.Monkey
         file.write(b"two")
     assert seen == [("one", "zero"), ("one", "one")]
     assert (path.read_text(), previous.read_text()) == ("two", "one")
+
+
+def test_a_log_is_written_on_and_never_through_a_link(tmp_path: Path) -> None:
+    for text in (b"one", b"two"):
+        with open_log(tmp_path / "new" / "log") as file:
+            file.write(text)
+    assert (tmp_path / "new" / "log").read_text() == "onetwo"
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "log").symlink_to(tmp_path / "mine")
+    with pytest.raises(InputError, match="log is a link: remove it"):
+        open_log(tmp_path / "log")
+    assert (tmp_path / "mine").read_text() == "mine"
 
 
 def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:

@@ -79,9 +79,9 @@ def test_a_run_lies_in_a_folder_of_its_name(
 def test_the_state_is_that_of_the_record(first: Callable[..., PlannedRun], state: str) -> None:
     job = first()
     assert state_of(job) == "missing"
-    leave(job, state=state, error="it broke")
+    leave(job, state=state, error="it\nbroke")
     assert state_of(job) == state
-    assert reason_of(job) == ("it broke" if state == "failed" else "")
+    assert reason_of(job) == ("it\\nbroke" if state == "failed" else "")
 
 
 def test_who_holds_the_folder_is_running_with_or_without_a_record(

@@ -100,7 +100,11 @@ def run(name: str, argv: list[str] | None = None) -> int:
         main: Main = import_module(f"yolox_attn.cli.{name}").main
         return main(argv)
 
-    code = checked(argv)
+    try:
+        code = checked(argv)
+    except SystemExit as end:  # argparse's own
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        raise
     return code
 
 

@@ -14,7 +14,7 @@ import cv2
 from loguru import logger
 
 from yolox_attn import device as devices
-from yolox_attn.console import echo, printable
+from yolox_attn.console import echo, in_lines
 from yolox_attn.core.launch import launch
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
@@ -64,8 +64,7 @@ def prepare_process() -> None:
 
 
 def _in_lines(record: "Record") -> None:
-    """Leave only ends of lines of what moves a cursor: names of files and classes may hold it."""
-    record["message"] = "\n".join(map(printable, record["message"].split("\n")))
+    record["message"] = in_lines(record["message"])
 
 
 def add_experiment_options(parser: argparse.ArgumentParser) -> None:
@@ -118,12 +117,13 @@ def name_run(exp: AttentionExp, args: argparse.Namespace) -> Path:
     """
     words = [str(word) for word in args.opts]
     given = dict(zip(words[0::2], words[1::2], strict=False))
+    flag = "-expn" if args.experiment_name is not None else "exp_name"
     if args.experiment_name is None:
         name = given.get("exp_name", exp.exp_name)
         args.experiment_name = name if args.seed is None else f"{name}/seed{args.seed}"
     parts = Path(args.experiment_name).parts  # none of "" and "."
     if not parts or not all(map(like_a_file, parts)):
-        raise InputError(f"-expn {args.experiment_name}: each folder: {LIKE_A_FILE}")
+        raise InputError(f"{flag} {args.experiment_name}: each folder: {LIKE_A_FILE}")
     return Path(given.get("output_dir", str(exp.output_dir)), str(args.experiment_name))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from yolox_attn.coco.checks import find_faults, image_name, is_number
 from yolox_attn.console import called_as, count
 from yolox_attn.errors import InputError
+from yolox_attn.runs.codec import parsed
 
 ANNOTATIONS = "annotations"  # folder of a data set in COCO layout
 
@@ -116,7 +117,7 @@ def read_json(file: Path, kind: str = "annotation file") -> tuple[Any, str]:
         raise InputError(f"cannot read {kind} {file}: it is no regular file")
     try:
         raw = file.read_bytes()
-        content = json.loads(raw.decode("utf-8"))
+        content = parsed(raw)
     except OSError as error:
         raise InputError(f"cannot read {kind} {file}: {error.strerror}") from error
     except json.JSONDecodeError as error:

@@ -260,7 +260,11 @@ def _other_classes(
         if given[key].is_floating_point() != own[key].is_floating_point():
             raise InputError(f"{path}: {key} is {given[key].dtype}, needs {own[key].dtype}")
     misfits = [key for key in shared if given[key].shape != own[key].shape]
-    others = [key for key in misfits if not key.startswith(CLASS_LAYER)]
+    others = [
+        key
+        for key in misfits
+        if not key.startswith(CLASS_LAYER) or given[key].shape[1:] != own[key].shape[1:]
+    ]
     if others:
         worst = others[0]
         raise InputError(
@@ -348,13 +352,27 @@ def _broken_part(path: Path) -> str | None:
         return "its list of contents"
 
 
+def _check_kinds(state: dict[str, Any], path: Path) -> None:
+    for key, kind in KINDS.items():
+        if key in state and not (isinstance(state[key], kind) and state[key] is not True):
+            raise InputError(f"{path}: damaged ({key} is {str(state[key])[:40]!r})")
+    for key in ("protocol", "environment"):
+        if not _is_plain(state.get(key)):
+            raise InputError(f"{path}: damaged ({key} holds more than texts and numbers)")
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether it is what JSON knows: what is compared before a run goes on is no more."""
+    if isinstance(value, dict | list | tuple):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
 def _check_content(state: dict[str, Any], path: Path) -> None:
     """Refuse what was changed on the disk (torch does not look at the sums) or makes no sense."""
     if (broken := _broken_part(path)) is not None:
         raise InputError(f"{path}: damaged ({broken} is not what was written)")
-    for key, kind in KINDS.items():
-        if key in state and not (isinstance(state[key], kind) and state[key] is not True):
-            raise InputError(f"{path}: damaged ({key} is {str(state[key])[:40]!r})")
+    _check_kinds(state, path)
     if min(state["start_epoch"], state.get("start_iter", 0)) < 0:
         raise InputError(f"{path}: damaged (it is before the first epoch)")
     if not 0 <= state.get("best_ap", 0) <= 1:

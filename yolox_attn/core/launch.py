@@ -9,14 +9,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch.distributed.rendezvous import rendezvous
 
 from yolox_attn import device as devices
 from yolox_attn.console import echo, shortlist
@@ -33,8 +32,11 @@ END = 20.0  # further seconds after SIGTERM; then SIGKILL
 # and the launcher stops the others. Rank 0 may judge a large set for minutes while they wait.
 TIMEOUT = timedelta(minutes=30)
 MEETING = timedelta(minutes=10)  # for all ranks to come to the meeting place
+MEETING_PLACE = ("MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE")
+SLICE = timedelta(seconds=2)  # of this time
 LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")  # as gloo says it
 Rank = subprocess.Popen[bytes]
+Value = TypeVar("Value")
 
 
 @contextmanager
@@ -230,19 +232,46 @@ def _meet(where: str) -> tuple[Any, int, int]:
         ValueError: the environment does not say where.
         DistError: rank 0 cannot be reached, or others do not come, within MEETING.
     """
-    here = os.environ.get("LOCAL_WORLD_SIZE", os.environ.get("WORLD_SIZE"))
-    if os.environ.get("LOCAL_RANK") == "0" and here != os.environ.get("WORLD_SIZE"):
+    if missing := [key for key in MEETING_PLACE if key not in os.environ]:
+        raise ValueError(f"{missing[0]} is not set")
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    here = os.environ.get("LOCAL_WORLD_SIZE", str(world))
+    if os.environ.get("LOCAL_RANK") == "0" and here != str(world):
         limit = f"{MEETING.total_seconds() / 60:g} minutes"
         echo(f"waiting at most {limit} for the other machines at {where}", err=True)
-    store, rank, world = next(iter(rendezvous("env://", timeout=MEETING)))
+    end = time.monotonic() + MEETING.total_seconds()
+    store = _until(end, lambda: _store(rank))
     store.set(f"rank{rank}", "")
+    everyone = [f"rank{number}" for number in range(world)]
     try:
-        store.wait([f"rank{number}" for number in range(world)], MEETING)
+        _until(end, lambda: store.wait(everyone, SLICE))
     except dist.DistStoreError as error:
         missing = [str(number) for number in range(world) if not store.check([f"rank{number}"])]
         raise dist.DistStoreError(f"rank {shortlist(missing)} of {world} did not come") from error
     store.set_timeout(TIMEOUT)
     return store, rank, world
+
+
+def _store(rank: int) -> Any:
+    """Open the place to meet: rank 0 keeps it, unless a launcher does."""
+    kept = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    return dist.TCPStore(  # type: ignore[attr-defined] # torch does not list it
+        os.environ["MASTER_ADDR"],
+        int(os.environ["MASTER_PORT"]),
+        is_master=rank == 0 and not kept,
+        timeout=SLICE,
+        wait_for_workers=False,
+    )
+
+
+def _until(end: float, attempt: Callable[[], Value]) -> Value:
+    """Return what `attempt` gives, tried until `end`: between two of them Ctrl-C is heard."""
+    while True:
+        try:
+            return attempt()
+        except (dist.DistStoreError, dist.DistNetworkError):
+            if time.monotonic() > end:
+                raise
 
 
 def _line(error: BaseException) -> str:

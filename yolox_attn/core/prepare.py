@@ -1,7 +1,6 @@
 """What a run needs before its first step: where it goes on from, its seed, data that are sound."""
 
 import secrets
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from yolox_attn.runs import (
     file_hash,
     held,
     read_record,
+    replacing,
 )
 from yolox_attn.runs.folder import TRAINING, is_mine, set_aside
 from yolox_attn.runs.metrics import set_damaged_aside
@@ -124,7 +124,8 @@ def make_room(options: TrainOptions, folder: Path) -> None:
     if source is not None and (source / RECORD_NAME).is_file():
         for name in (METRICS_NAME, BEST_NAME):
             if (source / name).is_file():
-                shutil.copy2(source / name, folder / name)
+                with replacing(folder / name) as file:
+                    file.write((source / name).read_bytes())
 
 
 def _set_damaged_aside(folder: Path) -> None:

@@ -21,6 +21,7 @@ from yolox_attn.runs import (
     append_metrics,
     hold,
     keep_metrics,
+    open_log,
     remove_leftovers,
     write_record,
 )
@@ -65,7 +66,12 @@ class RunLog:
             ) from error
         with hold(self.folder):
             remove_leftovers(self.folder)
-            sink = logger.add(self.folder / "train_log.txt")
+            file = open_log(self.folder / "train_log.txt")
+
+            def write(line: str) -> None:
+                file.write(line.encode(errors="backslashreplace"))
+
+            sink = logger.add(write)
             try:
                 yield
             except BaseException as error:
@@ -76,6 +82,7 @@ class RunLog:
                 self._close_boards()
             finally:
                 logger.remove(sink)
+                file.close()
 
     def start(self, record: RunRecord, kind: str, wandb: dict[str, str]) -> None:
         """Write the record's first form and open the board of `kind`: "tensorboard" or "wandb".

@@ -49,7 +49,7 @@ class AttentionTrainer(PreparedTrainer):
 
     def _train(self) -> None:
         self.before_train()
-        with self.stop.listening(), self.run_log.open(), closing(self.prefetcher):
+        with closing(self.prefetcher), self.stop.listening(), self.run_log.open():
             self._begin()
             self.train_in_epoch()
             self.after_train()
@@ -324,9 +324,12 @@ class AttentionTrainer(PreparedTrainer):
 
     def after_train(self) -> None:
         """Log how it ended."""
-        best = "none evaluated" if self.best_ap is None else f"{100 * self.best_ap:.2f}"
+        record = self.run_log.record
+        best = "none evaluated" if self.best_ap is None else _shown(self.best_ap)
+        if record is not None and record.metrics and record.metrics.get("AP") is None:
+            best = _shown(None)  # YOLOX's own count of it is 0
         logger.info(f"best AP {best}; {self.folder}")
-        if (record := self.run_log.record) is not None and self.run_log.writes:
+        if record is not None and self.run_log.writes:
             for remark in (
                 rise_in_words(curve_of(read_metrics(self.folder))),
                 drop_in_words(record.metrics.get("AP"), record.pretrained),

@@ -28,8 +28,10 @@ def check_sizes(exp: Any) -> None:
             )
         return
     size = exp.random_size
-    if len(size) != 2 or not 1 <= size[0] <= size[1]:
-        raise InputError(f"random_size {tuple(size)}: smallest and largest height over 32, from 1")
+    whole = isinstance(size, list | tuple) and all(isinstance(end, int) for end in size)
+    if not whole or len(size) != 2 or not 1 <= size[0] <= size[1]:
+        shown = tuple(size) if whole else size
+        raise InputError(f"random_size {shown}: smallest and largest height over 32, from 1")
 
 
 def height_range(exp: Any) -> tuple[int, int]:

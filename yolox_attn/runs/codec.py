@@ -14,6 +14,8 @@ from yolox_attn.errors import InputError
 from yolox_attn.runs.folder import write_text
 
 Kind = TypeVar("Kind")
+CONTAINERS = (dict, list)
+DEEPEST = 100  # levels of nested lists and objects
 LARGEST = 64 << 20  # bytes: the metrics of a hundred thousand epochs have fewer
 
 
@@ -82,6 +84,28 @@ def finite(value: Any) -> Any:
     return value
 
 
+def parsed(raw: bytes) -> Any:
+    """Return the content of JSON bytes.
+
+    Raises:
+        ValueError: it is no JSON, or no UTF-8.
+        RecursionError: it is nested more than `DEEPEST` levels: what reads it on may call itself.
+    """
+    # Not msgspec's own decoder: it refuses file names that are no UTF-8 ("\udcff").
+    content = json.loads(raw.decode())
+    level = [content] if isinstance(content, CONTAINERS) else []
+    for _ in range(DEEPEST):
+        if not level:
+            return content
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, CONTAINERS)
+        ]
+    raise RecursionError(f"nested more than {DEEPEST} deep")
+
+
 def file_hash(path: Path) -> str:
     """Return the sha256 of a file."""
     digest = hashlib.sha256()
@@ -105,8 +129,7 @@ def _content(path: Path) -> bytes:
 
 def _decode(raw: bytes, kind: type[Kind], where: str, what: str) -> Kind:
     try:
-        # Not msgspec's own decoder: it refuses file names that are no UTF-8 ("\udcff").
-        values = json.loads(raw.decode())
+        values = parsed(raw)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: cannot be read as JSON: {error}") from error
     return convert(values, kind, where, what)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from yolox_attn.errors import InputError
 
@@ -50,6 +50,22 @@ def replacing(path: Path, previous: Path | None = None) -> Iterator[IO[bytes]]:
         _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a file to write on at its end; makes the folder if need be.
+
+    Raises:
+        InputError: a link lies there: what it leads to is not ours to write to.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        raise InputError(f"{path} is a link: remove it")
+    return open(path, "ab", buffering=0, opener=_opener)
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs.codec import LARGEST, finite, read_json_lines
+from yolox_attn.runs.codec import LARGEST, finite, parsed, read_json_lines
 from yolox_attn.runs.folder import set_aside, write_text
 
 METRICS_NAME = "metrics.jsonl"
@@ -63,7 +63,7 @@ def _sound_rows(path: Path) -> list[dict[str, Any]]:
         return rows
     for line in path.read_bytes().splitlines():
         try:
-            row = json.loads(line)
+            row = parsed(line)
         except (ValueError, RecursionError):
             break
         if not isinstance(row, dict) or type(row.get("epoch")) is not int:

@@ -12,6 +12,7 @@ import psutil
 
 from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.coco.results import EVALUATION_NAME
+from yolox_attn.console import as_line
 from yolox_attn.core.signals import signal_name
 from yolox_attn.errors import InputError, Interrupted
 from yolox_attn.runs import (
@@ -263,10 +264,10 @@ def reason_of(job: PlannedRun) -> str:
     try:
         record = record_of(job)
     except InputError as error:
-        return str(error)
+        return as_line(str(error))
     if record is not None and record.state == "failed":
-        return record.error or NO_REASON
-    return (job.last.error if job.last else None) or NO_REASON
+        return as_line(record.error or NO_REASON)
+    return as_line((job.last.error if job.last else None) or NO_REASON)
 
 
 def _is_gone(job: PlannedRun, record: RunRecord) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from yolox_attn.coco.results import EVALUATION_NAME
 from yolox_attn.core.describe import now
+from yolox_attn.runs import open_log
 from yolox_attn.study.commands import work_of
 from yolox_attn.study.plan import Plan
 from yolox_attn.study.planned_run import Attempt, PlannedRun, error_of, state_of
@@ -44,11 +45,9 @@ def start_worker(plan: Plan, job: PlannedRun, device: str, command: Command) -> 
     if work == "train" and job.evaluation is not None:  # of an older training
         (job.evaluation / EVALUATION_NAME).unlink(missing_ok=True)
     threads = {"OMP_NUM_THREADS": str(plan.training.threads)}
-    job.log.parent.mkdir(parents=True, exist_ok=True)
     started = now()
-    with job.log.open("ab") as log:
+    with open_log(job.log) as log:
         log.write(f"{started} {shlex.join(words)}\n".encode())
-        log.flush()
         process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
