@@ -168,6 +168,21 @@ def test_a_rank_says_what_it_waits_for_and_not_for_ever(
     assert capsys.readouterr().err == waiting
 
 
+def test_the_place_to_meet_may_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said at once: nobody else can come there."""
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        environment = {
+            "RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(taken.getsockname()[1]),
+        }  # fmt: skip
+        for key, value in environment.items():
+            monkeypatch.setenv(key, value)
+        with pytest.raises(InputError, match=r"cannot join .*EADDRINUSE"), process_group(CPU):
+            pass
+
+
 def test_the_ranks_that_did_not_come_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
     environment = {

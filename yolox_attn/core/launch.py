@@ -240,7 +240,9 @@ def _meet(where: str) -> tuple[Any, int, int]:
         limit = f"{MEETING.total_seconds() / 60:g} minutes"
         echo(f"waiting at most {limit} for the other machines at {where}", err=True)
     end = time.monotonic() + MEETING.total_seconds()
-    store = _until(end, lambda: _store(rank))
+    by_launcher = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    keeps = rank == 0 and not by_launcher
+    store = _store(keeps=True) if keeps else _until(end, lambda: _store(keeps=False))
     store.set(f"rank{rank}", "")
     everyone = [f"rank{number}" for number in range(world)]
     try:
@@ -252,13 +254,12 @@ def _meet(where: str) -> tuple[Any, int, int]:
     return store, rank, world
 
 
-def _store(rank: int) -> Any:
-    """Open the place to meet: rank 0 keeps it, unless a launcher does."""
-    kept = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+def _store(*, keeps: bool) -> Any:
+    """Open the place where ranks meet, which this one `keeps` or goes to."""
     return dist.TCPStore(  # type: ignore[attr-defined] # torch does not list it
         os.environ["MASTER_ADDR"],
         int(os.environ["MASTER_PORT"]),
-        is_master=rank == 0 and not kept,
+        is_master=keeps,
         timeout=SLICE,
         wait_for_workers=False,
     )
@@ -272,6 +273,7 @@ def _until(end: float, attempt: Callable[[], Value]) -> Value:
         except (dist.DistStoreError, dist.DistNetworkError):
             if time.monotonic() > end:
                 raise
+            time.sleep(POLL)
 
 
 def _line(error: BaseException) -> str:
