@@ -65,7 +65,7 @@ def process_group(device: torch.device, backend: str | None = None) -> Iterator[
             world_size=world,
             timeout=TIMEOUT,
         )
-    except (ValueError, dist.DistError) as error:
+    except (ValueError, OSError, dist.DistError) as error:
         raise InputError(f"cannot join the other processes at {where}: {_line(error)}") from error
     try:
         yield
@@ -230,7 +230,8 @@ def _meet(where: str) -> tuple[Any, int, int]:
 
     Raises:
         ValueError: the environment does not say where.
-        DistError: rank 0 cannot be reached, or others do not come, within MEETING.
+        OSError: rank 0 cannot be reached within MEETING.
+        DistError: others do not come within MEETING.
     """
     if missing := [key for key in MEETING_PLACE if key not in os.environ]:
         raise ValueError(f"{missing[0]} is not set")
@@ -256,9 +257,11 @@ def _meet(where: str) -> tuple[Any, int, int]:
 
 def _store(*, keeps: bool) -> Any:
     """Open the place where ranks meet, which this one `keeps` or goes to."""
+    address = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    if not keeps:  # torch would say at length, again and again, that nobody is there yet
+        socket.create_connection(address, SLICE.total_seconds()).close()
     return dist.TCPStore(  # type: ignore[attr-defined] # torch does not list it
-        os.environ["MASTER_ADDR"],
-        int(os.environ["MASTER_PORT"]),
+        *address,
         is_master=keeps,
         timeout=SLICE,
         wait_for_workers=False,
@@ -270,7 +273,7 @@ def _until(end: float, attempt: Callable[[], Value]) -> Value:
     while True:
         try:
             return attempt()
-        except (dist.DistStoreError, dist.DistNetworkError):
+        except (OSError, dist.DistStoreError, dist.DistNetworkError):
             if time.monotonic() > end:
                 raise
             time.sleep(POLL)
