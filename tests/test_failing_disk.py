@@ -10,7 +10,7 @@ import pytest
 from failing import ERRORS, HITS, Disk, in_child, on_failing_disk
 from fake_study import fake_command, make_study
 from forked import ended
-from killing import differing, finish, outcome, start
+from killing import differing, finish, outcome, processes_of, start
 
 from yolox_attn.cli.doctor import main as doctor
 from yolox_attn.cli.train import main as train
@@ -85,19 +85,18 @@ def test_a_study_goes_on_to_its_end(tmp_path: Path) -> None:
         assert run_study(whole, parallel=2, command=fake_command(whole.parent)) == 0
     calls = len(disk.calls)
     assert calls > POINTS
-    before = psutil.Process().children()
     for point in range(POINTS):
         at, hit = point * calls // POINTS, HITS[point % len(HITS)]
         folder = study_in(tmp_path / str(point))
         command = fake_command(folder.parent)
-
         failing = partial(run_on, Disk(folder, at, hit), folder, command)
         if hit in ERRORS:
             with contextlib.suppress(OSError, InputError):  # of calls that cost nothing: neither
                 failing()
-            assert psutil.Process().children() == before
+            assert processes_of(folder) == []
         else:
             assert in_child(failing) == -9
+            psutil.wait_procs(processes_of(folder), timeout=120)  # its runs go on to their ends
         assert run_study(folder, parallel=2, retry=True, command=command) == 0
         shutil.rmtree(folder.parent)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import forked
+import psutil
 import torch
 
 from yolox_attn.cli.train import main
@@ -22,6 +23,15 @@ EPOCHS, STEPS = 4, 6  # 24 images, two a batch, two batches a step
 SWITCH = 2  # epochs with mosaic: YOLOX closes it one epoch before the last no_aug_epochs
 STEP = re.compile(r"epoch: (\d+)/\d+, iter: (\d+)/\d+")
 KINDS = ("step", "saving", "switch", "evaluation")
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Find the other processes that work in a study: its own, and those of its runs."""
+    return [
+        each
+        for each in psutil.process_iter(["cmdline"])
+        if str(folder) in " ".join(each.info["cmdline"] or []) and each.pid != os.getpid()
+    ]
 
 
 @dataclass

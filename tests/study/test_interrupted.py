@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from killing import processes_of
 from planned import with_test_split
 
 from yolox_attn.data.drawn import drawn_set
@@ -138,15 +139,6 @@ KILLS = {  # how -> signal, and whether it goes to the whole terminal: bash, stu
     "study killed": (signal.SIGKILL, False),
     "study stopped": (signal.SIGTERM, False),
 }
-
-
-def processes_of(folder: Path) -> list[psutil.Process]:
-    """Find the processes that work in a study: its own, and those of its runs."""
-    return [
-        each
-        for each in psutil.process_iter(["cmdline"])
-        if str(folder) in " ".join(each.info["cmdline"] or []) and each.pid != os.getpid()
-    ]
 
 
 def killed_behind_tee(folder: Path, how: str, seconds: float) -> bool:
