@@ -1,12 +1,13 @@
 """What tests of several folders share: a small drawn set and an experiment that trains on it."""
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from loguru import logger
 
 from yolox_attn.core import AttentionTrainer
 from yolox_attn.data.drawn import drawn_set
@@ -86,6 +87,15 @@ def _args(**changes: Any) -> Namespace:
         "overwrite": False,
     }  # fmt: skip
     return Namespace(**(args | changes))
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
+    """What is warned about meanwhile, as it is logged."""
+    heard: list[str] = []
+    sink = logger.add(lambda message: heard.append(message.record["message"]), level="WARNING")
+    yield heard
+    logger.remove(sink)
 
 
 @pytest.fixture(autouse=True)

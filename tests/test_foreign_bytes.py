@@ -39,8 +39,9 @@ from torch import nn
 from yolox_attn.coco.annotations import read_annotations, read_truth, truth_from
 from yolox_attn.coco.evaluate import match
 from yolox_attn.coco.results import read_detections
-from yolox_attn.core.checkpoint import load_weights, read_resumable
+from yolox_attn.core.checkpoint import read_resumable
 from yolox_attn.core.resume import check_resume
+from yolox_attn.core.weights import load_weights
 from yolox_attn.data.doctor import examine_splits, load_split
 from yolox_attn.errors import InputError
 from yolox_attn.exp import apply_overrides, load_exp

@@ -50,15 +50,15 @@ def end_with_launcher() -> None:
 def leave_last(code: Callable[[], int]) -> None:
     """At the very end of this process, with all that others registered done, leave with `code()`.
 
-    To be called before anything else is imported. The interpreter's own end is left out: torch's
-    threads may then wait for it, are ended inside C++, and a rank that had done all its work ended
-    by SIGABRT ("terminate called without an active exception"), under load about one in thirteen.
+    To be called before anything else is imported. The interpreter's own end is left out. It ends
+    each thread that asks for it then; one of torch's, inside C++, ends the process by SIGABRT
+    ("terminate called without an active exception"), though the rank has done all its work.
     """
 
     def leave() -> None:
         try:
             for stream in filter(None, (sys.stdout, sys.stderr)):
-                with contextlib.suppress(OSError, ValueError):  # nobody is left to be told
+                with contextlib.suppress(OSError, ValueError):  # nobody can read it any more
                     stream.flush()
         finally:
             os._exit(code())

@@ -123,7 +123,7 @@ def test_a_port_that_is_taken_is_refused(environments: list[dict[str, str]]) -> 
     assert not environments
 
 
-def test_an_environment_without_a_meeting_place_is_one_line(
+def test_an_environment_without_an_address_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
@@ -144,12 +144,12 @@ def free_port() -> int:
 
 @pytest.mark.parametrize(
     ("rank", "said"),
-    [(0, "rank 1, 2, 3 of 4 did not come"), (2, "Connection refused")],
+    [(0, "rank 1, 2, 3 of 4 did not join"), (2, "Connection refused")],
 )
 def test_a_rank_says_what_it_waits_for_and_not_for_ever(
     rank: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Machine 0 whose others do not come; machine 1 that cannot reach machine 0."""
+    """Machine 0 whose others do not join; machine 1 that cannot reach machine 0."""
     port = free_port()
     environment = {
         "RANK": str(rank), "LOCAL_RANK": "0", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2",
@@ -157,8 +157,8 @@ def test_a_rank_says_what_it_waits_for_and_not_for_ever(
     }  # fmt: skip
     for key, value in environment.items():
         monkeypatch.setenv(key, value)
-    monkeypatch.setattr(module, "MEETING", timedelta(seconds=0.5))
-    monkeypatch.setattr(module, "SLICE", timedelta(seconds=0.1))
+    monkeypatch.setattr(module, "RENDEZVOUS", timedelta(seconds=0.5))
+    monkeypatch.setattr(module, "ATTEMPT", timedelta(seconds=0.1))
     with (
         pytest.raises(InputError, match=rf"cannot join .* at 127.0.0.1:{port}: .*({said})"),
         process_group(CPU),
@@ -168,8 +168,7 @@ def test_a_rank_says_what_it_waits_for_and_not_for_ever(
     assert capsys.readouterr().err == waiting
 
 
-def test_the_place_to_meet_may_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Said at once: nobody else can come there."""
+def test_a_port_that_is_taken_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("", 0))
         taken.listen()
@@ -183,7 +182,7 @@ def test_the_place_to_meet_may_be_taken(monkeypatch: pytest.MonkeyPatch) -> None
             pass
 
 
-def test_the_ranks_that_did_not_come_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ranks_that_did_not_join_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
     environment = {
         "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "3", "MASTER_ADDR": "127.0.0.1",
@@ -191,9 +190,9 @@ def test_the_ranks_that_did_not_come_are_named(monkeypatch: pytest.MonkeyPatch) 
     }  # fmt: skip
     for key, value in environment.items():
         monkeypatch.setenv(key, value)
-    monkeypatch.setattr(module, "MEETING", timedelta(seconds=0.5))
-    monkeypatch.setattr(module, "SLICE", timedelta(seconds=0.1))
-    with pytest.raises(InputError, match="rank 1, 2 of 3 did not come"), process_group(CPU):
+    monkeypatch.setattr(module, "RENDEZVOUS", timedelta(seconds=0.5))
+    monkeypatch.setattr(module, "ATTEMPT", timedelta(seconds=0.1))
+    with pytest.raises(InputError, match="rank 1, 2 of 3 did not join"), process_group(CPU):
         pass
 
 

@@ -1,11 +1,10 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from loguru import logger
 
 from yolox_attn.core.checkpoint import read_checkpoint, save_checkpoint
 from yolox_attn.core.describe import describe_config
@@ -17,14 +16,6 @@ PATH = Path("latest_ckpt.pth")
 DATA = {"dir": "d", "train_ann": "t", "val_ann": "v", "train_images": 12, "val_images": 5}
 DATA |= {"train_sha256": "a" * 64, "val_sha256": "b" * 64}
 ENVIRONMENT = {"torch": "2.9", "threads": 1, "deterministic": True}
-
-
-@pytest.fixture
-def warnings() -> Iterator[list[str]]:
-    heard: list[str] = []
-    sink = logger.add(lambda message: heard.append(message.record["message"]), level="WARNING")
-    yield heard
-    logger.remove(sink)
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """Attributes of an Exp file that nothing reads."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loguru import logger
 
 from yolox_attn.cli.study import main as study
 from yolox_attn.errors import InputError
@@ -15,13 +13,9 @@ HEAD = "from yolox_attn.exp import NanoExp\nclass Exp(NanoExp):\n"
 INIT = "    def __init__(self):\n        super().__init__()\n"
 
 
-@pytest.fixture
-def warnings() -> Iterator[list[str]]:
+@pytest.fixture(autouse=True)
+def warned_of_nothing_yet() -> None:
     _warn.cache_clear()
-    found: list[str] = []
-    sink = logger.add(lambda message: found.append(message.record["message"]), level="WARNING")
-    yield found
-    logger.remove(sink)
 
 
 def write(folder: Path, *lines: str, body: str = INIT, name: str = "mine") -> str:

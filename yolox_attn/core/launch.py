@@ -31,9 +31,9 @@ END = 20.0  # further seconds after SIGTERM; then SIGKILL
 # Only the silence of a machine that is gone lasts so long: a rank that ends closes its connections,
 # and the launcher stops the others. Rank 0 may judge a large set for minutes while they wait.
 TIMEOUT = timedelta(minutes=30)
-MEETING = timedelta(minutes=10)  # for all ranks to come to the meeting place
-MEETING_PLACE = ("MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE")
-SLICE = timedelta(seconds=2)  # of this time
+RENDEZVOUS = timedelta(minutes=10)  # for all ranks to join
+ATTEMPT = timedelta(seconds=2)  # of this time
+NEEDED = ("MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE")  # environment of a rank
 LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")  # as gloo says it
 Rank = subprocess.Popen[bytes]
 Value = TypeVar("Value")
@@ -48,7 +48,7 @@ def process_group(device: torch.device, backend: str | None = None) -> Iterator[
         backend: "nccl" or "gloo"; None is what suits the device.
 
     Raises:
-        InputError: the other processes cannot be reached, or do not come.
+        InputError: the other processes cannot be reached, or do not join.
         TrainingError: another process ended in the middle.
     """
     if not launched():
@@ -57,7 +57,7 @@ def process_group(device: torch.device, backend: str | None = None) -> Iterator[
     devices.use(device)
     where = ":".join(os.environ.get(key, "?") for key in ("MASTER_ADDR", "MASTER_PORT"))
     try:
-        store, rank, world = _meet(where)
+        store, rank, world = _rendezvous(where)
         dist.init_process_group(
             backend or devices.collective_backend(device),
             store=store,
@@ -102,7 +102,7 @@ def launch(  # noqa: PLR0913 - YOLOX's flags
         InputError: the port is taken.
         TrainingError: a rank died; all were stopped.
     """
-    store = None  # must exist as long as the ranks, which meet there
+    store = None  # must exist as long as the ranks, which join through it
     if address is None:
         store = dist.TCPStore(  # type: ignore[attr-defined] # torch does not list it
             "127.0.0.1", 0, is_master=True, wait_for_workers=False
@@ -225,45 +225,47 @@ def _check_free(address: str) -> None:
         raise InputError(f"--dist-url tcp://{host}:{port}: {error.strerror}") from error
 
 
-def _meet(where: str) -> tuple[Any, int, int]:
-    """Return the store at which all ranks have met, this one's number, and how many they are.
+def _rendezvous(where: str) -> tuple[Any, int, int]:
+    """Return the store that all ranks have joined, this one's number, and how many they are.
 
     Raises:
         ValueError: the environment does not say where.
-        OSError: rank 0 cannot be reached within MEETING.
-        DistError: others do not come within MEETING.
+        OSError: rank 0 cannot be reached within RENDEZVOUS.
+        DistError: others do not join within RENDEZVOUS.
     """
-    if missing := [key for key in MEETING_PLACE if key not in os.environ]:
+    if missing := [key for key in NEEDED if key not in os.environ]:
         raise ValueError(f"{missing[0]} is not set")
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     here = os.environ.get("LOCAL_WORLD_SIZE", str(world))
     if os.environ.get("LOCAL_RANK") == "0" and here != str(world):
-        limit = f"{MEETING.total_seconds() / 60:g} minutes"
+        limit = f"{RENDEZVOUS.total_seconds() / 60:g} minutes"
         echo(f"waiting at most {limit} for the other machines at {where}", err=True)
-    end = time.monotonic() + MEETING.total_seconds()
+    end = time.monotonic() + RENDEZVOUS.total_seconds()
     by_launcher = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    keeps = rank == 0 and not by_launcher
-    store = _store(keeps=True) if keeps else _until(end, lambda: _store(keeps=False))
+    if rank == 0 and not by_launcher:
+        store = _store(server=True)
+    else:
+        store = _until(end, lambda: _store(server=False))
     store.set(f"rank{rank}", "")
     everyone = [f"rank{number}" for number in range(world)]
     try:
-        _until(end, lambda: store.wait(everyone, SLICE))
+        _until(end, lambda: store.wait(everyone, ATTEMPT))
     except dist.DistStoreError as error:
         missing = [str(number) for number in range(world) if not store.check([f"rank{number}"])]
-        raise dist.DistStoreError(f"rank {shortlist(missing)} of {world} did not come") from error
+        raise dist.DistStoreError(f"rank {shortlist(missing)} of {world} did not join") from error
     store.set_timeout(TIMEOUT)
     return store, rank, world
 
 
-def _store(*, keeps: bool) -> Any:
-    """Open the place where ranks meet, which this one `keeps` or goes to."""
+def _store(*, server: bool) -> Any:
+    """Open torch's key-value store through which ranks join: as its server, or as a client."""
     address = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    if not keeps:  # torch would say at length, again and again, that nobody is there yet
-        socket.create_connection(address, SLICE.total_seconds()).close()
+    if not server:  # torch would say at length, again and again, that nobody is there yet
+        socket.create_connection(address, ATTEMPT.total_seconds()).close()
     return dist.TCPStore(  # type: ignore[attr-defined] # torch does not list it
         *address,
-        is_master=keeps,
-        timeout=SLICE,
+        is_master=server,
+        timeout=ATTEMPT,
         wait_for_workers=False,
     )
 

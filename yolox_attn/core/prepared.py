@@ -22,7 +22,6 @@ from yolox.utils import (
 from yolox_attn import device as devices
 from yolox_attn.core import describe, prepare
 from yolox_attn.core.batches import Batches
-from yolox_attn.core.checkpoint import load_weights
 from yolox_attn.core.distributed import on_rank_zero
 from yolox_attn.core.options import TrainOptions, train_options
 from yolox_attn.core.resume import check_resume, describe_environment
@@ -31,6 +30,7 @@ from yolox_attn.core.schedule import Schedule, check_schedule
 from yolox_attn.core.signals import StopRequest
 from yolox_attn.core.sources import sources_beside
 from yolox_attn.core.state import Progress, Saver, restore_training
+from yolox_attn.core.weights import load_weights
 from yolox_attn.data.sampler import ExactBatches
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators import adapt_evaluator

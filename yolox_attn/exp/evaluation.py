@@ -12,7 +12,7 @@ from yolox.utils import get_world_size, is_main_process
 from yolox_attn import cost
 from yolox_attn import device as devices
 from yolox_attn.coco.evaluate import Metrics
-from yolox_attn.core.checkpoint import load_weights
+from yolox_attn.core.weights import load_weights
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators import AnyDevice, adapt_evaluator
 from yolox_attn.exp.base import AttentionExp

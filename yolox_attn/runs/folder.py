@@ -56,16 +56,10 @@ def open_log(path: Path) -> BinaryIO:
     """Open a file to write on at its end; makes the folder if need be.
 
     Raises:
-        InputError: a link lies there: what it leads to is not ours to write to.
+        InputError: a link lies there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_symlink():
-        raise InputError(f"{path} is a link: remove it")
-    return open(path, "ab", buffering=0, opener=_opener)
-
-
-def _opener(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    return open(path, "ab", buffering=0, opener=_open_unlinked)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -196,19 +190,23 @@ def _sync_folder(folder: Path) -> None:
 def _take(folder: Path) -> int | None:
     """Return the descriptor of the folder's lock, held; None if another process keeps it."""
     while True:
-        try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW  # the lock of another folder is not ours
-            number = os.open(folder / LOCK_NAME, flags, 0o666)
-        except OSError as error:
-            if error.errno != errno.ELOOP:
-                raise
-            raise InputError(f"{folder / LOCK_NAME} is a link: remove it") from error
+        number = _open_unlinked(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT)
         if not _lock(number):
             os.close(number)
             return None
         if _is_lock_of(number, folder):
             return number
         os.close(number)  # removed while it was being locked
+
+
+def _open_unlinked(path: str | Path, flags: int) -> int:
+    """Open what is not a link: what that leads to is not ours."""
+    try:
+        return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise InputError(f"{path} is a link: remove it") from error
 
 
 def _is_lock_of(number: int, folder: Path) -> bool:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from yolox_attn.blocks import ATTENTIONS, CONTROLS, Plain
-from yolox_attn.core.checkpoint import load_weights
 from yolox_attn.core.describe import describe_attention, describe_config
 from yolox_attn.core.schedule import check_schedule
+from yolox_attn.core.weights import load_weights
 from yolox_attn.cost import parameters
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from yolox_attn.console import called_as, count, printable, shortlist
+from yolox_attn.console import as_line, called_as, count, printable, shortlist
 from yolox_attn.errors import InputError
 
 Level = Literal["error", "warning", "repaired"]
@@ -34,7 +34,7 @@ class Finding:
         """The finding in one line."""
         cases = f": {self.count}" if self.counted else ""
         shown = f" ({shortlist(self.examples)})" if self.examples else ""
-        return f"{self.split}: {printable(self.message)}{cases}{shown}"
+        return as_line(f"{self.split}: {self.message}{cases}{shown}")
 
 
 def finding(level: Level, code: str, split: str, message: str, cases: Iterable[str]) -> Finding:
