@@ -4,6 +4,7 @@
 COCO's size for timings.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,20 @@ Ints = NDArray[np.int64]
 Content = dict[str, Any]
 
 
-def draw_truth(images: int, rng: np.random.Generator) -> Content:
-    """Draw the content of a COCO truth: 1 object an image and more, of small to large size."""
+def draw_truth(images: int, rng: np.random.Generator, shares: Sequence[float] = SHARES) -> Content:
+    """Draw the content of a COCO truth: 1 object an image and more, of small to large size.
+
+    Args:
+        images: how many.
+        rng: draws everything.
+        shares: of each class among the objects.
+    """
     place = np.repeat(np.arange(images), 1 + rng.poisson(OBJECTS, images))
     sides = np.exp(rng.normal(4.0, 0.7, (len(place), 2))).clip(8, FIELD / 2)
     boxes = np.concatenate([rng.uniform(0, FIELD - sides), sides], axis=1)
-    kinds = rng.choice(len(SHARES), len(place), p=SHARES)
+    kinds = rng.choice(len(shares), len(place), p=shares)
     crowds = rng.random(len(place)) < CROWDS
-    return {**_listed(images, len(SHARES)), "annotations": _objects(place, kinds, boxes, crowds)}
+    return {**_listed(images, len(shares)), "annotations": _objects(place, kinds, boxes, crowds)}
 
 
 def draw_detections(truth: Truth, sure: Floats, rng: np.random.Generator) -> list[Content]:
@@ -39,11 +46,12 @@ def draw_detections(truth: Truth, sure: Floats, rng: np.random.Generator) -> lis
     place = np.array([each["image_id"] for each in truth.objects])
     kinds = np.array([each["category_id"] for each in truth.objects])
     boxes = np.array([each["bbox"] for each in truth.objects])
+    classes = len(truth.class_ids)
     seen = np.flatnonzero(sure > -1.5)
     again = seen[rng.random(len(seen)) < 0.1]
     wrong = rng.integers(len(place), size=rng.poisson(0.7 * len(truth.images)))
     close = _moved(boxes[seen], 0.06 * np.exp(-0.4 * sure[seen]), rng)
-    kind = np.where(rng.random(len(seen)) < 0.04, rng.integers(len(SHARES)), kinds[seen])
+    kind = np.where(rng.random(len(seen)) < 0.04, rng.integers(classes), kinds[seen])
     score = [1.0 + sure[seen], sure[again] - 0.5, rng.normal(-1.5, 1.0, len(wrong))]
     return _results(
         np.concatenate([place[seen], place[again], place[wrong]]),

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from drawn_boxes import draw_detections, draw_truth
+from drawn_boxes import SHARES, draw_detections, draw_truth
+from numpy.typing import NDArray
 from scipy import stats
 from simulation import Tally
 
@@ -18,6 +19,7 @@ from yolox_attn.coco.annotations import truth_from
 from yolox_attn.coco.evaluate import match
 from yolox_attn.errors import InputError
 from yolox_attn.stats.bootstrap import image_weights
+from yolox_attn.stats.jackknife import draw_blocks, effective_number
 from yolox_attn.stats.judge import judge
 from yolox_attn.stats.measured import Measured, Side, TestSet, images_of_classes, measure
 from yolox_attn.stats.verdict import Judgement, Terms, Word
@@ -32,6 +34,8 @@ class Drawing:
 
     Args:
         images, seeds: size of the study; replicates: resamples of its images.
+        classes: equally frequent ones; None: four, of which one is rare.
+        groups: of images that belong together, the largest a fifth of all; None: each its own.
         effect: added for the variant; 0 for two detectors as good as each other.
         difficulty: of an image, the same for every run.
         method_image: what a detector makes of an image, whatever the seed.
@@ -42,6 +46,8 @@ class Drawing:
     images: int = 100
     seeds: int = 3
     replicates: int = 500
+    classes: int | None = None
+    groups: int | None = None
     effect: float = 0.0
     difficulty: float = 1.0
     method_image: float = 0.3
@@ -58,6 +64,8 @@ DRAWINGS = {
     "seeds dominate": Drawing(method_image=0.1, seed_effect=0.4),
     "balanced": Drawing(method_image=0.5, seed_effect=0.2),
     "images dominate": Drawing(method_image=1.0, seed_effect=0.0, seed_image=0.1),
+    "20 classes on 30 images": Drawing(images=30, classes=20, method_image=0.5, seed_effect=0.1),
+    "25 unequal groups": Drawing(images=120, groups=25, method_image=0.7, seed_effect=0.1),
 }
 
 
@@ -84,32 +92,52 @@ def judge_drawn_studies(
 
 
 def tally_of(judged: Sequence[Judgement]) -> Tally:
-    """Count what each procedure says of the same studies."""
+    """Count what each procedure but the first edition's says of the same studies."""
     images_only = sum(each.checkpoints[0] > 0 or each.checkpoints[1] < 0 for each in judged)
     several = [each.differences for each in judged if len(each.differences) > 1]
     paired_t = sum(float(stats.ttest_1samp(each, 0.0).pvalue) < 0.05 for each in several)
     counts = Counter(Word(each.word) for each in judged)
-    return Tally(len(judged), {word: counts[word] for word in Word}, images_only, paired_t)
+    words = {word: counts[word] for word in Word}
+    return Tally(len(judged), words, images_only, paired_t, two_component=0)
 
 
 def judge_drawn_study(drawing: Drawing, rng: np.random.Generator) -> Judgement:
     """Draw a truth and the detections of every run, and judge the variant."""
-    truth = truth_from(draw_truth(drawing.images, rng))
-    weights = image_weights(rng, drawing.images, drawing.replicates)
+    shares = SHARES if drawing.classes is None else [1 / drawing.classes] * drawing.classes
+    truth = truth_from(draw_truth(drawing.images, rng, shares))
+    group = draw_groups(drawing, rng)
+    weights = image_weights(rng, drawing.images, drawing.replicates, group)
+    blocks = draw_blocks(rng, drawing.images, group)
     place = np.array([each["image_id"] for each in truth.objects])
-    ease = rng.normal(0.0, drawing.difficulty, drawing.images)[place]
+    ease = rng.normal(0.0, drawing.difficulty, drawing.images)[group][place]
     ease += rng.normal(0.0, 1.0, len(place))
     sides = []
     for name, effect in (("baseline", 0.0), ("variant", drawing.effect)):
-        taste = rng.normal(effect, drawing.method_image, drawing.images)
+        taste = rng.normal(effect, drawing.method_image, drawing.images)[group]
         runs: dict[int, Measured] = {}
         for seed in range(drawing.seeds):
             skill = taste + rng.normal(0.0, drawing.seed_effect)
-            skill += rng.normal(0.0, drawing.seed_image, drawing.images)
+            skill += rng.normal(0.0, drawing.seed_image, drawing.images)[group]
             sure = ease + skill[place] + rng.normal(0.0, drawing.seed_image, len(place))
-            runs[seed] = measure(match(truth, draw_detections(truth, sure, rng)), weights)
+            runs[seed] = measure(match(truth, draw_detections(truth, sure, rng)), weights, blocks)
         sides.append(Side(name, runs))
-    test = TestSet(drawing.images, truth.class_names, images_of_classes(truth).tolist())
+    counts = images_of_classes(truth).tolist()
+    units = int(group.max()) + 1
+    test = TestSet(units, effective_number(blocks), truth.class_names, counts)
     result = judge(sides[0], sides[1:], test, Terms(replicates=drawing.replicates))["variant"]
     assert result is not None  # both sides have every seed
     return result
+
+
+def draw_groups(drawing: Drawing, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the group of each image, (images,): its own, or one of unequal groups of 3 and more.
+
+    The sizes fall as 1 / rank does; which image is in which is drawn.
+    """
+    if drawing.groups is None:
+        return np.arange(drawing.images)
+    left = drawing.images - 3 * drawing.groups
+    share = 1 / np.arange(1, drawing.groups + 1)
+    sizes = 3 + np.floor(left * share / share.sum()).astype(int)
+    sizes[0] += drawing.images - sizes.sum()
+    return rng.permutation(np.repeat(np.arange(drawing.groups), sizes))

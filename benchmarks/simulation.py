@@ -1,29 +1,26 @@
 """How often is the procedure wrong? Studies drawn from known noise, judged as real ones are.
 
-A drawn study gives every image and seed a value whose mean over images is D_s = effect + a + b_s +
-c_s (see `Noise`). From there on nothing is simulated: the images are resampled, and the functions
-that judge a study judge it.
+A study's differences are D_s = effect + a + b_s + c_s (see `Noise`), normal throughout. What its
+jackknife of the images says is drawn too: for a measure that is a mean over N images it is a
+Wishart matrix with N - 1 degrees of freedom, of which two chi-squares are all that is used. From
+there on the functions judge that judge real studies.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import (
-    Floats,
-    Paired,
-    image_error,
-    image_interval,
-    p_value,
-    two_component,
-)
-from yolox_attn.stats.multiple_testing import holm
+from yolox_attn.stats.interval import Paired, equivalence_p, estimate, image_interval, p_value
+from yolox_attn.stats.jackknife import ImageNoise
 from yolox_attn.stats.noise import Noise
 from yolox_attn.stats.paired_tests import clopper_pearson
-from yolox_attn.stats.verdict import Word, decide, evidence
+from yolox_attn.stats.values import Floats
+from yolox_attn.stats.verdict import Word
 
 IMAGES = 300
 REGIMES = {  # standard deviations at the level of the mean over 300 images, AP points
@@ -31,7 +28,16 @@ REGIMES = {  # standard deviations at the level of the mean over 300 images, AP 
     "balanced": Noise(0.4, 0.4, 0.3, IMAGES),
     "images dominate": Noise(0.6, 0.2, 0.3, IMAGES),
 }
-BLOCK = 50  # studies that share one drawing of the image resamples
+MIXTURES = [  # shares of the variance: method x image, seed, seed x image
+    *((1, 0, 0), (0, 1, 0), (0, 0, 1), (1 / 3, 1 / 3, 1 / 3)),
+    *(
+        pair
+        for x, y in ((0.1, 0.9), (0.5, 0.5), (0.9, 0.1))
+        for pair in ((x, y, 0), (x, 0, y), (0, x, y))
+    ),
+]
+GRID = list(product(MIXTURES, (3, 4, 5, 8), (12, 30, 100)))  # mixture, seeds, images
+BLOCK = 5000  # studies drawn at once
 
 
 @dataclass(frozen=True)
@@ -43,17 +49,15 @@ class Setting:
         seeds: S, a side.
         effect: true difference, AP points; 0 asks for false positives.
         sesoi: the smallest effect worth having, AP points.
-        replicates: R of the image bootstrap.
     """
 
     noise: Noise
     seeds: int
     effect: float = 0.0
     sesoi: float = 0.5
-    replicates: int = 2000
 
     def __post_init__(self) -> None:
-        if self.noise.images is None or self.seeds < 1 or self.replicates < 2:
+        if self.noise.images is None or self.seeds < 1:
             raise InputError(f"nothing can be drawn from {self}")
 
 
@@ -64,23 +68,25 @@ class Tally:
     Args:
         studies: how many.
         words: of these, how many got each word.
-        images_only: in how many the image bootstrap of the mean over seeds left 0 out; for one
-            seed this is the usual "one run each".
+        images_only: in how many the images' noise of the mean over seeds left 0 out; for one seed
+            this is the usual "one run each".
         paired_t: in how many the t test over the seeds had p < 0.05; 0 for one seed.
+        two_component: in how many the first edition's interval left 0 out; 0 for one seed.
     """
 
     studies: int
     words: dict[Word, int]
     images_only: int
     paired_t: int
+    two_component: int
 
     def claims(self) -> int:
         """Return how many say helps or hurts: without an effect, how many are wrong."""
         return self.words[Word.HELPS] + self.words[Word.HURTS]
 
-    def claim_limits(self) -> tuple[float, float]:
-        """95 % Clopper-Pearson limits of the rate of helps or hurts."""
-        return clopper_pearson(self.claims(), self.studies)
+    def claim_limits(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Clopper-Pearson limits of the rate of helps or hurts."""
+        return clopper_pearson(self.claims(), self.studies, confidence)
 
 
 def simulate(
@@ -89,7 +95,7 @@ def simulate(
     rng: np.random.Generator,
     progress: Callable[[int], None] | None = None,
 ) -> Tally:
-    """Draw and judge `studies` studies.
+    """Draw and judge `studies` studies of one variant each.
 
     Args:
         setting: the noise, the size and the true effect.
@@ -98,65 +104,92 @@ def simulate(
         progress: called with the number done since the last call.
     """
     counts = dict.fromkeys(Word, 0)
-    images_only = paired_t = 0
+    others = np.zeros(3, dtype=int)
     for start in range(0, studies, BLOCK):
         block = min(BLOCK, studies - start)
-        values = draw_studies(setting, block, rng)
-        paired = judge(values, _resamples(setting, rng))
-        for word in words(paired, setting.sesoi):
-            counts[word] += 1
-        lower, upper = image_interval(paired)
-        images_only += int(np.count_nonzero((lower > 0) | (upper < 0)))
-        if setting.seeds > 1:
-            of_seeds = stats.ttest_1samp(values.mean(axis=1), 0.0, axis=1).pvalue
-            paired_t += int(np.count_nonzero(of_seeds < 0.05))
+        values, noise = draw_studies(setting, block, rng)
+        for word, count in words(estimate(values, noise, setting.noise.images or 0), setting.sesoi):
+            counts[word] += count
+        others += [_count(claims) for claims in other_claims(values, noise, setting)]
         if progress is not None:
             progress(block)
-    return Tally(studies, counts, images_only, paired_t)
+    return Tally(studies, counts, *others.tolist())
 
 
-def draw_studies(setting: Setting, studies: int, rng: np.random.Generator) -> Floats:
-    """Draw (studies, N, S) differences of each image and seed, AP points, normal throughout."""
-    noise, images, seeds = setting.noise, setting.noise.images or 0, setting.seeds
-    per_image = np.sqrt(images)  # a mean over N images shrinks their noise to the level of `Noise`
-    shared = rng.normal(0.0, noise.method_image * per_image, (studies, images, 1))
-    of_seeds = rng.normal(setting.effect, noise.seed, (studies, 1, seeds))
-    crossed = rng.normal(0.0, noise.seed_image * per_image, (studies, images, seeds))
-    values: Floats = shared + of_seeds + crossed
-    return values
+def draw_studies(
+    setting: Setting, studies: int, rng: np.random.Generator
+) -> tuple[Floats, ImageNoise]:
+    """Draw (studies, S) differences, AP points, and what the jackknife says of their images.
 
-
-def judge(values: Floats, weights: Floats) -> Paired:
-    """Judge drawn studies (studies, N, S) on the image resamples `weights` (R, N)."""
-    replicates = image_replicates(values, weights)
-    return two_component(values.mean(axis=-2), image_error(replicates), values.shape[-2])
-
-
-def image_replicates(values: Floats, weights: Floats) -> Floats:
-    """Means over resampled images, for a measure that is a mean over images (AP is not).
-
-    Args:
-        values: (..., N, S) of each image and seed.
-        weights: (R, N) how often each image stands in each resample.
-
-    Returns:
-        (..., R, S) weighted means.
+    The matrix has the variance S a^2 + c^2 along the mean over the seeds and c^2 across it.
     """
-    means: Floats = (weights / weights.sum(axis=1, keepdims=True)) @ values
-    return means
+    noise, seeds = setting.noise, setting.seeds
+    values = rng.normal(setting.effect, noise.seed, (studies, seeds))
+    values += rng.normal(0.0, noise.seed_image, (studies, seeds))
+    values += rng.normal(0.0, noise.method_image, (studies, 1))
+    freedom = (noise.images or 0) - 1
+    along = seeds * noise.method_image**2 + noise.seed_image**2
+    along = along * rng.chisquare(freedom, studies) / freedom
+    across = np.zeros(studies)
+    if seeds > 1:
+        across = noise.seed_image**2 * rng.chisquare((seeds - 1) * freedom, studies) / freedom
+    of_one, of_mean = (along + across) / seeds, along / seeds
+    shared = np.maximum((seeds * of_mean - of_one) / max(seeds - 1, 1), 0.0)
+    return values, ImageNoise(shared, of_one, of_mean)
 
 
-def words(paired: Paired, sesoi: float) -> list[Word]:
-    """The word on each of an array of studies, each a family of its own."""
-    names = ("difference", "seed_error", "image_error", "error", "freedom")
-    result = []
-    for number, p in enumerate(p_value(paired)):
-        one = replace(paired, **{name: getattr(paired, name)[number] for name in names})
-        result.append(decide(evidence(one, float(holm([p])[0])), sesoi=sesoi).word)
-    return result
+def words(paired: Paired, sesoi: float) -> list[tuple[Word, int]]:
+    """Count the words on an array of studies, each a family of its own, of three seeds or more."""
+    if paired.seeds < 3:
+        return [(Word.CANNOT_TELL, paired.difference.size)]
+    claims, small = p_value(paired) < 0.05, equivalence_p(paired, sesoi) < 0.05
+    return [
+        (Word.HELPS, _count(claims & (paired.difference > 0))),
+        (Word.HURTS, _count(claims & (paired.difference < 0))),
+        (Word.NO_DIFFERENCE, _count(~claims & small)),
+        (Word.CANNOT_TELL, _count(~claims & ~small)),
+    ]
 
 
-def _resamples(setting: Setting, rng: np.random.Generator) -> Floats:
-    images = setting.noise.images or 0
-    drawn = rng.multinomial(images, np.full(images, 1 / images), setting.replicates)
-    return drawn.astype(np.float64)
+def other_claims(values: Floats, noise: ImageNoise, setting: Setting) -> list[ArrayLike]:
+    """Whether the images alone, the paired t and the two-component t claim an effect: 3 arrays."""
+    images, seeds = setting.noise.images or 0, setting.seeds
+    lower, upper = image_interval(estimate(values, noise, images))
+    of_images = (lower > 0) | (upper < 0)
+    if seeds == 1:
+        return [of_images, False, False]
+    difference = np.abs(values.mean(axis=1))
+    of_seeds = stats.t.isf(0.025, seeds - 1) * values.std(axis=1, ddof=1) / np.sqrt(seeds)
+    half = two_component_half_widths(values, noise, images)
+    return [of_images, difference > of_seeds, difference > half]
+
+
+def two_component_half_widths(values: Floats, noise: ImageNoise, images: int) -> Floats:
+    """Return the half widths, (studies,), of the first edition's 95 % intervals.
+
+    The variance over the seeds and that of the mean over resampled images added up, in both of
+    which seed x image stands, with Satterthwaite's degrees of freedom.
+    """
+    seeds = values.shape[1]
+    from_seeds = values.var(axis=1, ddof=1) / seeds
+    both = from_seeds + noise.of_mean
+    freedom = both**2 / (from_seeds**2 / (seeds - 1) + noise.of_mean**2 / (images - 1))
+    return np.asarray(stats.t.isf(0.025, freedom) * np.sqrt(both))
+
+
+def found_by_the_first_edition(
+    setting: Setting, studies: int, rng: np.random.Generator, target: float = 0.8
+) -> float:
+    """Return the true effect, AP points, that the two-component t finds with that chance."""
+    values, noise = draw_studies(setting, studies, rng)
+    half = two_component_half_widths(values, noise, setting.noise.images or 0)
+    return float(np.quantile(half - values.mean(axis=1), target))
+
+
+def mixture(shares: tuple[float, float, float], images: int) -> Noise:
+    """Return the noise of these shares, of a variance of 1 in all."""
+    return Noise(*(float(share) ** 0.5 for share in shares), images)
+
+
+def _count(claims: ArrayLike) -> int:
+    return int(np.count_nonzero(claims))

@@ -42,11 +42,14 @@ def measured(ap: float, noise: np.ndarray, rng: np.random.Generator) -> Measured
     own = noise + rng.normal(0, 0.1, noise.size)
     shifts = dict(zip(AP_METRICS, (0, 30, 5, -20, -3, 10), strict=True))
     by_class = np.array([ap - 8, ap + 4, ap + 4])
+    of_classes = rng.normal(0, 0.3, (noise.size, 3)) + noise[:, None]
+    left_out = noise.size**0.5 / (noise.size - 1)  # as much less as the jackknife undoes
     return Measured(
         metrics={name: ap + shift for name, shift in shifts.items()},
         resampled={name: ap + shift + own for name, shift in shifts.items()},
+        left_out={name: ap + shift + left_out * own for name, shift in shifts.items()},
         by_class=by_class,
-        class_resampled=by_class + rng.normal(0, 0.3, (noise.size, 3)) + noise[:, None],
+        class_left_out=by_class + left_out * of_classes,
     )
 
 
@@ -55,15 +58,16 @@ def judged_comparison(seeds: int = 5) -> Comparison:
     """One variant of each verdict, and a placebo; the same every time."""
     rng = np.random.default_rng(3)
     noise, of_seed = rng.normal(0, 1.0, 400), rng.normal(0, 0.4, seeds)
+    tastes = np.random.default_rng(4).normal(0, 0.05, (len(EFFECTS), 400))  # of each variant
     runs = {
         name: {
-            seed: measured(40 + effect + of_seed[seed] + rng.normal(0, scatter), noise, rng)
+            seed: measured(40 + effect + of_seed[seed] + rng.normal(0, scatter), noise + own, rng)
             for seed in range(seeds)
         }
-        for name, (_, effect, scatter, _) in EFFECTS.items()
+        for (name, (_, effect, scatter, _)), own in zip(EFFECTS.items(), tastes, strict=True)
     }
     baseline, *others = (Side(name, runs[name], EFFECTS[name][3] == "control") for name in runs)
-    judgements = judge(baseline, others, TestSet(IMAGES, CLASSES, CLASS_IMAGES), TERMS)
+    judgements = judge(baseline, others, TestSet(IMAGES, IMAGES, CLASSES, CLASS_IMAGES), TERMS)
     plain = [_variant(name, runs[name], place) for place, name in enumerate(EFFECTS)]
     base, *variants = with_differences(plain)
     return Comparison(
@@ -98,7 +102,7 @@ def with_judgement(variant: Variant, judgement: Judgement) -> Variant:
         variant,
         judgement=judgement,
         sentence=verdict_sentence(variant.name, judgement, TERMS),
-        settling=settling_sentence(judgement),
+        settling=settling_sentence(judgement, TERMS),
     )
 
 

@@ -4,6 +4,7 @@ from judged_comparison import judged_comparison
 
 from yolox_attn.report import details
 from yolox_attn.report.comparison import Comparison, Variant
+from yolox_attn.stats.paired_tests import Pairing
 
 FIVE = judged_comparison(5)
 CAM = FIVE.variants[1]
@@ -17,7 +18,7 @@ def test_controls_say_what_they_are_for_and_what_came_out() -> None:
     (bullets,) = details.controls(FIVE).parts
     purpose, result = bullets.items
     assert purpose.startswith("The placebo scales channels")
-    assert result == "yolox_nano_placebo: cannot tell, -0.22 AP, 95 % interval -0.87 to +0.43."
+    assert result == "yolox_nano_placebo: cannot tell, -0.22 AP, 95 % interval -0.89 to +0.45."
     assert not details.controls(only(CAM)).parts
 
 
@@ -41,8 +42,10 @@ def test_one_seed_has_no_p_value_and_no_bootstrap_and_a_sign_flip_needs_six() ->
         "<0.001",
         "1.000",
         "5 of 5 (.48-1.00)",
-        "+1.46 to +1.98",
-        "+1.61 to +1.86",
+        "+1.44 to +1.99",
+        "+1.55 to +1.91",
+        "+0.81 (-0.25 to +0.99)",
+        "76 %",
     ]
 
 
@@ -81,7 +84,7 @@ def test_it_is_marked_and_adjusted_and_rare_classes_get_a_difference_alone() -> 
     assert "Benjamini and Hochberg" in text
     assert absolute.headers == ["variant", "AP", "AP50", "AP75", "APs", "APm", "APl"]
     assert metrics.headers[:2] == ["metric", "yolox_nano_cam"]
-    assert metrics.rows[0][1] == "+1.73 (+1.41 to +2.06), p <0.001"
+    assert metrics.rows[0][1] == "+1.73 (+1.38 to +2.09), p <0.001"
     assert metrics.rows[0][1].value == CAM.judgement.exploratory[0].difference
     assert classes.headers[:3] == ["class", "images", "yolox_nano_cam"]
     assert classes.rows[0][:2] == ["platelets", "120"]
@@ -102,3 +105,18 @@ def test_nothing_judged_nothing_explored() -> None:
     bare = only(replace(CAM, judgement=None))
     assert not details.exploratory(bare).parts
     assert not details.secondary(bare).parts
+
+
+def test_what_pairing_brought_stands_beside_the_differences() -> None:
+    found = replace(CAM.judgement, pairing=Pairing(0.62, (-0.1, 0.91), 0.37))
+    lost = replace(CAM.judgement, pairing=Pairing(-0.2, (-0.8, 0.6), -0.1))
+    for judged, cells in (
+        (found, ["+0.62 (-0.10 to +0.91)", "37 %"]),
+        (lost, ["-0.20 (-0.80 to +0.60)", "nothing"]),
+    ):
+        table, text = details.secondary(only(replace(CAM, judgement=judged))).parts
+        assert table.rows[0][-2:] == cells
+        assert "Correlation: of both sides" in text
+    table, text = details.secondary(judged_comparison(3)).parts
+    assert "correlation" not in table.headers
+    assert "orrelation" not in text

@@ -62,14 +62,14 @@ def verdict(comparison: Comparison, name: str = "yolox_s_cam") -> Judgement:
 def test_the_verdict_is_that_of_the_statistics_called_by_hand(study: DrawnStudy) -> None:
     folders = write_all(study, **THREE)
     truth = read_truth(study.truth)
-    weights = image_weights(np.random.default_rng(5), IMAGES, 100)
+    weights, blocks = image_weights(np.random.default_rng(5), IMAGES, 100), np.arange(IMAGES)
     runs: dict[str, dict[int, Measured]] = {}
     for folder in folders:
         seed = int(folder.name.removeprefix("seed"))
         matches = match(truth, read_detections(folder / "detections.json"), "")
-        runs.setdefault(folder.parent.name, {})[seed] = measure(matches, weights)
+        runs.setdefault(folder.parent.name, {})[seed] = measure(matches, weights, blocks)
     sides = [Side(name, each, name.endswith("placebo")) for name, each in runs.items()]
-    test = TestSet(IMAGES, truth.class_names, images_of_classes(truth).tolist())
+    test = TestSet(IMAGES, IMAGES, truth.class_names, images_of_classes(truth).tolist())
     by_hand = judge(sides[0], sides[1:], test, TERMS)
 
     found = judged(folders)
@@ -77,7 +77,7 @@ def test_the_verdict_is_that_of_the_statistics_called_by_hand(study: DrawnStudy)
     assert verdict(found).word == "helps"
     for each in found.variants[1:]:
         assert each.sentence == verdict_sentence(each.name, verdict(found, each.name), TERMS)
-        assert each.settling == settling_sentence(verdict(found, each.name))
+        assert each.settling == settling_sentence(verdict(found, each.name), TERMS)
     assert found.variants[0].judgement is None
     assert (found.terms, found.groups, found.dropped, found.notes) == (TERMS, None, (), ())
     assert found.val_images == IMAGES
@@ -228,7 +228,8 @@ def test_groups_change_the_interval(study: DrawnStudy) -> None:
     folders = write_all(study)
     alone, grouped = (judged(folders, replace(REQUEST, groups=key)) for key in (None, "video"))
     assert grouped.groups == f"{VIDEOS} groups by video"
-    assert verdict(alone).interval != verdict(grouped).interval
+    assert verdict(alone).checkpoints != verdict(grouped).checkpoints
+    assert verdict(grouped).images == VIDEOS >= verdict(grouped).effective
     with pytest.raises(InputError, match="no 'patient' in the truth"):
         judged(folders, replace(REQUEST, groups="patient"))
 
@@ -344,11 +345,12 @@ def runs_of(*points: float) -> dict[int, Measured]:
     shared = np.random.default_rng(0).normal(0, 5, 2000)
     classes = np.zeros(1), np.zeros((1, 1))
     return {
-        seed: Measured({"AP": ap}, {"AP": ap + shared}, *classes) for seed, ap in enumerate(points)
+        seed: Measured({"AP": ap}, {"AP": ap + shared}, {"AP": ap + shared / 45}, *classes)
+        for seed, ap in enumerate(points)
     }
 
 
-TEST = TestSet(300, ("cell",), (300,))
+TEST = TestSet(300, 300, ("cell",), (300,))
 
 
 def test_the_noise_of_three_runs() -> None:
@@ -369,5 +371,5 @@ def test_the_noise_of_three_runs() -> None:
 def test_a_resample_without_any_object_is_refused() -> None:
     alone = runs_of(40.1, 40.0)
     alone[1].resampled["AP"][3] = np.nan
-    with pytest.raises(InputError, match="seed 1, is undefined on 1 of 2000 resamples"):
+    with pytest.raises(InputError, match="seed 1, is undefined on 1 of 4000 resamples"):
         seed_noise(alone, TEST, Terms())

@@ -49,10 +49,11 @@ def test_everything_is_written_and_comes_back(tmp_path: Path) -> None:
     [
         ("{", "cannot be read as JSON"),
         ("[]", "not a comparison: Expected `object`, got `array`"),
-        ("{}", "not a comparison of schema 3 (it says None)"),
-        ('{"schema": 2, "variants": []}', "not a comparison of schema 3 (it says 2); compare the"),
-        ('{"schema": 3, "variants": []}', "not a comparison: Object missing required field"),
-        ('{"schema": 3, "variants": [{"name": 3}]}', "not a comparison: "),
+        ("{}", "not a comparison of schema 4 (it says None)"),
+        ('{"schema": 2, "variants": []}', "not a comparison of schema 4 (it says 2); compare the"),
+        ('{"schema": 3, "variants": []}', "was judged by edition 1 of the procedure, this is"),
+        ('{"schema": 4, "variants": []}', "not a comparison: Object missing required field"),
+        ('{"schema": 4, "variants": [{"name": 3}]}', "not a comparison: "),
     ],
 )
 def test_another_file_is_no_comparison(tmp_path: Path, text: str, message: str) -> None:

@@ -3,6 +3,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from judged_comparison import judged_comparison
 
@@ -14,8 +15,9 @@ from yolox_attn.report.sentences import (
     verdict_sentences,
     warnings,
 )
-from yolox_attn.stats.interval import image_interval, p_value, two_component
-from yolox_attn.stats.power import Settling
+from yolox_attn.stats.interval import estimate, image_interval, p_value
+from yolox_attn.stats.jackknife import ImageNoise
+from yolox_attn.stats.power import Need, Settling
 from yolox_attn.stats.verdict import Judgement, Terms, decide, evidence
 
 FIVE = judged_comparison(5)
@@ -26,7 +28,7 @@ def judgement(
     differences: Iterable[float], error: float, p: float | None = None, **changes: Any
 ) -> Judgement:
     """What is judged of such differences, AP points, with that noise of 300 images."""
-    paired = two_component(list(differences), error, 300)
+    paired = estimate(list(differences), ImageNoise(*3 * [np.array(error**2)]), 300)
     basis = evidence(paired, float(p_value(paired)) if p is None else p)
     verdict = decide(basis)
     lower, upper = (float(end) / 100 for end in image_interval(paired))
@@ -81,7 +83,7 @@ def test_the_word_comes_first(differences: list[float], error: float, start: str
 def test_numbers_seeds_and_images_stand_in_the_sentence() -> None:
     sentence = verdict_sentence("cam", judgement([1.4, 1.5, 1.6], 0.2), TERMS)
     assert sentence.basis == (
-        "+1.50 AP, 95 % interval +1.09 to +1.91, p < 0.001, 3 seeds, 300 images"
+        "+1.50 AP, 95 % interval +1.03 to +1.97, p = 0.002, 3 seeds, 300 images"
     )
     wider = verdict_sentence("cam", judgement([0.1, -0.1, 0], 0.05), Terms(alpha=0.1))
     assert "80 % interval" in wider.basis  # equivalence: 1 - 2 alpha
@@ -101,56 +103,55 @@ def test_what_holm_took_back_is_explained() -> None:
     assert "p = 0.080 (Holm, 6 variants)" in basis
 
 
+SEEDS, IMAGES, BEYOND = Need(12), Need(None, 930), Need(None)
+
+
 @pytest.mark.parametrize(
     ("settling", "words"),
     [
         (
-            Settling(12, 900, None),
-            "train about 12 seeds a side in all (9 more), or test on about 900 images in all"
-            " (600 more); either alone would do",
+            Settling(Need(8), SEEDS, 0.4),
+            "To settle it: about 8 seeds a side find an effect as large as this one, about 15 seeds"
+            " a side find one of 0.50 AP",
         ),
         (
-            Settling(12, None, None),
-            "train about 12 seeds a side in all (9 more); more images alone would not do, as the"
-            " noise of the seeds stays",
+            Settling(IMAGES, BEYOND, 0.4),
+            "To settle it: about 950 images find an effect as large as this one, 30 seeds a side on"
+            " 300 images find 0.40 AP and more",
         ),
         (
-            Settling(None, 900, None),
-            "test on about 900 images in all (600 more); more seeds alone would not do, as the"
-            " noise of the images stays",
+            Settling(BEYOND, BEYOND, 1.234),
+            "No affordable study settles it: 30 seeds a side on 300 images find 1.23 AP and more",
         ),
-        (
-            Settling(None, None, (9, 900)),
-            "train about 9 seeds a side in all (6 more) and test on about 900 images in all"
-            " (600 more); neither alone would do",
-        ),
+        (Settling(None, SEEDS, 0.4), "To settle it: about 15 seeds a side find one of 0.50 AP"),
     ],
 )
 def test_what_would_settle_it(settling: Settling, words: str) -> None:
-    assert settling_sentence(judgement(range(3), 0.3, settling=settling)) == (
-        f"To settle it, {words}; a rough number: it rests on the noise of 3 seeds and is enough"
-        " four times in five."
+    assert settling_sentence(judgement(range(3), 0.3, settling=settling), TERMS) == (
+        f"{words}, four times in five. A rough estimate, from the noise of 3 seeds."
     )
 
 
-def test_two_seeds_are_not_made_up_for_by_images() -> None:
-    text = settling_sentence(judgement(range(2), 0.3, settling=Settling(8, None, None)))
-    assert "more images alone would not do, as a verdict takes 3 seeds;" in str(text)
-
-
 def test_groups_are_not_called_images() -> None:
-    settling = Settling(None, 90, None)
+    settling = Settling(Need(None, 90), IMAGES, 0.4)
     grouped = judgement(range(3), 0.3, grouped=True, images=40, settling=settling)
     assert "3 seeds, 40 groups of images" in str(verdict_sentence("cam", grouped, TERMS))
-    assert "test on about 90 groups of images in all (50 more)" in str(settling_sentence(grouped))
+    assert "about 90 groups of images find" in str(settling_sentence(grouped, TERMS))
 
 
-def test_what_nothing_settles_what_needs_seeds_and_what_is_settled() -> None:
-    never = judgement(range(3), 0.3, settling=Settling(None, None, None))
-    assert settling_sentence(never) == "No affordable number of seeds and images would settle it."
+def test_too_few_groups_give_no_verdict_and_say_how_many_do() -> None:
+    few = judgement(range(3), 0.3, grouped=True, images=12, effective=8.25)
+    few = replace(few, word="cannot tell")
+    text = "12 groups of images (8.2 if they were equally large) are too few for a verdict"
+    assert text in str(verdict_sentence("cam", few, TERMS))
+    expected = "Test on at least 10 groups of images of about equal size."
+    assert settling_sentence(few, TERMS) == expected
+
+
+def test_what_needs_seeds_and_what_is_settled() -> None:
     one = judgement([0.9], 0.3, settling=None)
-    assert str(settling_sentence(one)).startswith("Train at least 3 seeds of both sides:")
-    assert settling_sentence(judgement([1.4, 1.5, 1.6], 0.2)) is None
+    assert str(settling_sentence(one, TERMS)).startswith("Train at least 3 seeds of both sides:")
+    assert settling_sentence(judgement([1.4, 1.5, 1.6], 0.2), TERMS) is None
 
 
 def test_verdicts_come_first_then_those_of_controls_then_what_is_not_judged() -> None:

@@ -9,6 +9,7 @@ from yolox_attn.coco.annotations import truth_from
 from yolox_attn.coco.evaluate import match
 from yolox_attn.errors import InputError
 from yolox_attn.stats.bootstrap import image_weights
+from yolox_attn.stats.jackknife import leave_out_weights
 from yolox_attn.stats.measured import draw_resamples, images_of_classes, measure, measure_file
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.stats.weighted_ap import AP_METRICS, weighted_ap
@@ -16,17 +17,20 @@ from yolox_attn.stats.weighted_ap import AP_METRICS, weighted_ap
 TERMS = Terms(replicates=120, seed=4)
 
 
-def test_ap_points_of_the_images_as_they_are_and_of_each_resample():
+def test_ap_points_of_the_images_as_they_are_of_each_resample_and_without_each_block():
     content, detections = random_set(2)
     matches = match(truth_from(content), detections)
     weights = image_weights(np.random.default_rng(0), matches.images, 3)
-    found, expected = measure(matches, weights), weighted_ap(matches, weights)
+    blocks = np.arange(matches.images) // 2
+    found, expected = measure(matches, weights, blocks), weighted_ap(matches, weights)
+    left_out = weighted_ap(matches, leave_out_weights(blocks))
     as_they_are = weighted_ap(matches, np.ones((1, matches.images), int))
     for name in AP_METRICS:
         np.testing.assert_allclose(found.metrics[name], 100 * as_they_are.overall[name][0])
         np.testing.assert_allclose(found.resampled[name], 100 * expected.overall[name])
+        np.testing.assert_allclose(found.left_out[name], 100 * left_out.overall[name])
     np.testing.assert_allclose(found.by_class, 100 * as_they_are.by_class["AP"][0])
-    np.testing.assert_allclose(found.class_resampled, 100 * expected.by_class["AP"])
+    np.testing.assert_allclose(found.class_left_out, 100 * left_out.by_class["AP"])
 
 
 def test_a_file_counts_unknown_categories_and_a_refusal_names_it(tmp_path):
@@ -66,6 +70,8 @@ def test_resamples_are_drawn_by_the_terms_of_images_or_of_their_groups(tmp_path)
     assert (by_key.weights[:, of_first] == by_key.weights[:, of_first[:1]]).all()
     assert (by_key.units, by_key.groups) == (VIDEOS, f"{VIDEOS} groups by video")
     assert by_key.test_set.images == VIDEOS  # the freedom of the interval is that of the groups
+    sizes = np.bincount(by_key.blocks)
+    assert by_key.test_set.effective == pytest.approx(IMAGES**2 / np.square(sizes).sum())
     listed = tmp_path / "g.csv"
     rows = [f"{image['id']},{image['video']}" for image in content["images"]]
     listed.write_text("\n".join(["image,group", *rows]))

@@ -2,42 +2,54 @@ import math
 
 import numpy as np
 import pytest
-from simulation import Setting, draw_studies, image_replicates
+from simulation import Setting, draw_studies
 
 from yolox_attn.errors import InputError
+from yolox_attn.stats.jackknife import ImageNoise
 from yolox_attn.stats.noise import (
     Noise,
     baseline_noise,
+    far_runs,
     measured_noise,
     sd_interval,
     seeds_only,
 )
 
+PARTS = ("shared", "of_one", "of_mean")
+
+
+def noise_of(shared: float, of_one: float, of_mean: float) -> ImageNoise:
+    return ImageNoise(np.array(shared), np.array(of_one), np.array(of_mean))
+
 
 def test_the_three_parts_are_found_again():
     rng = np.random.default_rng(0)
-    values = draw_studies(Setting(Noise(0.5, 0.8, 0.3, 300), 200), 1, rng)[0]
-    weights = rng.multinomial(300, np.full(300, 1 / 300), 2000)
-    found = measured_noise(values.mean(axis=0), image_replicates(values, weights), 300)
+    values, of_images = draw_studies(Setting(Noise(0.5, 0.8, 0.3, 300), 400), 1, rng)
+    single = ImageNoise(*(np.asarray(getattr(of_images, each))[0] for each in PARTS))
+    found = measured_noise(values[0], single, 300)
     assert found.method_image == pytest.approx(0.5, rel=0.1)
-    assert found.seed == pytest.approx(0.8, rel=0.15)
+    assert found.seed == pytest.approx(0.8, rel=0.1)
     assert found.seed_image == pytest.approx(0.3, rel=0.1)
 
 
 def test_two_seeds_by_hand():
-    """Variance of one seed 4 + 1, of the mean 4: c^2 = 1 x 2, a^2 = 4 - 2 / 2, b^2 = 8 - 2."""
-    shared, apart = np.array([1, 1, -1, -1]) * 3**0.5, np.array([1, -1, 1, -1]) * 0.75**0.5
-    found = measured_noise([0, 4], np.column_stack([shared + apart, shared - apart]), 300)
+    """Shared 3, of one seed 5: c^2 = 2; var(0, 4) = 8 = b^2 + c^2."""
+    found = measured_noise([0, 4], noise_of(3, 5, 4), 300)
     assert found.method_image**2 == pytest.approx(3)
     assert found.seed**2 == pytest.approx(6)
     assert found.seed_image**2 == pytest.approx(2)
 
 
 def test_a_part_that_comes_out_negative_is_0():
-    same_noise = np.random.default_rng(0).normal(0, 1, (100, 1)) + np.zeros(3)
-    found = measured_noise([0.1, 0.1, 0.1], same_noise, 300)
-    assert (found.seed, found.seed_image) == (0, 0)
-    assert found.method_image == pytest.approx(same_noise[:, 0].std(ddof=1))
+    found = measured_noise([0.1, 0.1, 0.1], noise_of(1.0, 0.9, 1.0), 300)
+    assert (found.method_image, found.seed, found.seed_image) == (1, 0, 0)
+
+
+def test_the_freedom_of_the_images_follows_their_effective_number():
+    assert Noise(0.5, 0.5, 0.5, 40).image_freedom(80) == 79
+    grouped = Noise(0.5, 0.5, 0.5, 40, effective=20.5)
+    assert grouped.image_freedom(40) == pytest.approx(19.5)
+    assert grouped.image_freedom(80) == pytest.approx(40.0)
 
 
 def test_limits_of_a_standard_deviation_by_the_printed_table():
@@ -53,8 +65,8 @@ def test_limits_of_a_standard_deviation_by_the_printed_table():
         lambda: seeds_only(-1),
         lambda: Noise(0.1, 0.1, 0.1, None),
         lambda: Noise(0.1, 0.1, 0.1, 1),
-        lambda: measured_noise([1.0], np.zeros((9, 1)), 300),
-        lambda: measured_noise([1.0, 2.0], np.zeros((9, 3)), 300),
+        lambda: measured_noise([1.0], noise_of(1, 1, 1), 300),
+        lambda: measured_noise([1.0, 2.0], noise_of(np.nan, 1, 1), 300),
         lambda: sd_interval(1.0, 1),
     ],
 )
@@ -64,21 +76,29 @@ def test_what_is_no_noise_is_refused(wrong):
 
 
 def test_the_baseline_alone_shows_its_seeds_and_their_images() -> None:
-    """10,000 runs of known noise: sqrt(2) of the seed's and of the seed x image's part."""
-    rng = np.random.default_rng(5)
-    runs, resamples = 10_000, 200
-    shared = rng.normal(0, 3.0, (resamples, 1))  # what all runs have in common cancels
-    crossed = rng.normal(0, 0.3, (resamples, runs))
-    values = 40 + rng.normal(0, 0.5, runs) + rng.normal(0, 0.3, runs)
-    found = baseline_noise(values, values + shared + crossed, 300)
-    assert found.seed == pytest.approx(np.sqrt(2) * 0.5, rel=0.03)
-    assert found.seed_image == pytest.approx(np.sqrt(2) * 0.3, rel=0.03)
+    """var(0, 4) = 8 holds the own 2 of the images; of a difference all is twice as much."""
+    found = baseline_noise([0.0, 4.0], noise_of(3, 5, 4), 300)
+    assert found.seed**2 == pytest.approx(12)
+    assert found.seed_image**2 == pytest.approx(4)
     assert (found.method_image, found.images) == (0.0, 300)
 
 
-@pytest.mark.parametrize(
-    ("values", "shape"), [([1.0], (9, 1)), ([1.0, 2.0], (9, 3)), ([1.0, 2.0], (1, 2))]
-)
-def test_the_baseline_alone_needs_two_runs_and_their_resamples(values, shape) -> None:
+def test_the_baseline_alone_needs_two_runs() -> None:
     with pytest.raises(InputError):
-        baseline_noise(values, np.zeros(shape), 300)
+        baseline_noise([1.0], noise_of(1, 1, 1), 300)
+    with pytest.raises(InputError):
+        baseline_noise([1.0, 2.0], noise_of(np.nan, 1, 1), 300)
+
+
+def test_a_run_far_from_its_side_is_named_by_hand():
+    """Medians 40 and 42; distances 0, .1, .1, .2 twice but for one: 1.4826 x MAD x 6 = 0.89."""
+    base = {0: 40.0, 1: 40.1, 2: 39.9, 3: 40.2, 4: 39.8}
+    cam = {0: 42.0, 1: 42.1, 2: 41.9, 3: 42.9, 4: 41.8}
+    assert [run[:2] for run in far_runs({"base": base, "cam": {**cam, 3: 42.88}})] == []
+    ((name, seed, distance),) = far_runs({"base": base, "cam": cam})
+    assert (name, seed, distance) == ("cam", 3, pytest.approx(0.9))
+
+
+def test_among_fewer_than_8_runs_or_equal_ones_nothing_is_far():
+    assert far_runs({"base": {0: 1.0, 1: 1.1, 2: 0.9}, "cam": {0: 1, 1: 1.1, 2: 0.9, 3: 99}}) == []
+    assert far_runs({"base": dict.fromkeys(range(8), 1.0) | {9: 5.0}}) == []

@@ -9,6 +9,7 @@ from yolox_attn.stats.paired_tests import (
     MAX_SEEDS,
     MIN_SEEDS,
     clopper_pearson,
+    pairing,
     sign_flip_p,
     superiority,
 )
@@ -94,3 +95,23 @@ def test_ties_count_half_and_widen_the_interval_both_ways():
 def test_what_is_no_share_is_refused(successes, trials):
     with pytest.raises(InputError):
         clopper_pearson(successes, trials)
+
+
+def test_pairing_by_hand():
+    """A = 1..5, B = 2, 1, 4, 3, 5: r = 0.8, var 2 each, var(A - B) = 0.8."""
+    found = pairing([1, 2, 3, 4, 5], [2, 1, 4, 3, 5])
+    assert found.correlation == pytest.approx(0.8)
+    z = np.arctanh(0.8) + np.array([-1, 1]) * 1.959964 / 2**0.5  # Fisher's z: 1 / (n - 3)
+    assert found.interval == pytest.approx(np.tanh(z), abs=1e-6)
+    assert found.saved == pytest.approx(1 - 0.8 / 4)
+
+
+def test_pairing_that_moves_the_sides_apart_saved_nothing():
+    assert pairing([1, 2, 3, 4, 5], [5, 4, 3, 2, 1]).saved == pytest.approx(-1)
+
+
+@pytest.mark.parametrize(
+    ("variant", "baseline"), [([1, 2, 3, 4], [1, 2, 3, 5]), ([1, 1, 1, 1, 1], [1, 2, 3, 4, 5])]
+)
+def test_too_few_seeds_or_a_side_that_never_moves_says_nothing_of_pairing(variant, baseline):
+    assert pairing(variant, baseline) is None

@@ -1,20 +1,20 @@
 import numpy as np
 import pytest
 from scipy import stats
+from simulation import Setting, mixture, simulate
 
 from yolox_attn.errors import InputError
 from yolox_attn.stats.noise import Noise, seeds_only
 from yolox_attn.stats.power import (
     Errors,
+    Need,
     Question,
-    Settling,
     detectable_effect,
     equivalence_power,
     expected_errors,
     power,
     seeds_needed,
     settle,
-    settled,
     smallest,
 )
 
@@ -53,15 +53,29 @@ def test_power_is_the_noncentral_t(seeds, alpha, effect):
 
 
 def test_errors_by_hand():
-    """Half the images double a^2 and c^2: 0.32, 0.18; 2 seeds: (0.16 + 0.18) / 2, c^2 / 2."""
+    """Half the images double a^2 and c^2: 0.32, 0.18; of 2 seeds: (0.16 + 0.18) / 2."""
     errors = expected_errors(BALANCED, 2, 150)
-    assert errors.true**2 == pytest.approx(0.17 + 0.32)
-    assert errors.reported**2 == pytest.approx(0.17 + 0.32 + 0.09)
+    assert errors.seed_error**2 == pytest.approx(0.17)
+    assert errors.image_error**2 == pytest.approx(0.32)
+    assert errors.true**2 == pytest.approx(0.49)
+    assert errors.image_freedom == 149
 
 
-def test_noise_reported_twice_costs_power_and_lowers_false_alarms():
-    assert power(0.0, BALANCED, seeds=3, images=300) < 0.05
-    assert power(0.0, Noise(0.4, 0.4, 0.0, 300), seeds=3, images=300) == pytest.approx(0.05, 1e-3)
+@pytest.mark.parametrize("shares", [(0, 1, 0), (0.1, 0.8, 0.1), (0.5, 0.3, 0.2), (0.9, 0.1, 0)])
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_power_is_that_of_drawn_studies(shares, seeds):
+    """To the 1.3 points that taking the images' part as known costs, and the drawing's own."""
+    noise = mixture(shares, 100)
+    effect = detectable_effect(noise, seeds=seeds, images=100)
+    drawn = simulate(Setting(noise, seeds, effect), 4000, np.random.default_rng(seeds))
+    assert drawn.claims() / drawn.studies == pytest.approx(0.8, abs=0.013 + 0.025)
+
+
+def test_without_an_effect_power_is_alpha():
+    """Exactly for seeds alone; below it where both parts count (Robinson 1976)."""
+    assert power(0.0, seeds_only(1.0), seeds=3) == pytest.approx(0.05, abs=1e-6)
+    for seeds in (3, 5, 10):
+        assert 0.02 < power(0.0, BALANCED, seeds=seeds, images=300) < 0.051
 
 
 def test_the_needed_number_is_the_smallest():
@@ -75,7 +89,7 @@ def test_what_more_seeds_cannot_find():
 
 
 def test_equivalence_power_with_known_error_is_normal():
-    errors = Errors(true=0.2, reported=0.2, freedom=1e9)
+    errors = Errors(10**7, seed_error=0.2, image_error=0.0)
     expected = 2 * stats.norm.cdf(0.5 / 0.2 - stats.norm.isf(0.05)) - 1
     assert equivalence_power(0.0, 0.5, errors) == pytest.approx(expected, abs=1e-4)
 
@@ -114,48 +128,53 @@ def test_what_cannot_be_planned_is_refused(wrong):
         wrong()
 
 
+def found(effect: float, noise: Noise, seeds: int, images: int | None) -> bool:
+    return power(effect, noise, seeds=seeds, images=images) >= 0.8
+
+
 def test_seeds_settle_what_seeds_left_open():
-    question, noise = Question(0.2, 0.5), seeds_only(0.4)
-    found = settle(question, noise, 3, None)
-    assert found.images is None
-    assert settled(question, noise, found.seeds, None)
-    assert not settled(question, noise, found.seeds - 1, None)
+    noise = seeds_only(0.4)
+    settling = settle(Question(0.35, 0.5), noise, 3, None)
+    for need, effect in ((settling.seen, 0.35), (settling.sesoi, 0.5)):
+        assert need.images is None
+        assert found(effect, noise, need.seeds, None)
+        assert not found(effect, noise, need.seeds - 1, None)
 
 
-def test_a_difference_of_0_is_settled_by_showing_that_it_is_small():
-    assert settle(Question(0.0, 0.5), seeds_only(0.4), 3, None).seeds is not None
+def test_it_takes_more_seeds_than_there_were():
+    assert settle(Question(5.0, 0.5), seeds_only(0.1), 4, None).seen.seeds == 5
 
 
 def test_images_settle_what_images_left_open():
-    noise = Noise(0.6, 0.05, 0.1, 300)
-    found = settle(Question(0.3, 0.5), noise, 5, 300)
-    assert found.seeds is None
-    assert settled(Question(0.3, 0.5), noise, 5, found.images)
-    assert not settled(Question(0.3, 0.5), noise, 5, found.images - 1)
-    assert found.both is None
+    noise = Noise(0.3, 0.05, 0.1, 300)
+    settling = settle(Question(0.4, 0.8), noise, 5, 300)
+    assert settling.seen.seeds is None
+    assert found(0.4, noise, 5, settling.seen.images)
+    assert not found(0.4, noise, 5, settling.seen.images - 1)
 
 
-def test_where_neither_alone_is_enough_both_are():
-    question, noise = Question(0.2, 0.5), Noise(0.5, 0.5, 0.2, 300)
-    found = settle(question, noise, 3, 300)
-    assert (found.seeds, found.images) == (None, None)
-    seeds, images = found.both
-    assert images == 100 * seeds
-    assert settled(question, noise, seeds, images)
-    assert not settled(question, noise, seeds - 1, images - 100)
+def test_beyond_30_seeds_and_10_times_the_images_stands_what_30_seeds_find():
+    noise = Noise(0.6, 3.0, 0.3, 300)
+    settling = settle(Question(0.1, 0.2), noise, 4, 300)
+    assert settling.seen == settling.sesoi == Need(None, None)
+    assert settling.affordable == detectable_effect(noise, seeds=30, images=300)
+
+
+def test_a_difference_of_0_has_nothing_to_find():
+    assert settle(Question(0.0, 0.5), seeds_only(0.4), 3, None).seen is None
 
 
 def test_more_variants_need_more():
-    alone = settle(Question(0.6, 0.5), seeds_only(0.4), 3, None).seeds
-    assert settle(Question(0.6, 0.5, family=6), seeds_only(0.4), 3, None).seeds > alone
+    alone = settle(Question(0.6, 0.5), seeds_only(0.4), 3, None).sesoi.seeds
+    assert settle(Question(0.6, 0.5, family=6), seeds_only(0.4), 3, None).sesoi.seeds > alone
 
 
 def test_two_seeds_are_never_settled_by_images():
-    assert settle(Question(0.6, 0.5), Noise(0.4, 0.0, 0.0, 300), 2, 300).images is None
+    assert settle(Question(0.3, 0.3), Noise(0.4, 0.0, 0.0, 300), 2, 300).seen == Need(None, None)
 
 
 def test_without_noise_there_is_nothing_to_plan_from():
-    assert settle(Question(1.0, 0.5), seeds_only(0.0), 3, 300) == Settling(None, None, None)
+    assert settle(Question(1.0, 0.5), seeds_only(0.0), 3, 300) is None
 
 
 @pytest.mark.parametrize("settings", [{"sesoi": 0}, {"alpha": 5}, {"family": 0}])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import two_component
+from yolox_attn.stats.interval import estimate
+from yolox_attn.stats.jackknife import ImageNoise
 from yolox_attn.stats.verdict import (
     Amount,
     Evidence,
@@ -15,11 +16,13 @@ from yolox_attn.stats.verdict import (
     evidence,
 )
 
+NOISE = ImageNoise(*3 * [np.array(0.01)])
+
 
 def basis(
-    difference=0.0, interval=(-1.0, 1.0), narrow=(-0.8, 0.8), p=1.0, seeds=5, **more
+    difference=0.0, interval=(-1.0, 1.0), narrow=(-0.8, 0.8), p=1.0, seeds=5, images=300, **more
 ) -> Evidence:
-    return Evidence(difference, interval, narrow, p, seeds, **more)
+    return Evidence(difference, interval, narrow, p, seeds, images, **more)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,11 @@ def test_one_or_two_seeds_never_tell(seeds):
     assert decide(clear) == decide(nothing) == Verdict(Word.CANNOT_TELL)
 
 
+@pytest.mark.parametrize(("images", "word"), [(9.99, Word.CANNOT_TELL), (10.0, Word.HELPS)])
+def test_fewer_than_ten_images_or_equal_groups_never_tell(images, word):
+    assert decide(basis(5.0, (4.9, 5.1), (4.95, 5.05), 0.0001, images=images)).word is word
+
+
 def test_what_is_worth_having_is_the_users():
     what = basis(1.0, (0.5, 1.5), (0.6, 1.4), 0.01)
     assert decide(what, sesoi=2.0).amount is Amount.SMALL
@@ -58,8 +66,8 @@ def test_what_is_worth_having_is_the_users():
     [
         lambda: basis(difference=math.nan),
         lambda: basis(alpha=5),
-        lambda: evidence(two_component([1.0, 2.0], 0.1, 300), 1.5),
-        lambda: evidence(two_component(np.zeros((2, 3)), 0.1, 300), 0.5),
+        lambda: evidence(estimate([1.0, 2.0], NOISE, 300), 1.5),
+        lambda: evidence(estimate(np.zeros((2, 3)), NOISE, 300), 0.5),
         lambda: decide(basis(), sesoi=0),
     ],
 )

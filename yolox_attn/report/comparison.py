@@ -8,7 +8,7 @@ from typing import Any
 from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.console import printable
 from yolox_attn.cost import Latency
-from yolox_attn.stats.verdict import Judgement, Terms
+from yolox_attn.stats.verdict import EDITION, Judgement, Terms
 from yolox_attn.stats.weighted_ap import AP_METRICS
 
 
@@ -156,6 +156,7 @@ class Comparison:
         software, hardware: what all runs share, name -> value; what differs is in the notes.
         commands: that repeat it, a line each.
         pending: planned runs that are still to come; with any the report is no result yet.
+        edition: of the procedure that judged.
     """
 
     baseline: str
@@ -174,6 +175,7 @@ class Comparison:
     hardware: dict[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
     pending: int = 0
+    edition: int = EDITION
 
     def judged(self) -> list[tuple[Variant, Judgement]]:
         """Return the variants with a judgement: blocks first, then controls."""

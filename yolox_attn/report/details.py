@@ -57,6 +57,8 @@ def secondary(comparison: Comparison) -> Section:
         "seeds won": seeds_won,
         f"crossed bootstrap {share}": _of_seeds(lambda judgement: span(judgement.crossed)),
         f"these very checkpoints {share}": lambda judgement: span(judgement.checkpoints),
+        "correlation": _correlation,
+        "pairing saved": _saved,
     }
     columns = NAME | {head: of_judgement(show) for head, show in shown.items()}
     text = (
@@ -65,6 +67,12 @@ def secondary(comparison: Comparison) -> Section:
         "exact, from 6 seeds on. Crossed bootstrap: seeds and images drawn again. These very "
         "checkpoints: noise of the images alone; it says nothing of the block trained anew."
     )
+    if any(judgement.pairing for _, judgement in comparison.judged()):
+        text += (
+            f" Correlation: of both sides' AP over the seeds, with its {share} limits. Pairing "
+            "saved: the share of the seeds that unpaired runs would have needed besides for an "
+            "answer as exact."
+        )
     return Section(title, (filled(columns, [variant for variant, _ in comparison.judged()]), text))
 
 
@@ -153,6 +161,22 @@ def _result(variant: Variant, share: str) -> str:
 def _of_seeds(show: Callable[[Judgement], str]) -> Callable[[Judgement], str]:
     """Show what holds for other seeds too; nothing from one seed, whose noise is not known."""
     return lambda judgement: NONE if judgement.seed_error is None else show(judgement)
+
+
+def _correlation(judgement: Judgement) -> str:
+    found = judgement.pairing
+    if found is None:
+        return NONE
+    lower, upper = found.interval
+    return Cell(f"{found.correlation:+.2f} ({lower:+.2f} to {upper:+.2f})", found.correlation)
+
+
+def _saved(judgement: Judgement) -> str:
+    """Share of the runs that pairing saved; nothing where it cost some."""
+    found = judgement.pairing
+    if found is None:
+        return NONE
+    return Cell(f"{100 * found.saved:.0f} %" if found.saved > 0 else "nothing", found.saved)
 
 
 def _explored(each: Exploratory) -> str:

@@ -14,7 +14,7 @@ from yolox_attn.report.comparison import (
     with_differences,
 )
 from yolox_attn.report.judge_runs import JudgingRequest, Progress, metrics_of, with_verdicts
-from yolox_attn.report.notes import unknown_category_notes
+from yolox_attn.report.notes import far_run_notes, unknown_category_notes
 from yolox_attn.runs import file_hash
 from yolox_attn.stats.measured import Measured, draw_resamples, measure_file, refuse_replicas
 from yolox_attn.stats.weighted_ap import best_engine
@@ -67,7 +67,12 @@ def compare_detections(
         variants=with_differences(variants),
         test_size=None,
         val_images=len(resamples.truth.images),
-        notes=(*_notes(sides), *silent, *unknown_category_notes(measured)),
+        notes=(
+            *_notes(sides),
+            *silent,
+            *unknown_category_notes(measured),
+            *far_run_notes(measured),
+        ),
         data={
             "truth": str(truth),
             "truth_sha256": file_hash(truth),

@@ -25,9 +25,10 @@ from yolox_attn.report.comparison import (
     without,
 )
 from yolox_attn.report.load_runs import Run, find_truth, named_truth
-from yolox_attn.report.notes import unknown_category_notes
+from yolox_attn.report.notes import far_run_notes, unknown_category_notes
 from yolox_attn.report.sentences import settling_sentence, verdict_sentence
 from yolox_attn.runs import RECORD_NAME, file_hash
+from yolox_attn.stats.jackknife import image_noise
 from yolox_attn.stats.judge import fraction, judge
 from yolox_attn.stats.measured import (
     Measured,
@@ -103,7 +104,7 @@ def judge_runs(
     silent = refuse_replicas(measured)
     comparison, differing = _with_measured(comparison, measured)
     comparison = without(comparison, dropped).noted(
-        *differing, *silent, *unknown_category_notes(measured)
+        *differing, *silent, *unknown_category_notes(measured), *far_run_notes(measured)
     )
     if not comparison.alone:
         return with_verdicts(comparison, measured, resamples, request.terms, request.planned)
@@ -176,8 +177,8 @@ def seed_noise(runs: Mapping[int, Measured], test: TestSet, terms: Terms) -> See
         return None
     require_defined(Side("the baseline", runs), list(runs), PRIMARY)
     points = [run.metrics[PRIMARY] for run in runs.values()]
-    replicates = np.stack([run.resampled[PRIMARY] for run in runs.values()], axis=1)
-    noise = baseline_noise(points, replicates, test.images)
+    of_images = image_noise(np.stack([run.left_out[PRIMARY] for run in runs.values()], axis=1))
+    noise = baseline_noise(points, of_images, test.images, test.effective)
     sd = statistics.stdev(points)
     lower, upper = sd_interval(sd, len(points))
     detectable = detectable_effect(noise, seeds=len(points), images=test.images, alpha=terms.alpha)
@@ -296,6 +297,6 @@ def _judged(variant: Variant, baseline: Variant, judgement: Judgement, terms: Te
         variant,
         judgement=judgement,
         sentence=verdict_sentence(variant.name, judgement, terms),
-        settling=settling_sentence(judgement),
+        settling=settling_sentence(judgement, terms),
         difference=difference(variant.runs, baseline.runs, judgement.seeds),
     )

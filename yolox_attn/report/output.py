@@ -12,9 +12,11 @@ from yolox_attn.report.comparison import Comparison, Variant, cleaned
 from yolox_attn.report.text import as_markdown
 from yolox_attn.runs import read_json, write_text
 from yolox_attn.runs.codec import convert, to_json
+from yolox_attn.stats.verdict import EDITION
 from yolox_attn.stats.weighted_ap import AP_METRICS
 
-SCHEMA = 3
+SCHEMA = 4
+FIRST_EDITION = 3  # schema of what the first edition judged
 NAME = "comparison"
 FIGURES = "figures"  # the folder of the drawings
 FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet would compute
@@ -82,7 +84,10 @@ def read_comparison(path: Path) -> Comparison:
     """
     what = "a comparison"
     values = read_json(path, dict[str, Any], what)
-    if (schema := values.pop("schema", None)) != SCHEMA:
+    if (schema := values.pop("schema", None)) == FIRST_EDITION:
+        says = f"judged by edition 1 of the procedure, this is edition {EDITION}"
+        raise InputError(f"{path} was {says}; compare the runs again")
+    if schema != SCHEMA:
         says = f"not a comparison of schema {SCHEMA} (it says {schema!r})"
         raise InputError(f"{path}: {says}; compare the runs again")
     return convert(values, Comparison, str(path), what)
@@ -120,7 +125,7 @@ def _judged(variant: Variant) -> dict[str, object]:
     row |= {"sign_flip": of("sign_flip"), "p_superiority": of("probability")}
     low, high = of("probability_interval") or (None, None)
     row |= {"p_superiority_low": low, "p_superiority_high": high}
-    row |= {name: of(name) for name in ("wins", "ties", "freedom")}
+    row |= {name: of(name) for name in ("wins", "ties", "effective")}
     row |= {"trainable": variant.trainable, "optimised": variant.optimised}
     seconds = [run.seconds for run in variant.runs if run.seconds is not None]
     peaks = [run.peak_memory for run in variant.runs if run.peak_memory is not None]

@@ -19,7 +19,7 @@ from yolox_attn.report.format import (
     size,
 )
 from yolox_attn.report.sentences import UNPLANNED, images_of, scale, verdict_sentences, warnings
-from yolox_attn.stats.verdict import MIN_SEEDS, Judgement
+from yolox_attn.stats.verdict import EDITION, Judgement
 
 MOSTLY = 2 / 3  # of the variance: then one source of noise is the one to work against
 ADVICE = {
@@ -39,10 +39,6 @@ ADVICE_IN_FULL = {
     "unknown": "In {} there is one seed a side, so what a seed is worth is not known: train at"
     " least 3.",
 }
-FEW_SEEDS = (
-    "Three seeds that are the larger noise by far: such studies claim an effect where there is "
-    "none in 8 to 10 of 100 cases, not in 5 (docs/statistics.md). Train five."
-)
 
 
 def verdicts(comparison: Comparison) -> Section:
@@ -260,18 +256,11 @@ def _rules(comparison: Comparison) -> list[str]:
     outside = [each.name for each in comparison.variants if each.role == "control"]
     if outside:
         adjusted += f"; controls stand outside of it: {', '.join(outside)}"
-    few = [FEW_SEEDS] if any(_few_seeds(judgement) for _, judgement in comparison.judged()) else []
     return [
-        *few,
-        f"Intervals are {confidence(comparison.alpha)} two-component t intervals (seeds and"
-        " images), each unadjusted for the number of variants.",
+        f"Intervals are {confidence(comparison.alpha)} intervals over seeds and images, each"
+        f" unadjusted for the number of variants (edition {EDITION} of the procedure,"
+        " docs/statistics.md).",
         f"{adjusted}.",
         "The verdicts speak of training again, with other seeds, and of other images of this kind; "
         "fewer than 3 seeds give none.",
     ]
-
-
-def _few_seeds(judgement: Judgement) -> bool:
-    """Whether it rests on three seeds that are the larger noise by far."""
-    by_far = judgement.seed_error is not None and judgement.seed_error > 2 * judgement.image_error
-    return len(judgement.seeds) == MIN_SEEDS and by_far

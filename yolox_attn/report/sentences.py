@@ -6,8 +6,9 @@ Written so that a tired reader cannot misread them; AP points (0-100).
 from yolox_attn.console import count
 from yolox_attn.report.comparison import Comparison, Sentence, Variant
 from yolox_attn.report.format import confidence, signed, size, span
-from yolox_attn.stats.power import Settling
-from yolox_attn.stats.verdict import MIN_SEEDS, Amount, Ends, Judgement, Terms, Word
+from yolox_attn.stats.judge import fraction
+from yolox_attn.stats.power import AFFORDABLE_SEEDS, Settling
+from yolox_attn.stats.verdict import MIN_IMAGES, Amount, Ends, Judgement, Terms, Word
 
 COUNTED = {  # word -> how the headline counts one variant, or several, of that verdict
     Word.HELPS: ("helps", "help"),
@@ -46,30 +47,21 @@ def verdict_sentences(comparison: Comparison) -> list[tuple[Variant, Sentence]]:
     return judged + unjudged if judged else []
 
 
-def settling_sentence(judgement: Judgement) -> str | None:
-    """Say what would settle an open case: numbers in all, and how many more; None if it is closed.
+def settling_sentence(judgement: Judgement, terms: Terms) -> str | None:
+    """Say what a new study would have to be to settle an open case; None if it is closed.
 
-    Without the noise of seeds that is not known, but that more than one are needed.
+    One rough estimate, for the effect seen and for the smallest worth having.
     """
     if judgement.word != Word.CANNOT_TELL.value:
         return None
+    if judgement.effective < MIN_IMAGES:
+        return f"Test on at least {MIN_IMAGES} {_unit(judgement)} of about equal size."
     if judgement.settling is None:
         return "Train at least 3 seeds of both sides: what one seed is worth is not known yet."
-    seeds, images, settling = len(judgement.seeds), judgement.images, judgement.settling
-    unit = "groups of images" if judgement.grouped else "images"
-    more_seeds, more_images = settling.both or (settling.seeds, settling.images)
-    ways = []
-    if more_seeds is not None:
-        ways.append(f"train about {more_seeds} seeds a side in all ({more_seeds - seeds} more)")
-    if more_images is not None:
-        ways.append(f"test on about {more_images} {unit} in all ({more_images - images} more)")
-    if not ways:
-        return "No affordable number of seeds and images would settle it."
-    joint = " and " if settling.both else ", or "
-    return (
-        f"To settle it, {joint.join(ways)}; {_one_way(settling, seeds)}; a rough number: it rests"
-        f" on the noise of {count(seeds, 'seed')} and is enough four times in five."
-    )
+    ways, affordable = _ways(judgement, judgement.settling, terms)
+    lead = "To settle it" if affordable else "No affordable study settles it"
+    basis = f"the noise of {count(len(judgement.seeds), 'seed')}"
+    return f"{lead}: {', '.join(ways)}, four times in five. A rough estimate, from {basis}."
 
 
 def headline(comparison: Comparison) -> str:
@@ -155,17 +147,36 @@ def _are(number: int, thing: str) -> str:
     return f"{count(number, thing)} {'is' if number == 1 else 'are'}"
 
 
-def _one_way(settling: Settling, seeds: int) -> str:
-    """Say whether one of seeds and images would do without the other, and why not."""
-    if settling.both is not None:
-        return "neither alone would do"
-    if settling.seeds is not None and settling.images is not None:
-        return "either alone would do"
-    if settling.seeds is None:
-        return "more seeds alone would not do, as the noise of the images stays"
-    if seeds < MIN_SEEDS:
-        return f"more images alone would not do, as a verdict takes {MIN_SEEDS} seeds"
-    return "more images alone would not do, as the noise of the seeds stays"
+def _ways(judgement: Judgement, settling: Settling, terms: Terms) -> tuple[list[str], bool]:
+    """Return what finds the effect seen and the smallest worth having, and if anything does."""
+    unit = _unit(judgement)
+    effects = {f"one of {terms.sesoi:.2f} AP": settling.sesoi}
+    if settling.seen is not None:
+        effects = {"an effect as large as this one": settling.seen, **effects}
+    ways = []
+    for effect, need in effects.items():
+        if need.seeds is not None:
+            ways.append(f"about {_rounded(need.seeds)} seeds a side find {effect}")
+        elif need.images is not None:
+            ways.append(f"about {_rounded(need.images):,} {unit} find {effect}")
+    affordable = bool(ways)
+    if len(ways) < len(effects):
+        seeds = max(AFFORDABLE_SEEDS, len(judgement.seeds))
+        found = size(fraction(settling.affordable))
+        ways.append(f"{seeds} seeds a side on {judgement.images} {unit} find {found} AP and more")
+    return ways, affordable
+
+
+def _unit(judgement: Judgement) -> str:
+    return "groups of images" if judgement.grouped else "images"
+
+
+def _rounded(number: int) -> int:
+    """Up to two digits, of which the second is 0 or 5 from 10 on: it is a rough number."""
+    if number <= 10:
+        return number
+    step = 5 * int(10 ** (len(str(number)) - 2))
+    return -(-number // step) * step
 
 
 def _how_much(judgement: Judgement, terms: Terms) -> str:
@@ -202,6 +213,10 @@ def _why_open(judgement: Judgement, terms: Terms) -> str:
     if len(judgement.seeds) == 2:
         interval = _interval(judgement.interval, terms.alpha)
         return f"2 seeds give an interval ({difference}, {interval}) but are too few for a verdict"
+    if judgement.effective < MIN_IMAGES:
+        unit = _unit(judgement)
+        worth = f"{judgement.images} {unit} ({judgement.effective:.1f} if they were equally large)"
+        return f"{worth} are too few for a verdict ({_numbers(judgement, terms)})"
     lower, upper = (100 * end for end in judgement.interval)
     if lower > 0 or upper < 0:
         return (
@@ -236,5 +251,4 @@ def _p(judgement: Judgement) -> str:
 
 
 def _size(judgement: Judgement) -> str:
-    unit = "groups of images" if judgement.grouped else "images"
-    return f"{count(len(judgement.seeds), 'seed')}, {judgement.images} {unit}"
+    return f"{count(len(judgement.seeds), 'seed')}, {judgement.images} {_unit(judgement)}"

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from yolox_attn.coco.annotations import Truth
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import Floats, finite, require_share
+from yolox_attn.stats.values import Floats, finite, require_share
 
 
 def image_weights(
@@ -61,7 +61,7 @@ def crossed_interval(
 ) -> tuple[float, float]:
     """Percentile interval of the crossed bootstrap, in the unit of `replicates` (R, S).
 
-    With few seeds it is too narrow where seeds dominate: shown with the two-component interval,
+    With few seeds it is too narrow where seeds dominate: shown beside the interval that judges,
     never instead of it.
     """
     require_share(confidence, "confidence")

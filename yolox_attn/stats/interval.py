@@ -1,15 +1,18 @@
-"""Does the variant differ from its baseline? The two-component interval: noise of seeds, of images.
+"""Does the variant differ from its baseline? The interval from the noise of seeds and of images.
 
-All functions take one study or an array of studies at once (leading axes), in AP points. The
-combination of the two variances and its degrees of freedom are Satterthwaite's: "An Approximate
-Distribution of Estimates of Variance Components", Biometrics Bulletin 2 (1946), 110-114.
+The seeds' part of the error is var(D_s) / S; it holds the noise of the seed and of seed x image,
+each once. The images' part is what the test set does to the difference whatever the seed, from the
+jackknife. Their variance is Obuchowski and Rockette's (Communications in Statistics 24, 1995,
+285-308; Hillis, Statistics in Medicine 26, 2007, 596-619), readers being seeds and cases images;
+the quantile is Behrens's and Fisher's, which also holds where three seeds rule.
 
 Is the difference too small to matter? Two one-sided tests: Schuirmann, Journal of Pharmacokinetics
 and Biopharmaceutics 15 (1987), 657-680. At level alpha it is the same as asking whether the
 interval of confidence 1 - 2 alpha lies inside the margin.
+
+All functions take one study or an array of studies at once (leading axes), in AP points.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,100 +20,72 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from yolox_attn.errors import InputError
-
-NEGLIGIBLE = 1e-9  # AP points: below it a standard error is rounding, not noise
-Floats = NDArray[np.float64]
+from yolox_attn.stats import behrens_fisher
+from yolox_attn.stats.jackknife import ImageNoise
+from yolox_attn.stats.values import NEGLIGIBLE, Floats, finite, require_margin, require_share
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Variant minus baseline in AP points, each field of the studies' shape.
+    """Variant minus baseline in AP points, each array of the studies' shape.
 
     Args:
         difference: mean over the seeds.
         seed_error: standard error that the seeds give; infinite for one seed.
-        image_error: standard error that the test images give.
-        error: both together.
-        freedom: degrees of freedom of `error`; nan where there is no interval.
-        seeds, images: numbers behind each study; images counts groups where groups were resampled.
+        image_error: standard error that the test images give, whatever the seed; for one seed its
+            own noise on these images is in it.
+        checkpoint_error: standard error that the images give to the mean of these very runs.
+        seeds: behind each study.
+        images: effective number of images, or groups of them, behind each study.
     """
 
     difference: Floats
     seed_error: Floats
     image_error: Floats
-    error: Floats
-    freedom: Floats
+    checkpoint_error: Floats
     seeds: int
-    images: int
+    images: float
+
+    @property
+    def error(self) -> Floats:
+        """Standard error of both parts together."""
+        return np.asarray(np.hypot(self.seed_error, self.image_error))
 
 
-def two_component(differences: ArrayLike, image_error: ArrayLike, images: int) -> Paired:
-    """Put the noise of seeds and the noise of images together.
-
-    SE^2 = var(D_s) / S + SE_img^2, with SE^4 / (SE_seed^4 / (S - 1) + SE_img^4 / (N - 1)) degrees
-    of freedom. One seed leaves the error infinite: nothing is known about seeds.
+def estimate(differences: ArrayLike, noise: ImageNoise, images: float) -> Paired:
+    """Estimate the difference and both parts of its error.
 
     Args:
         differences: (..., S) variant minus baseline of each seed.
-        image_error: (...) standard error from the images, of the mean over these seeds.
-        images: how many images (or groups of images) were resampled.
+        noise: of the images, of these seeds' differences.
+        images: effective number of images (or groups of them).
 
     Raises:
-        InputError: no seed, fewer than two images, a value that is not finite, a negative error.
+        InputError: no seed, fewer than two images, a value that is not finite.
     """
     values = finite(differences, "the differences")
-    from_images = finite(image_error, "the standard error of the images")
     if values.ndim < 1 or values.shape[-1] < 1:
         raise InputError("no seed in common: the comparison has no difference to judge")
-    if images < 2:
-        raise InputError(f"an interval needs at least 2 test images (or groups), got {images}")
-    if (from_images < 0).any():
-        raise InputError("the standard error of the images is negative")
+    if not images > 1:
+        raise InputError(f"an interval needs at least 2 test images (or groups), got {images:g}")
     seeds = values.shape[-1]
-    from_seeds = np.full(values.shape[:-1], np.inf)
+    of_mean = finite(noise.of_mean, "the noise of the images")
+    from_seeds, shared = np.full(values.shape[:-1], np.inf), of_mean
     if seeds > 1:
-        from_seeds = _rounded(values.std(axis=-1, ddof=1) / np.sqrt(seeds))
-    from_images = np.broadcast_to(_rounded(from_images), from_seeds.shape)
+        from_seeds = _error(values.var(axis=-1, ddof=1) / seeds)
+        shared = finite(noise.shared, "the noise of the images")
     return Paired(
         difference=np.asarray(values.mean(axis=-1)),
         seed_error=from_seeds,
-        image_error=from_images,
-        error=np.hypot(from_seeds, from_images),
-        freedom=freedom(from_seeds, from_images, seeds, images),
+        image_error=np.broadcast_to(_error(shared), from_seeds.shape),
+        checkpoint_error=np.broadcast_to(_error(of_mean), from_seeds.shape),
         seeds=seeds,
         images=images,
     )
 
 
-def image_error(replicates: ArrayLike) -> Floats:
-    """Standard error of the mean over seeds that the test images give, from the image bootstrap.
-
-    Args:
-        replicates: (..., R, S) differences variant minus baseline on R resamples of the images,
-            the same resamples for every seed and for both sides.
-
-    Returns:
-        (...), in the unit of `replicates`.
-
-    Raises:
-        InputError: fewer than two replicates, or a value that is not finite.
-    """
-    values = finite(replicates, "the bootstrap replicates")
-    if values.ndim < 2 or values.shape[-2] < 2 or values.shape[-1] < 1:
-        raise InputError(f"replicates must be (..., R >= 2, S >= 1), got {values.shape}")
-    return np.asarray(values.mean(axis=-1).std(axis=-1, ddof=1))
-
-
-def freedom(seed_error: ArrayLike, image_error: ArrayLike, seeds: int, images: int) -> Floats:
-    """Satterthwaite's degrees of freedom of the two parts together; nan where there is no noise."""
-    from_seeds, from_images = np.square(seed_error), np.square(image_error)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        parts = from_seeds**2 / max(seeds - 1, 0) + from_images**2 / (images - 1)
-        return np.asarray((from_seeds + from_images) ** 2 / parts, dtype=np.float64)
-
-
 def p_value(paired: Paired) -> Floats:
-    """Two-sided p of "no difference", from the t of the two-component interval.
+    """Two-sided p of "no difference".
 
     1 where nothing can be said: one seed, or no noise at all (identical runs).
     """
@@ -125,8 +100,8 @@ def interval(paired: Paired, confidence: float = 0.95) -> tuple[Floats, Floats]:
     """
     require_share(confidence, "confidence")
     known = _known(paired)
-    quantile = stats.t.ppf((1 + confidence) / 2, np.where(known, paired.freedom, 1.0))
-    half = np.where(known, quantile * np.where(known, paired.error, 0.0), np.inf)
+    quantile = behrens_fisher.quantile((1 - confidence) / 2, _scales(paired), _freedoms(paired))
+    half = np.where(known, quantile, np.inf)
     half = np.where(_identical_seeds(paired), 0.0, half)
     return paired.difference - half, paired.difference + half
 
@@ -137,7 +112,7 @@ def image_interval(paired: Paired, confidence: float = 0.95) -> tuple[Floats, Fl
     Retrained from other seeds they would differ by more than this shows.
     """
     require_share(confidence, "confidence")
-    half = stats.t.ppf((1 + confidence) / 2, paired.images - 1) * paired.image_error
+    half = stats.t.ppf((1 + confidence) / 2, paired.images - 1) * paired.checkpoint_error
     return paired.difference - half, paired.difference + half
 
 
@@ -148,7 +123,7 @@ def equivalence_p(paired: Paired, margin: float) -> Floats:
     (one seed, no noise), 0 where both sides are identical on every seed of several.
 
     Args:
-        paired: from `two_component`, AP points.
+        paired: from `estimate`, AP points.
         margin: the smallest effect worth having (SESOI), AP points.
 
     Raises:
@@ -167,36 +142,9 @@ def inside(interval: tuple[float, float], margin: float) -> bool:
 
 def identical(paired: Paired) -> NDArray[np.bool_]:
     """Whether both sides are the same to rounding, on every seed and every resample."""
-    nothing = (paired.error == 0) | ((paired.seeds == 1) & (paired.image_error == 0))
-    return np.asarray(nothing & (np.abs(paired.difference) <= NEGLIGIBLE))
-
-
-def require_margin(margin: float) -> None:
-    """Refuse a smallest effect worth having that is not a positive number."""
-    if not (math.isfinite(margin) and margin > 0):
-        raise InputError(f"the smallest effect worth having must be above 0 AP, got {margin}")
-
-
-def require_share(value: float, name: str) -> None:
-    """Refuse what is not strictly between 0 and 1, such as a confidence of 95."""
-    if not 0 < value < 1:
-        raise InputError(f"{name} must be between 0 and 1 (as 0.95, not 95), got {value}")
-
-
-def finite(values: ArrayLike, name: str) -> Floats:
-    """Return an array of finite values; `name` begins the refusal of another."""
-    array = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(array).all():
-        raise InputError(f"{name} hold a value that is not finite")
-    return array
-
-
-def seed_values(values: ArrayLike, least: int = 1) -> Floats:
-    """Return one finite value for each seed, (S,); refuse fewer than `least`."""
-    array = finite(values, "the values of the seeds")
-    if array.ndim != 1 or array.size < least:
-        raise InputError(f"needed is one value for each of {least} seeds or more, got {array}")
-    return array
+    of_seeds = 0.0 if paired.seeds == 1 else paired.seed_error
+    nothing = (of_seeds + paired.checkpoint_error == 0) & (np.abs(paired.difference) <= NEGLIGIBLE)
+    return np.asarray(nothing)
 
 
 def _known(paired: Paired) -> NDArray[np.bool_]:
@@ -207,12 +155,21 @@ def _identical_seeds(paired: Paired) -> NDArray[np.bool_]:
     return np.asarray(identical(paired) & (paired.error == 0))
 
 
-def _tail(paired: Paired, distance: Floats) -> Floats:
-    """Return the chance that the t of a study is above this distance; any number if not known."""
+def _scales(paired: Paired) -> tuple[Floats, Floats]:
+    """Return both standard errors; any numbers where nothing is known."""
     known = _known(paired)
-    score = distance / np.where(known, paired.error, 1.0)
-    return np.asarray(stats.t.sf(score, np.where(known, paired.freedom, 1.0)))
+    return np.where(known, paired.seed_error, 1.0), np.where(known, paired.image_error, 1.0)
 
 
-def _rounded(error: Floats) -> Floats:
+def _freedoms(paired: Paired) -> tuple[float, float]:
+    return max(paired.seeds - 1.0, 1.0), paired.images - 1
+
+
+def _tail(paired: Paired, distance: Floats) -> Floats:
+    """Return the chance of more than this distance, without an effect; any number if not known."""
+    return behrens_fisher.tail(distance, _scales(paired), _freedoms(paired))
+
+
+def _error(variance: Floats) -> Floats:
+    error = np.sqrt(variance)
     return np.where(error <= NEGLIGIBLE, 0.0, error)

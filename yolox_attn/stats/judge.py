@@ -11,24 +11,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from yolox_attn.errors import InputError
 from yolox_attn.stats.bootstrap import crossed_interval
 from yolox_attn.stats.interval import (
-    Floats,
     Paired,
     equivalence_p,
-    image_error,
+    estimate,
     image_interval,
     interval,
     p_value,
-    two_component,
 )
+from yolox_attn.stats.jackknife import ImageNoise, image_noise
 from yolox_attn.stats.measured import Measured, Side, TestSet, require_defined
 from yolox_attn.stats.multiple_testing import benjamini_hochberg, holm
 from yolox_attn.stats.noise import measured_noise
-from yolox_attn.stats.paired_tests import MAX_SEEDS, sign_flip_p, superiority
+from yolox_attn.stats.paired_tests import MAX_SEEDS, Pairing, pairing, sign_flip_p, superiority
 from yolox_attn.stats.paired_tests import MIN_SEEDS as SIGN_FLIP_SEEDS
 from yolox_attn.stats.power import Question, detectable_effect, settle
+from yolox_attn.stats.values import Floats
 from yolox_attn.stats.verdict import (
+    MIN_IMAGES,
     MIN_SEEDS,
     PRIMARY,
     Ends,
@@ -44,7 +46,6 @@ from yolox_attn.stats.weighted_ap import AP_METRICS
 SOURCES = ("method_image", "seed", "seed_image")  # of `Noise`
 OTHERS = tuple(name for name in AP_METRICS if name != PRIMARY)
 LEAST_IMAGES = 30  # a class on fewer images gets its difference and nothing more
-LEAST_SHARE = 0.95  # of the resamples must show the class or the size
 RunPairs = dict[int, tuple[Measured, Measured]]  # seed -> variant and baseline
 Compared = tuple[float | None, Ends | None, float | None]  # difference, interval, p; None: unknown
 
@@ -55,7 +56,7 @@ class _Pairs:
 
     runs: RunPairs
     differences: Floats  # (S,)
-    replicates: Floats  # (R, S)
+    of_images: ImageNoise
     paired: Paired
 
 
@@ -69,9 +70,9 @@ def judge(
     a verdict takes no step of Holm's from the others: its p counts as 1.
 
     Raises:
-        InputError: the AP of a run is undefined, on the images or on a resample.
+        InputError: the AP of a run is undefined, on the images or on a resample; or one image.
     """
-    pairs = {side.name: _pair(baseline, side, test.images) for side in variants}
+    pairs = {side.name: _pair(baseline, side, test) for side in variants}
     family = [side.name for side in variants if not side.control]
     adjusted = holm([_p_in_family(pairs[name]) for name in family]).tolist()
     p_holm = dict(zip(family, adjusted, strict=True))
@@ -87,17 +88,18 @@ def fraction(points: float) -> float:
     return points / 100
 
 
-def _pair(baseline: Side, side: Side, images: int) -> _Pairs | None:
+def _pair(baseline: Side, side: Side, test: TestSet) -> _Pairs | None:
     seeds = sorted(baseline.runs.keys() & side.runs.keys())
     if not seeds:
         return None
+    if test.images < 2:
+        raise InputError(f"an interval needs at least 2 test images (or groups), got {test.images}")
     for each in (baseline, side):
         require_defined(each, seeds, PRIMARY)
     runs = {seed: (side.runs[seed], baseline.runs[seed]) for seed in seeds}
     differences = _differences(runs, lambda run: run.metrics[PRIMARY])
-    replicates = _differences(runs, lambda run: run.resampled[PRIMARY])
-    paired = two_component(differences, image_error(replicates), images)
-    return _Pairs(runs, differences, replicates, paired)
+    of_images = image_noise(_differences(runs, lambda run: run.left_out[PRIMARY]))
+    return _Pairs(runs, differences, of_images, estimate(differences, of_images, test.effective))
 
 
 def _differences(runs: RunPairs, of: Callable[[Measured], ArrayLike]) -> Floats:
@@ -107,7 +109,7 @@ def _differences(runs: RunPairs, of: Callable[[Measured], ArrayLike]) -> Floats:
 
 
 def _p_in_family(pairs: _Pairs | None) -> float:
-    if pairs is None or len(pairs.runs) < MIN_SEEDS:
+    if pairs is None or len(pairs.runs) < MIN_SEEDS or pairs.paired.images < MIN_IMAGES:
         return 1.0
     return float(p_value(pairs.paired))
 
@@ -122,6 +124,7 @@ def _judgement(
     verdict = decide(basis, sesoi=terms.sesoi)
     wins = superiority(differences, confidence)
     rng = np.random.default_rng([terms.seed, 1])
+    resampled = _differences(pairs.runs, lambda run: run.resampled[PRIMARY])
     exact = SIGN_FLIP_SEEDS <= differences.size <= MAX_SEEDS
     judgement = Judgement(
         word=verdict.word.value,
@@ -130,6 +133,7 @@ def _judgement(
         family=family,
         seeds=tuple(pairs.runs),
         images=test.images,
+        effective=test.effective,
         grouped=test.grouped,
         identical=basis.identical,
         differences=tuple(fraction(value) for value in differences.tolist()),
@@ -138,7 +142,6 @@ def _judgement(
         narrow=_known_ends(basis.narrow),
         seed_error=_known(fraction(float(paired.seed_error))),
         image_error=fraction(float(paired.image_error)),
-        freedom=_known(float(paired.freedom)),
         p_value=p,
         p_holm=p_holm,
         p_equivalence=float(equivalence_p(paired, terms.sesoi)),
@@ -146,20 +149,27 @@ def _judgement(
         probability_interval=wins.interval,
         wins=wins.wins,
         ties=wins.ties,
-        crossed=_ends(crossed_interval(pairs.replicates, rng, confidence)),
+        crossed=_ends(crossed_interval(resampled, rng, confidence)),
         sign_flip=sign_flip_p(differences) if exact else None,
         checkpoints=_ends(image_interval(paired, confidence)),
         noise=None,
+        pairing=_pairing(pairs.runs, confidence),
         detectable=None,
         exploratory=_exploratory(pairs.runs, test, terms.alpha),
     )
     return judgement if paired.seeds < 2 else _with_noise(judgement, pairs, terms)
 
 
+def _pairing(runs: RunPairs, confidence: float) -> Pairing | None:
+    points = [[run.metrics[PRIMARY] for run in pair] for pair in runs.values()]
+    variant, baseline = zip(*points, strict=True)
+    return pairing(variant, baseline, confidence)
+
+
 def _with_noise(judgement: Judgement, pairs: _Pairs, terms: Terms) -> Judgement:
     """Add what the noise of two seeds and more says of the size of a study."""
     seeds, images = len(pairs.runs), judgement.images
-    noise = measured_noise(pairs.differences, pairs.replicates, images)
+    noise = measured_noise(pairs.differences, pairs.of_images, images, judgement.effective)
     alpha = terms.alpha / judgement.family
     settling = None
     if judgement.word == Word.CANNOT_TELL.value:
@@ -182,10 +192,10 @@ def _exploratory(runs: RunPairs, test: TestSet, alpha: float) -> tuple[Explorato
     """
     images = test.class_images
     values = _differences(runs, lambda run: [run.metrics[name] for name in OTHERS])  # (5, S)
-    tables = _differences(runs, lambda run: [run.resampled[name] for name in OTHERS])  # (5, R, S)
+    tables = _differences(runs, lambda run: [run.left_out[name] for name in OTHERS])  # (5, G, S)
     metrics = [_compared(values[k], tables[k], test, alpha) for k in range(len(OTHERS))]
     values = _differences(runs, lambda run: run.by_class)  # (K, S)
-    tables = _differences(runs, lambda run: run.class_resampled.T)  # (K, R, S)
+    tables = _differences(runs, lambda run: run.class_left_out.T)  # (K, G, S)
     classes = [
         _compared(values[k], tables[k] if count >= LEAST_IMAGES else None, test, alpha)
         for k, count in enumerate(images)
@@ -203,19 +213,16 @@ def _compared(values: Floats, table: Floats | None, test: TestSet, alpha: float)
 
     Args:
         values: (S,) differences, AP points.
-        table: (R, S) the same on the resamples; None for the mean alone.
+        table: (G, S) the same with images left out; None for the mean alone.
         test: the images.
         alpha: of the interval.
     """
     if not np.isfinite(values).all():
         return None, None, None
     difference = fraction(float(values.mean()))
-    if values.size < 2 or table is None:
+    if values.size < 2 or table is None or not np.isfinite(table).all():
         return difference, None, None
-    shown = np.isfinite(table).all(axis=1)
-    if shown.mean() < LEAST_SHARE:
-        return difference, None, None
-    paired = two_component(values, image_error(table[shown]), test.images)
+    paired = estimate(values, image_noise(table), test.effective)
     ends = _known_ends(interval(paired, 1 - alpha))
     p = float(p_value(paired)) if ends and values.size >= MIN_SEEDS else None
     return difference, ends, p

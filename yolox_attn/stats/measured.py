@@ -1,4 +1,4 @@
-"""AP of one run: on the test images as they are, and on every resample of them."""
+"""AP of one run: on the test images, on resamples of them, and with each of them left out."""
 
 import hashlib
 import json
@@ -16,6 +16,7 @@ from yolox_attn.coco.results import read_detections
 from yolox_attn.errors import InputError
 from yolox_attn.stats.ap_numpy import Floats
 from yolox_attn.stats.bootstrap import csv_of_groups, image_groups, image_weights
+from yolox_attn.stats.jackknife import draw_blocks, effective_number, leave_out_weights
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.stats.weighted_ap import weighted_ap
 
@@ -27,16 +28,18 @@ class Measured:
     Attributes:
         metrics: metric -> AP on the images as they are.
         resampled: metric -> (R,) AP on each resample.
+        left_out: metric -> (G,) AP with each block of images left out in turn.
         by_class: (K,) AP50:95 of each class on the images as they are.
-        class_resampled: (R, K) the same on each resample.
+        class_left_out: (G, K) the same with each block left out.
         unknown_categories: detections of categories that the truth does not list, left out.
         content: a digest of the detections, whatever their order or layout; "" of none at all.
     """
 
     metrics: dict[str, float]
     resampled: dict[str, Floats]
+    left_out: dict[str, Floats]
     by_class: Floats
-    class_resampled: Floats
+    class_left_out: Floats
     unknown_categories: int = 0
     content: str = ""
 
@@ -56,10 +59,12 @@ class TestSet:
 
     Args:
         images: how many, or how many groups where `grouped`: whole groups are resampled.
+        effective: how many of them, were they equally large, would be worth as much.
         class_names: K of them; class_images: on how many images each has an object.
     """
 
     images: int
+    effective: float
     class_names: Sequence[str]
     class_images: Sequence[int]
     grouped: bool = False
@@ -73,12 +78,14 @@ class Resamples:
 
     Args:
         weights: (R, images) how often each image stands in each resample.
+        blocks: (images,) number of the block that each image is left out with.
         units: how many images, or groups of them, were drawn from.
         groups: what was drawn instead of images, as "120 groups by video".
     """
 
     truth: Truth
     weights: NDArray[np.integer[Any]]
+    blocks: NDArray[np.integer[Any]]
     units: int
     groups: str | None = None
 
@@ -87,11 +94,17 @@ class Resamples:
         """What the verdict must know of the images."""
         truth = self.truth
         counts = images_of_classes(truth).tolist()
-        return TestSet(self.units, truth.class_names, counts, grouped=self.groups is not None)
+        return TestSet(
+            self.units,
+            effective_number(self.blocks),
+            truth.class_names,
+            counts,
+            grouped=self.groups is not None,
+        )
 
 
 def draw_resamples(truth: Truth, terms: Terms, groups: str | None = None) -> Resamples:
-    """Draw `terms.replicates` resamples with `terms.seed`.
+    """Draw `terms.replicates` resamples, and the blocks to be left out, with `terms.seed`.
 
     Args:
         truth: the test images.
@@ -103,15 +116,17 @@ def draw_resamples(truth: Truth, terms: Terms, groups: str | None = None) -> Res
         InputError: an image without a group, or a single group.
     """
     rng, images = np.random.default_rng(terms.seed), len(truth.images)
+    of_blocks = np.random.default_rng([terms.seed, 2])
     if groups is None:
-        return Resamples(truth, image_weights(rng, images, terms.replicates), images)
+        weights = image_weights(rng, images, terms.replicates)
+        return Resamples(truth, weights, draw_blocks(of_blocks, images), images)
     numbers = image_groups(truth, groups)
     units = int(numbers.max()) + 1
     weights = image_weights(rng, images, terms.replicates, numbers)
+    blocks = draw_blocks(of_blocks, images, numbers)
     listed = csv_of_groups(groups)
-    return Resamples(
-        truth, weights, units, f"{units} groups by {listed.name if listed else groups}"
-    )
+    name = listed.name if listed else groups
+    return Resamples(truth, weights, blocks, units, f"{units} groups by {name}")
 
 
 def measure_file(path: Path, resamples: Resamples) -> Measured:
@@ -125,7 +140,7 @@ def measure_file(path: Path, resamples: Resamples) -> Measured:
     content = digest_of(detections)
     matches = match(resamples.truth, detections, str(path))
     del detections
-    return replace(measure(matches, resamples.weights), content=content)
+    return replace(measure(matches, resamples.weights, resamples.blocks), content=content)
 
 
 def digest_of(detections: Sequence[Mapping[str, Any]]) -> str:
@@ -165,22 +180,27 @@ def refuse_replicas(runs: Mapping[str, Mapping[int, Measured]]) -> list[str]:
     return remarks
 
 
-def measure(matches: Matches, weights: NDArray[np.integer[Any]]) -> Measured:
-    """Take the AP of matched detections on the images (weight 1 each) and on each resample.
+def measure(
+    matches: Matches, weights: NDArray[np.integer[Any]], blocks: NDArray[np.integer[Any]]
+) -> Measured:
+    """Take the AP of matched detections as they are, on each resample, and without each block.
 
     Args:
         matches: one run's.
         weights: (R, images) from `image_weights`, the same for every run of a comparison.
+        blocks: (images,) from `draw_blocks`, the same for every run too.
     """
     as_they_are = np.ones((1, matches.images), dtype=weights.dtype)
-    result = weighted_ap(matches, np.concatenate([as_they_are, weights]))
+    rows = np.concatenate([as_they_are, weights, leave_out_weights(blocks)])
+    result, first = weighted_ap(matches, rows), 1 + len(weights)
     overall = {name: 100 * values for name, values in result.overall.items()}
     classes = 100 * result.by_class["AP"]
     return Measured(
         metrics={name: float(values[0]) for name, values in overall.items()},
-        resampled={name: values[1:] for name, values in overall.items()},
+        resampled={name: values[1:first] for name, values in overall.items()},
+        left_out={name: values[first:] for name, values in overall.items()},
         by_class=classes[0],
-        class_resampled=classes[1:],
+        class_left_out=classes[first:],
         unknown_categories=matches.unknown_categories,
     )
 
@@ -195,7 +215,7 @@ def require_defined(side: Side, seeds: Sequence[int], metric: str) -> None:
         run, where = side.runs[seed], f"{metric} of {side.name}, seed {seed}, is undefined"
         if not np.isfinite(run.metrics[metric]):
             raise InputError(f"{where}: the test images show no object to find")
-        table = run.resampled[metric]
+        table = np.concatenate([run.resampled[metric], run.left_out[metric]])
         if undefined := int(np.count_nonzero(~np.isfinite(table))):
             raise InputError(
                 f"{where} on {undefined} of {table.size} resamples: they show no object to find; "

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import Floats
+from yolox_attn.stats.values import Floats
 
 
 def holm(p_values: ArrayLike) -> Floats:

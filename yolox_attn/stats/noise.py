@@ -2,17 +2,21 @@
 
 The model of a paired difference is D_s = effect + a + b_s + c_s: `a` is what the drawn images do to
 both detectors whatever the seed, `b_s` what seed s does on any images, `c_s` what it does on these.
-Moments as in Searle, Casella and McCulloch, "Variance Components", 1992, chapter 4.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import NEGLIGIBLE, Floats, finite, require_share, seed_values
+from yolox_attn.stats.jackknife import ImageNoise
+from yolox_attn.stats.values import NEGLIGIBLE, require_share, seed_values
+
+FAR_RUNS = 8  # with fewer the usual distance is not known
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,14 @@ class Noise:
         seed_image: c, shrinks with both.
         images: the number of images (or groups) at which a and c are so large; None where images
             are taken as they are (a = c = 0).
+        effective: how many equally large ones are worth as much; None: `images`.
     """
 
     method_image: float
     seed: float
     seed_image: float
     images: int | None
+    effective: float | None = None
 
     def __post_init__(self) -> None:
         parts = (self.method_image, self.seed, self.seed_image)
@@ -41,36 +47,40 @@ class Noise:
         if self.images is not None and self.images < 2:
             raise InputError(f"noise of images needs at least 2 of them, got {self.images}")
 
+    def image_freedom(self, images: int) -> float:
+        """Return the degrees of freedom of the images' part for so many images (or groups)."""
+        share = (self.effective or images) / (self.images or images) if self.effective else 1.0
+        return max(images * share - 1, 1.0)
+
 
 def seeds_only(sd: float) -> Noise:
     """Noise of seeds alone: `sd`, AP points, of the paired differences on one set of images."""
     return Noise(0.0, sd, 0.0, None)
 
 
-def measured_noise(differences: ArrayLike, replicates: ArrayLike, images: int) -> Noise:
+def measured_noise(
+    differences: ArrayLike, of_images: ImageNoise, images: int, effective: float | None = None
+) -> Noise:
     """Split the noise of a study into its three parts; a part that comes out negative is 0.
 
-    var(D_s) estimates b^2 + c^2; the image bootstrap's variance of one seed a^2 + c^2, and of the
-    mean over S seeds a^2 + c^2 / S. With few seeds the parts are rough.
+    var(D_s) estimates b^2 + c^2, the images' shared variance a^2, one seed's a^2 + c^2. With few
+    seeds the parts are rough.
 
     Args:
         differences: (S,) variant minus baseline, AP points, S >= 2.
-        replicates: (R, S) the same on R >= 2 resamples of the images.
-        images: how many images (or groups) were resampled.
+        of_images: from `image_noise` of the same differences with images left out.
+        images: how many there are, or groups.
+        effective: worth so many of equal size; None: `images`.
     """
-    values, table = _values_and_table(differences, replicates)
-    of_one = float(table.var(axis=0, ddof=1).mean())
-    of_mean = float(table.mean(axis=1).var(ddof=1))
-    both = max((of_one - of_mean) * values.size / (values.size - 1), 0.0)
-    return Noise(
-        method_image=_root(of_mean - both / values.size),
-        seed=_root(float(values.var(ddof=1)) - both),
-        seed_image=_root(both),
-        images=images,
-    )
+    values = seed_values(differences, 2)
+    shared, both = _parts(of_images)
+    of_seeds = float(values.var(ddof=1)) - both
+    return Noise(_root(shared), _root(of_seeds), _root(both), images, effective)
 
 
-def baseline_noise(values: ArrayLike, replicates: ArrayLike, images: int) -> Noise:
+def baseline_noise(
+    values: ArrayLike, of_images: ImageNoise, images: int, effective: float | None = None
+) -> Noise:
     """Noise of the difference of two unpaired runs of the baseline: what is known before any pair.
 
     Its variance is twice that of the runs; pairing by seed can only be hoped to lower it. What a
@@ -78,13 +88,14 @@ def baseline_noise(values: ArrayLike, replicates: ArrayLike, images: int) -> Noi
 
     Args:
         values: (S,) AP points of the baseline's runs, S >= 2.
-        replicates: (R, S) the same on R >= 2 resamples of the images.
-        images: how many images (or groups) were resampled.
+        of_images: from `image_noise` of the same runs with images left out.
+        images: how many there are, or groups.
+        effective: worth so many of equal size; None: `images`.
     """
-    runs, table = _values_and_table(values, replicates)
-    own = table - table.mean(axis=1, keepdims=True)  # what all runs have in common cancels
-    both = 2 * float(own.var(axis=0, ddof=1).sum()) / (runs.size - 1)
-    return Noise(0.0, _root(2 * float(runs.var(ddof=1)) - both), _root(both), images)
+    runs = seed_values(values, 2)
+    _, own = _parts(of_images)  # what all runs have in common cancels
+    of_seeds = 2 * (float(runs.var(ddof=1)) - own)
+    return Noise(0.0, _root(of_seeds), _root(2 * own), images, effective)
 
 
 def sd_interval(sd: float, runs: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -105,12 +116,32 @@ def sd_interval(sd: float, runs: int, confidence: float = 0.95) -> tuple[float, 
     return sd * lower, sd * upper
 
 
-def _values_and_table(values: ArrayLike, replicates: ArrayLike) -> tuple[Floats, Floats]:
-    """Return (S,) values and their (R, S) replicates; refuse fewer than 2 of either."""
-    array, table = seed_values(values, 2), finite(replicates, "the bootstrap replicates")
-    if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] != array.size:
-        raise InputError(f"replicates must be (R >= 2, {array.size}), got {table.shape}")
-    return array, table
+def far_runs(sides: Mapping[str, Mapping[int, float]]) -> list[tuple[str, int, float]]:
+    """Return side, seed and distance of each run that lies far from the median of its side.
+
+    Farther than six times the standard deviation that the median of all such distances stands for
+    (1.4826 MAD): a training that failed in its own way, or a value that was mistyped.
+
+    Args:
+        sides: name -> seed -> AP points; nothing is far among fewer than `FAR_RUNS` runs.
+    """
+    distances = {
+        (name, seed): value - float(np.median(list(runs.values())))
+        for name, runs in sides.items()
+        for seed, value in runs.items()
+    }
+    if len(distances) < FAR_RUNS:
+        return []
+    limit = 6 * 1.4826 * float(np.median(np.abs(list(distances.values()))))
+    return [(*run, far) for run, far in distances.items() if abs(far) > limit > 0]
+
+
+def _parts(noise: ImageNoise) -> tuple[float, float]:
+    """Return the variance that all seeds share and that of each alone, of at least 2 seeds."""
+    shared, of_one = float(noise.shared), float(noise.of_one)
+    if not np.isfinite([shared, of_one]).all():
+        raise InputError("the noise of the images needs at least 2 seeds")
+    return shared, max(of_one - shared, 0.0)
 
 
 def _root(variance: float) -> float:

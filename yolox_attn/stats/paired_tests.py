@@ -1,4 +1,4 @@
-"""What seeds alone show: the exact sign-flip test, and how often the variant wins.
+"""What seeds alone show: the sign-flip test, how often the variant wins, what pairing saved.
 
 Sign flips: Fisher, "The Design of Experiments", 1935, section 21; for paired seeds "When +1% Is Not
 Enough", arXiv 2511.19794. They know nothing of the noise of the test images. P(B > A) as the thing
@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import Floats, require_share, seed_values
+from yolox_attn.stats.values import Floats, require_share, seed_values
 
+PAIRING_SEEDS = 5  # below it a correlation's limits are nearly all there is
 MIN_SEEDS = 6  # with fewer, the smallest p, 2 / 2^S, is above 5 %
 MAX_SEEDS = 40  # 2^20 sums in each half: 16 MiB, a second
 TIE = 1e-12  # of the sum of absolute differences: two sums this close are the same sum
@@ -34,6 +35,46 @@ class Superiority:
     interval: tuple[float, float]
     wins: int
     ties: int
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """How alike two runs of one seed are, and what training them as a pair was worth.
+
+    Args:
+        correlation: of variant and baseline over the seeds.
+        interval: its limits, by Fisher's z (Metron 1, 1921, 3-32).
+        saved: share of the seeds that unpaired runs would have taken beyond these; negative where
+            pairing was a loss.
+    """
+
+    correlation: float
+    interval: tuple[float, float]
+    saved: float
+
+
+def pairing(variant: ArrayLike, baseline: ArrayLike, confidence: float = 0.95) -> Pairing | None:
+    """Measure what pairing by seed brought: 1 - var(A - B) / (var(A) + var(B)).
+
+    Args:
+        variant: (S,) AP of one side.
+        baseline: (S,) of the other, of the same seeds.
+        confidence: of the interval.
+
+    Returns:
+        None below `PAIRING_SEEDS` seeds, or where a side does not vary.
+    """
+    ours, theirs = seed_values(variant), seed_values(baseline)
+    apart = ours.var() + theirs.var()
+    if ours.size < PAIRING_SEEDS or not (ours.var() > 0 and theirs.var() > 0):
+        return None
+    found = stats.pearsonr(ours, theirs)
+    limits = found.confidence_interval(confidence)
+    return Pairing(
+        correlation=float(found.statistic),
+        interval=(float(limits.low), float(limits.high)),
+        saved=float(1 - (ours - theirs).var() / apart),
+    )
 
 
 def sign_flip_p(differences: ArrayLike) -> float:

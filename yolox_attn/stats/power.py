@@ -1,35 +1,49 @@
-"""What could a study of this size see, and what would settle an open case: seeds, images, both.
+"""What could a study of this size see, and what would settle an open case: seeds or images.
 
-Power of the two-component t by the noncentral t distribution: Cohen, "Statistical Power Analysis
-for the Behavioral Sciences", 1988, chapter 2. It is computed as a normal chance averaged over the
-chi-square distribution of the reported error, which also serves where that error is larger than the
-true one (noise of seed x image stands in both of its parts) and where scipy's nct gives nan.
+The images' part of the error is taken as it is on average; over the seeds' part, a scaled
+chi-square, the normal chance is averaged. For seeds alone that is the noncentral t (Cohen,
+"Statistical Power Analysis for the Behavioral Sciences", 1988, chapter 2).
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import optimize, stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import Floats, freedom, require_margin, require_share
+from yolox_attn.stats import behrens_fisher
 from yolox_attn.stats.noise import Noise
+from yolox_attn.stats.values import Floats, require_margin, require_share
 
 TARGET = 0.8  # of verdicts: four times in five
-MOST_SEEDS, MOST_IMAGES = 10_000, 10_000_000  # beyond it the answer is "no number"
+MOST_SEEDS = 10_000  # beyond it the answer is "no number"
+AFFORDABLE_SEEDS, AFFORDABLE_IMAGES = 30, 10  # seeds a side; times the images there are
+DEGREE = 16  # of the polynomial through the quantiles of all ratios of the two parts
 _nodes, _weights = np.polynomial.legendre.leggauss(200)
 SHARES, WEIGHTS = (_nodes + 1) / 2, _weights / 2  # quadrature over the quantiles of a distribution
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Standard errors of Dbar in AP points: the true one, the one a study reports, its freedom."""
+    """Standard errors of Dbar in AP points that a study has on average.
 
-    true: float
-    reported: float
-    freedom: float
+    Args:
+        seeds: S, at least 2.
+        seed_error, image_error: as in `Paired`; image_freedom: degrees of freedom of the latter.
+    """
+
+    seeds: int
+    seed_error: float
+    image_error: float
+    image_freedom: float = math.inf
+
+    @property
+    def true(self) -> float:
+        """Of both parts together: here they are known, not estimated."""
+        return math.hypot(self.seed_error, self.image_error)
 
 
 def expected_errors(noise: Noise, seeds: int, images: int | None) -> Errors:
@@ -45,19 +59,16 @@ def expected_errors(noise: Noise, seeds: int, images: int | None) -> Errors:
     """
     if seeds < 2:
         raise InputError(f"power needs at least 2 seeds, got {seeds}")
-    shrink, enough = 0.0, 2  # enough: any number, where images bring no noise
-    if noise.images is not None:
-        if images is None or images < 2:
-            raise InputError(f"power needs the number of images, at least 2, got {images}")
-        shrink, enough = noise.images / images, images
-    shared = noise.method_image**2 * shrink
-    crossed = noise.seed_image**2 * shrink
-    from_seeds = (noise.seed**2 + crossed) / seeds
-    from_images = shared + crossed / seeds
+    if noise.images is None:
+        return Errors(seeds, noise.seed / math.sqrt(seeds), 0.0)
+    if images is None or images < 2:
+        raise InputError(f"power needs the number of images, at least 2, got {images}")
+    shrink = math.sqrt(noise.images / images)
     return Errors(
-        true=math.sqrt(from_seeds + shared),
-        reported=math.sqrt(from_seeds + from_images),
-        freedom=float(freedom(math.sqrt(from_seeds), math.sqrt(from_images), seeds, enough)),
+        seeds,
+        math.hypot(noise.seed, noise.seed_image * shrink) / math.sqrt(seeds),
+        noise.method_image * shrink,
+        noise.image_freedom(images),
     )
 
 
@@ -75,10 +86,14 @@ def power(
     """
     require_share(alpha, "alpha")
     errors = expected_errors(noise, seeds, images)
-    if errors.reported == 0:
+    if errors.true == 0:
         return float(effect != 0)
-    half = stats.t.isf(alpha / 2, errors.freedom) * reported_errors(errors) / errors.true
-    shift = effect / errors.true
+    return _found(effect, errors, half_widths(errors, alpha / 2))
+
+
+def _found(effect: float, errors: Errors, halves: Floats) -> float:
+    """Return the chance that |Dbar| exceeds the interval's half width."""
+    shift, half = effect / errors.true, halves / errors.true
     return float(WEIGHTS @ (stats.norm.cdf(shift - half) + stats.norm.cdf(-shift - half)))
 
 
@@ -87,7 +102,7 @@ def equivalence_power(effect: float, margin: float, errors: Errors, alpha: float
 
     Phillips, "Power of the two one-sided tests procedure in bioequivalence", Journal of
     Pharmacokinetics and Biopharmaceutics 18 (1990), 137-144: the normal estimate, averaged over the
-    chi-square distribution of its reported error.
+    distribution of its reported error.
 
     Args:
         effect: true difference, AP points.
@@ -97,18 +112,43 @@ def equivalence_power(effect: float, margin: float, errors: Errors, alpha: float
     """
     require_share(alpha, "alpha")
     require_margin(margin)
-    if errors.reported == 0:
+    if errors.true == 0:
         return float(abs(effect) < margin)
-    room = margin - stats.t.isf(alpha, errors.freedom) * reported_errors(errors)
+    room = margin - half_widths(errors, alpha)
     chance = stats.norm.cdf((room - effect) / errors.true)
     chance -= stats.norm.cdf((-room - effect) / errors.true)
     return float(WEIGHTS @ np.maximum(chance, 0.0))
 
 
-def reported_errors(errors: Errors) -> Floats:
-    """Quantiles, at `SHARES`, of the error that a study reports: root of a scaled chi-square."""
-    quantiles = stats.chi2.ppf(SHARES, errors.freedom)
-    return np.asarray(errors.reported * np.sqrt(quantiles / errors.freedom))
+def half_widths(errors: Errors, tail: float) -> Floats:
+    """Return the half widths of the interval at the quantiles `SHARES` of the seeds' error.
+
+    Args:
+        errors: not both 0.
+        tail: beyond each end of the interval.
+    """
+    freedom = errors.seeds - 1
+    reported = errors.seed_error * np.sqrt(stats.chi2.ppf(SHARES, freedom) / freedom)
+    if errors.image_error == 0:
+        return np.asarray(reported * stats.t.isf(tail, freedom))
+    quantile = _quantile_by_angle(tail, (freedom, min(errors.image_freedom, 1e6)))
+    angles = np.arctan2(reported, errors.image_error)
+    return np.asarray(quantile(angles) * np.hypot(reported, errors.image_error))
+
+
+@lru_cache(maxsize=1000)
+def _quantile_by_angle(tail: float, freedoms: tuple[float, float]) -> np.polynomial.Chebyshev:
+    """Return the quantile as a function of the angle whose tangent is seeds' by images' error.
+
+    For errors of 1 together. A polynomial through 17 angles: off by 0.002 at most.
+    """
+
+    def quantile(angle: Floats) -> Floats:
+        return behrens_fisher.quantile(tail, (np.sin(angle), np.cos(angle)), freedoms)
+
+    polynomial = np.polynomial.Chebyshev.interpolate(quantile, DEGREE, [0.0, math.pi / 2])
+    assert isinstance(polynomial, np.polynomial.Chebyshev)
+    return polynomial
 
 
 def detectable_effect(
@@ -121,14 +161,16 @@ def detectable_effect(
 ) -> float:
     """Return the smallest true effect, AP points, that is found with probability `target`."""
     require_share(target, "power")
+    require_share(alpha, "alpha")
     errors = expected_errors(noise, seeds, images)
-    if errors.reported == 0:
+    if errors.true == 0:
         return 0.0
+    halves = half_widths(errors, alpha / 2)
 
     def missing(effect: float) -> float:
-        return power(effect, noise, seeds=seeds, images=images, alpha=alpha) - target
+        return _found(effect, errors, halves) - target
 
-    high = errors.reported
+    high = errors.true
     while missing(high) < 0:
         high *= 2
     return float(optimize.brentq(missing, 0.0, high)) if missing(0.0) < 0 else 0.0
@@ -168,19 +210,31 @@ def smallest(enough: Callable[[int], bool], start: int, most: int) -> int | None
 
 
 @dataclass(frozen=True)
-class Settling:
-    """Numbers in all, not in addition; None where that alone would never be enough.
+class Need:
+    """What finds one effect four times in five; numbers in all, None where no affordable one does.
 
     Args:
-        seeds: with the same images.
-        images: of the same kind, with the same seeds.
-        both: seeds and images, each times the same factor; None where one alone is enough or not
-            even both are.
+        seeds: with the same images; images: of the same kind, with the same seeds, asked for only
+            where no affordable number of seeds would do.
     """
 
     seeds: int | None
-    images: int | None
-    both: tuple[int, int] | None
+    images: int | None = None
+
+
+@dataclass(frozen=True)
+class Settling:
+    """What would settle an open case.
+
+    Args:
+        seen: for an effect as large as the one measured; None where that is 0.
+        sesoi: for the smallest effect worth having.
+        affordable: effect, AP points, that `AFFORDABLE_SEEDS` find on the images there are.
+    """
+
+    seen: Need | None
+    sesoi: Need
+    affordable: float
 
 
 @dataclass(frozen=True)
@@ -206,47 +260,37 @@ class Question:
             raise InputError(f"no question to settle: {self}")
 
 
-def settled(question: Question, noise: Noise, seeds: int, images: int | None) -> bool:
-    """Whether a study of this size comes to a verdict four times in five.
-
-    Both if the true difference is the one measured (found, or shown to be too small), and if it is
-    the smallest effect worth having (found).
-    """
-    alpha, sesoi = question.alpha / question.family, question.sesoi
-    errors = expected_errors(noise, seeds, images)
-    if errors.reported == 0:  # no noise to compare a difference with: nothing to plan from
-        return False
-    if power(sesoi, noise, seeds=seeds, images=images, alpha=alpha) < TARGET:
-        return False
-    measured = question.difference
-    return (
-        power(measured, noise, seeds=seeds, images=images, alpha=alpha) >= TARGET
-        or equivalence_power(measured, sesoi, errors, question.alpha) >= TARGET
-    )
-
-
-def settle(question: Question, noise: Noise, seeds: int, images: int | None) -> Settling:
-    """Find what a repeated study needs for a verdict, more than the `seeds` and `images` it had.
+def settle(question: Question, noise: Noise, seeds: int, images: int | None) -> Settling | None:
+    """Find what a new study needs to find the effect seen, and the smallest worth having.
 
     Args:
         question: the measured difference and what would be worth having.
         noise: as measured in the study; rough with few seeds, and so is the answer.
         seeds: that the study had, at least 2.
         images: that it had; None where images bring no noise.
+
+    Returns:
+        None without any noise: there is nothing to plan from.
     """
-    first = max(seeds + 1, 3)
-    more_seeds = smallest(lambda n: settled(question, noise, n, images), first, MOST_SEEDS)
-    if images is None or noise.images is None:
-        return Settling(more_seeds, None, None)
-    had, more_images = images, None
-    if seeds > 2:  # with two there is no verdict, whatever the images
-        most = max(MOST_IMAGES, had + 1)
-        more_images = smallest(lambda n: settled(question, noise, seeds, n), had + 1, most)
-    if more_seeds or more_images:
-        return Settling(more_seeds, more_images, None)
+    alpha = question.alpha / question.family
+    if expected_errors(noise, seeds, images).true == 0:
+        return None
 
-    def both(number: int) -> tuple[int, int]:
-        return number, math.ceil(had * number / seeds)
+    def found(effect: float, seeds: int, images: int | None) -> bool:
+        return power(effect, noise, seeds=seeds, images=images, alpha=alpha) >= TARGET
 
-    number = smallest(lambda n: settled(question, noise, *both(n)), first, MOST_SEEDS)
-    return Settling(None, None, None if number is None else both(number))
+    def need(effect: float) -> Need:
+        first = max(seeds + 1, 3)
+        enough = smallest(lambda n: found(effect, n, images), first, max(AFFORDABLE_SEEDS, first))
+        if enough is not None or images is None or noise.images is None or seeds < 3:
+            return Need(enough)
+        most = AFFORDABLE_IMAGES * images
+        return Need(None, smallest(lambda n: found(effect, seeds, n), images + 1, most))
+
+    many = max(seeds, AFFORDABLE_SEEDS)
+    seen = abs(question.difference)
+    return Settling(
+        seen=need(seen) if seen > 0 else None,
+        sesoi=need(question.sesoi),
+        affordable=detectable_effect(noise, seeds=many, images=images, alpha=alpha),
+    )

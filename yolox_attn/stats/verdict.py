@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from enum import Enum
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.interval import (
-    Paired,
-    identical,
-    inside,
-    interval,
-    require_margin,
-    require_share,
-)
+from yolox_attn.stats.interval import Paired, identical, inside, interval
+from yolox_attn.stats.paired_tests import Pairing
 from yolox_attn.stats.power import Settling
+from yolox_attn.stats.values import require_margin, require_share
 
 PRIMARY = "AP"  # the metric that is judged; all others are exploratory
 MIN_SEEDS = 3  # one seed says nothing of seeds, two give an interval but no verdict
+MIN_IMAGES = 10  # or groups of them, counted as if equally large
+EDITION = 2  # of the procedure: 1 was the two-component t, with the images resampled
 Ends = tuple[float, float]
 
 
@@ -70,6 +67,7 @@ class Evidence:
         narrow: of confidence 1 - 2 alpha, for equivalence.
         p_value: adjusted by Holm over the family.
         seeds: that both sides have.
+        images: effective number of images, or groups of them.
         identical: both sides are the same on every seed and every resample.
         alpha: the share of studies without an effect that may say helps or hurts.
     """
@@ -79,6 +77,7 @@ class Evidence:
     narrow: Ends
     p_value: float
     seeds: int
+    images: float
     identical: bool = False
     alpha: float = 0.05
 
@@ -104,8 +103,7 @@ class Exploratory:
     Args:
         kind: "metric" or "class"; name: of it.
         difference: mean over the seeds; None where either side has no such AP.
-        interval: of confidence 1 - alpha, two-component, unadjusted; None where too little is
-            known for one.
+        interval: of confidence 1 - alpha, unadjusted; None where too little is known for one.
         p_adjusted: by Benjamini and Hochberg over the variant's metrics, or its classes.
         images: that show the class; None for a metric.
     """
@@ -127,11 +125,12 @@ class Judgement:
         settling: what would settle an open case; None where nothing is open, or no noise is known.
         family: how many variants the p value is adjusted for; 1 outside of the family.
         seeds: those that both sides have; differences: variant minus baseline of each.
-        images: that were resampled, or groups of them where `grouped`.
+        images: that were resampled, or groups of them where `grouped`; effective: how many would be
+            worth as much, were they equally large.
         identical: both sides are the same on every seed and every resample.
         difference: their mean.
-        interval: of confidence 1 - alpha, two-component, unadjusted; narrow: of 1 - 2 alpha.
-        seed_error, image_error: the two parts of the standard error; freedom: of both together.
+        interval: of confidence 1 - alpha, unadjusted; narrow: of 1 - 2 alpha.
+        seed_error, image_error: the two parts of the standard error.
         p_value: of "no difference"; p_holm: adjusted over the family, None outside of it.
         p_equivalence: of "the difference is at least the smallest effect worth having".
         probability: P(B > A), its exact interval, the seeds won and tied.
@@ -139,6 +138,7 @@ class Judgement:
         sign_flip: exact p over seeds, from 6 seeds on.
         checkpoints: interval of these very checkpoints on new images; it says nothing of the block.
         noise: standard deviations of one seed's difference by source.
+        pairing: what training both sides from the same seeds brought; None below 5 pairs.
         detectable: the true effect that a study of this size finds four times in five.
         exploratory: the other metrics, and the classes.
     """
@@ -149,6 +149,7 @@ class Judgement:
     family: int
     seeds: tuple[int, ...]
     images: int
+    effective: float
     grouped: bool
     identical: bool
     differences: tuple[float, ...]
@@ -157,7 +158,6 @@ class Judgement:
     narrow: Ends | None
     seed_error: float | None
     image_error: float
-    freedom: float | None
     p_value: float
     p_holm: float | None
     p_equivalence: float
@@ -169,6 +169,7 @@ class Judgement:
     sign_flip: float | None
     checkpoints: Ends
     noise: dict[str, float] | None
+    pairing: Pairing | None
     detectable: float | None
     exploratory: tuple[Exploratory, ...]
 
@@ -196,6 +197,7 @@ def evidence(paired: Paired, p_value: float, *, alpha: float = 0.05) -> Evidence
         narrow=(float(inner_lower), float(inner_upper)),
         p_value=p_value,
         seeds=paired.seeds,
+        images=paired.images,
         identical=bool(identical(paired)),
         alpha=alpha,
     )
@@ -212,7 +214,7 @@ def decide(basis: Evidence, *, sesoi: float = 0.5) -> Verdict:
         InputError: a `sesoi` that is not positive.
     """
     require_margin(sesoi)
-    if basis.seeds < MIN_SEEDS:
+    if basis.seeds < MIN_SEEDS or basis.images < MIN_IMAGES:
         return Verdict(Word.CANNOT_TELL)
     if basis.p_value < basis.alpha and basis.difference:
         word = Word.HELPS if basis.difference > 0 else Word.HURTS
