@@ -17,7 +17,7 @@ PLAN_NAME = "plan.json"
 RUNS, ATTEMPTS_NAME, ADDED_NAME = "runs", "attempts.jsonl", "added.json"  # next to the plan
 SCHEMA = 1
 # Fields that older plans do not have: left out while they are empty, so that a hash stays as it is.
-LATER = {"groups_sha256", "data_sha256", "sources", "command"}
+LATER = {"groups_sha256", "data_sha256", "sources", "command", "edition"}
 SPLITS = ("val", "test")
 
 
@@ -77,6 +77,7 @@ class Plan:
         data_sha256: path -> sha256 of the train and val annotations.
         sources: path -> sha256 of the user's own modules that the Exps import.
         command: what was typed to make it.
+        edition: of the procedure that judged when it was made; 0 before they were counted.
     """
 
     variants: tuple[PlannedVariant, ...]
@@ -95,6 +96,7 @@ class Plan:
     data_sha256: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     command: str = ""
+    edition: int = 0
 
     @property
     def baseline(self) -> PlannedVariant:

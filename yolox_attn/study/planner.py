@@ -21,7 +21,7 @@ from yolox_attn.machine import usable_cores
 from yolox_attn.runs import file_hash
 from yolox_attn.runs.remarks import warmup_in_words
 from yolox_attn.stats.bootstrap import csv_of_groups
-from yolox_attn.stats.verdict import MIN_SEEDS, Terms
+from yolox_attn.stats.verdict import EDITION, MIN_SEEDS, Terms
 from yolox_attn.study.estimate import Probe, detectable, noise_prior, probe
 from yolox_attn.study.plan import SPLITS, Plan, PlannedVariant, Training, refuse_planned, write_plan
 from yolox_attn.study.sources import check_data
@@ -187,6 +187,7 @@ def _make_plan(request: PlanRequest) -> PlannedStudy:
         data_sha256=data.hashes,
         sources=user_sources(),
         versions=describe_versions(),
+        edition=EDITION,
     )
     remarks += [*data.remarks, *_remarks(plan, built)]
     return PlannedStudy(plan, tuple(built), data.images, data.group_count, tuple(remarks))

@@ -10,6 +10,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, Run, compare, measure_latency, write_comparison
 from yolox_attn.report.comparison import PlanSummary
 from yolox_attn.report.judge_runs import JudgingRequest, judge_runs
+from yolox_attn.stats.verdict import EDITION
 from yolox_attn.study.commands import study_command
 from yolox_attn.study.eligibility import eligible_runs
 from yolox_attn.study.plan import PLAN_NAME, Plan, check_unchanged, read_plan
@@ -64,7 +65,7 @@ def report_study(
         comparison,
         plan=PlanSummary(str(folder / PLAN_NAME), plan.hash, plan.created, plan.split, plan.seeds),
         dropped=(*dropped, *comparison.dropped),
-        notes=(*_changed(plan), *_before_the_plan(runs, plan), *comparison.notes),
+        notes=(*_changed(plan), *_edition(plan), *_before_the_plan(runs, plan), *comparison.notes),
         commands=_commands(plan, folder),
         pending=sum(state in (*UNFINISHED, "running") for state in states),
     )
@@ -87,6 +88,16 @@ def _changed(plan: Plan) -> list[str]:
     except InputError as error:
         return [f"Since the plan was made: {error}."]
     return []
+
+
+def _edition(plan: Plan) -> list[str]:
+    """Say that the plan was made when another procedure judged."""
+    if plan.edition == EDITION:
+        return []
+    return [
+        f"The plan was made when edition {plan.edition or 1} of the procedure judged; edition "
+        f"{EDITION} has judged here (docs/statistics.md says what differs)."
+    ]
 
 
 def _before_the_plan(runs: Sequence[Run], plan: Plan) -> list[str]:
