@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.verdict import EDITION, Terms
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
 from yolox_attn.study.planner import PlanRequest
 
@@ -77,5 +77,6 @@ def make_plan(*, blocks: tuple[str, ...] = ("cam",), **changes: Any) -> Plan:
         "truth_sha256": "ab" * 32,
         "terms": Terms(),
         "created": "2026-01-02T03:04:05+00:00",
+        "edition": EDITION,
     }
     return Plan(**(given | changes))

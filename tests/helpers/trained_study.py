@@ -42,7 +42,7 @@ def trained(study: DrawnStudy, tmp_path: Path) -> Trained:
         plan = make_plan(**(given | changes))
         write_plan(folder, plan)
         for number, variant in enumerate(plan.variants):
-            for seed in SEEDS:
+            for seed in plan.seeds:
                 if f"{variant.name}/seed{seed}" not in without:
                     slot = folder / "runs" / variant.name / f"seed{seed}"
                     slot.parent.mkdir(parents=True, exist_ok=True)

@@ -128,3 +128,11 @@ def test_the_baseline_alone_has_its_noise(trained: Trained, tmp_path: Path) -> N
     assert comparison.seed_noise.runs == 3
     assert comparison.variants[0].latency is not None
     assert (tmp_path / "there" / "comparison.html").is_file()
+
+
+def test_a_plan_of_an_earlier_edition_is_said_to_be_one(trained: Trained) -> None:
+    folder, _ = trained(edition=0)
+    (note,) = [each for each in report(folder).notes if "edition" in each]
+    assert note.startswith(
+        "The plan was made when edition 1 of the procedure judged; edition 2 has"
+    )

@@ -22,6 +22,7 @@ from yolox_attn.cli.common import (
 from yolox_attn.console import called_as, echo, outliving_readers
 from yolox_attn.errors import InputError
 from yolox_attn.report import as_text
+from yolox_attn.stats.stages import DEFAULT_LOOKS
 from yolox_attn.study.commands import commands_after_report, next_commands
 from yolox_attn.study.import_runs import add_runs
 from yolox_attn.study.plan import PLAN_NAME, SPLITS, Training, read_plan
@@ -97,7 +98,11 @@ def plan_parser(name: str) -> argparse.ArgumentParser:
         add("--variants", nargs="+", default=[], metavar="V", help=variants)
         add("--controls", nargs="+", default=[], metavar="C", help="placebo, plain:BLOCK")
     seeds = "how many (0, 1 ...), or several seeds by their numbers; default 3"
-    add("--seeds", nargs="+", type=int, default=[3], metavar="N", help=seeds)
+    several = parser.add_mutually_exclusive_group() if name == "plan" else parser
+    several.add_argument("--seeds", nargs="+", type=int, default=[3], metavar="N", help=seeds)
+    if name == "plan":
+        looks = "judge in stages, at so many seeds a side each; alone: 4 7 10"
+        several.add_argument("--looks", nargs="*", type=int, metavar="N", help=looks)
     add("--data", metavar="DIR", help="COCO-layout folder")
     add("-b", "--batch-size", type=int, default=8, metavar="N", help="images a pass, default 8")
     add("--accumulate", type=int, default=1, metavar="N", help="batches a step (default 1)")
@@ -128,11 +133,15 @@ def make_request(args: argparse.Namespace, command: str) -> PlanRequest:
     one = len(args.seeds) == 1
     if one and args.seeds[0] < 1:
         raise InputError(f"--seeds {args.seeds[0]}: how many, at least 1; or several seeds")
+    looks = getattr(args, "looks", None)
+    looks = () if looks is None else tuple(looks) or DEFAULT_LOOKS
+    seeds = tuple(range(args.seeds[0])) if one else tuple(args.seeds)
     return PlanRequest(
         baseline=args.baseline,
         variants=tuple(variants or ()),
         controls=tuple(controls or ()),
-        seeds=tuple(range(args.seeds[0])) if one else tuple(args.seeds),
+        seeds=tuple(range(max(looks))) if looks else seeds,
+        looks=looks,
         training=Training(
             data=args.data,
             batch_size=args.batch_size,
@@ -161,9 +170,21 @@ def run(words: Words) -> int:
     parallel = "runs at a time; default: one a GPU, or what cores and memory allow"
     add("--max-parallel", type=int, metavar="N", help=parallel)
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    add("--retry", action="store_true", help="run again what has failed")
+    failed = parser.add_mutually_exclusive_group()
+    failed.add_argument("--retry", action="store_true", help="run again what has failed")
+    out = "judge the next look without what has failed: its pairs are out for good"
+    failed.add_argument("--leave-out-failed", action="store_true", help=out)
+    until = "of a study in stages: stop behind this look"
+    add("--until-look", type=int, metavar="K", help=until)
     args = parser.parse_args(words)
-    return run_study(args.study, parallel=args.max_parallel, device=args.device, retry=args.retry)
+    return run_study(
+        args.study,
+        parallel=args.max_parallel,
+        device=args.device,
+        retry=args.retry,
+        leave_out_failed=args.leave_out_failed,
+        until_look=args.until_look,
+    )
 
 
 def status(words: Words) -> int:

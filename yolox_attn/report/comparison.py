@@ -157,6 +157,7 @@ class Comparison:
         commands: that repeat it, a line each.
         pending: planned runs that are still to come; with any the report is no result yet.
         edition: of the procedure that judged.
+        looks: seeds a side at each look of a study in stages; empty for a study of one look.
     """
 
     baseline: str
@@ -176,6 +177,7 @@ class Comparison:
     commands: tuple[str, ...] = ()
     pending: int = 0
     edition: int = EDITION
+    looks: tuple[int, ...] = ()
 
     def judged(self) -> list[tuple[Variant, Judgement]]:
         """Return the variants with a judgement: blocks first, then controls."""

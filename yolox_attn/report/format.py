@@ -73,13 +73,19 @@ class Section:
 
 def main_columns(comparison: Comparison) -> Columns:
     """Return the columns of what was judged, also those that stay empty."""
-    interval = f"{confidence(comparison.alpha)} interval"
+    interval = (
+        "interval at its look" if comparison.looks else f"{confidence(comparison.alpha)} interval"
+    )
     columns = _first_columns() | {
         interval: of_judgement(lambda judgement: span(judgement.interval)),
-        "Holm p" if len(comparison.family) > 1 else "p": of_judgement(holm_p),
+        _p_head(comparison): of_judgement(holm_p),
         "seeds won": of_judgement(seeds_won),
     }
     return columns if comparison.terms is None else columns | {"verdict": verdict}
+
+
+def _p_head(comparison: Comparison) -> str:
+    return "Holm p" if len(comparison.family) > 1 and not comparison.looks else "p"
 
 
 def plain_columns() -> Columns:
@@ -227,7 +233,7 @@ def p_text(p: float | None) -> str:
 
 def confidence(alpha: float) -> str:
     """The level of intervals made for that error rate: "95 %"."""
-    return f"{100 - 100 * alpha:g} %"
+    return f"{round(100 - 100 * alpha, 1):g} %"
 
 
 def decimal(number: float | None, unit: float = 1) -> str:

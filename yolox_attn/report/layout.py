@@ -35,6 +35,7 @@ ORDER = (
     Place(sections.settling, "settling", terminal=True),
     Place(sections.dropped, "missing", terminal=True),
     Place(sections.results, "results", terminal=True),
+    Place(sections.looks, "looks", terminal=True, figure="looks"),
     Place(sections.seeds, "seeds", terminal=True, figure="seeds"),
     Place(sections.noise, "noise", terminal=True),
     NOISE,

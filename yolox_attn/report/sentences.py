@@ -8,6 +8,7 @@ from yolox_attn.report.comparison import Comparison, Sentence, Variant
 from yolox_attn.report.format import confidence, signed, size, span
 from yolox_attn.stats.judge import fraction
 from yolox_attn.stats.power import AFFORDABLE_SEEDS, Settling
+from yolox_attn.stats.stages import Why
 from yolox_attn.stats.verdict import MIN_IMAGES, Amount, Ends, Judgement, Terms, Word
 
 COUNTED = {  # word -> how the headline counts one variant, or several, of that verdict
@@ -195,7 +196,7 @@ def _why_none(judgement: Judgement, terms: Terms) -> str:
             f"both sides are identical on every image ({_size(judgement)}),"
             " as separate trainings hardly ever are"
         )
-    interval = _interval(judgement.narrow, 2 * terms.alpha)
+    interval = _interval(judgement.narrow, 2 * judgement.alpha)
     return (
         f"if it does anything, then less than {terms.sesoi:.2f} AP either way"
         f" ({_difference(judgement)}, {interval}, {_size(judgement)})"
@@ -211,28 +212,32 @@ def _why_open(judgement: Judgement, terms: Terms) -> str:
     if judgement.interval is None:
         return f"{difference} without any noise to compare it with: check the data"
     if len(judgement.seeds) == 2:
-        interval = _interval(judgement.interval, terms.alpha)
+        interval = _interval(judgement.interval, judgement.alpha)
         return f"2 seeds give an interval ({difference}, {interval}) but are too few for a verdict"
+    return f"{_why_undecided(judgement, terms)} ({_numbers(judgement, terms)})"
+
+
+def _why_undecided(judgement: Judgement, terms: Terms) -> str:
+    """Say why the interval of three seeds or more decides nothing."""
     if judgement.effective < MIN_IMAGES:
-        unit = _unit(judgement)
-        worth = f"{judgement.images} {unit} ({judgement.effective:.1f} if they were equally large)"
-        return f"{worth} are too few for a verdict ({_numbers(judgement, terms)})"
-    lower, upper = (100 * end for end in judgement.interval)
+        worth = f"{judgement.effective:.1f} if they were equally large"
+        return f"{judgement.images} {_unit(judgement)} ({worth}) are too few for a verdict"
+    if judgement.why == Why.IMAGES.name:
+        return "no number of seeds could decide it on these images"
+    lower, upper = (100 * end for end in judgement.interval or (0.0, 0.0))
     if lower > 0 or upper < 0:
+        many = "so many variants and looks" if judgement.looks else f"{judgement.family} variants"
         return (
-            f"its interval alone leaves out 0, but with {judgement.family} variants one of them"
-            f" does so by chance too often ({_numbers(judgement, terms)})"
+            f"its interval alone leaves out 0, but with {many} one of them does so by chance too"
+            " often"
         )
     gain, loss = upper >= terms.sesoi, lower <= -terms.sesoi
     either = "a gain or a loss" if gain and loss else "a gain" if gain else "a loss"
-    return (
-        f"{either} that would matter is still possible, and so is no effect at all"
-        f" ({_numbers(judgement, terms)})"
-    )
+    return f"{either} that would matter is still possible, and so is no effect at all"
 
 
 def _numbers(judgement: Judgement, terms: Terms) -> str:
-    interval = _interval(judgement.interval, terms.alpha)
+    interval = _interval(judgement.interval, judgement.alpha)
     return f"{_difference(judgement)}, {interval}, {_p(judgement)}, {_size(judgement)}"
 
 
@@ -251,4 +256,5 @@ def _p(judgement: Judgement) -> str:
 
 
 def _size(judgement: Judgement) -> str:
-    return f"{count(len(judgement.seeds), 'seed')}, {judgement.images} {_unit(judgement)}"
+    size = f"{count(len(judgement.seeds), 'seed')}, {judgement.images} {_unit(judgement)}"
+    return f"{size}, decided at look {judgement.looks[-1].number}" if judgement.looks else size

@@ -138,6 +138,7 @@ def _judgement(
         identical=basis.identical,
         differences=tuple(fraction(value) for value in differences.tolist()),
         difference=fraction(basis.difference),
+        alpha=terms.alpha,
         interval=_known_ends(basis.interval),
         narrow=_known_ends(basis.narrow),
         seed_error=_known(fraction(float(paired.seed_error))),

@@ -117,6 +117,21 @@ class Exploratory:
 
 
 @dataclass(frozen=True)
+class AtLook:
+    """What was seen of a variant at one look of a study in stages, fractions.
+
+    Args:
+        number: 1 for the first; seeds: pairs behind it.
+        interval: the repeated one, of the look's own confidence; None where nothing is known.
+    """
+
+    number: int
+    seeds: int
+    difference: float
+    interval: Ends | None
+
+
+@dataclass(frozen=True)
 class Judgement:
     """Everything judged of one variant; differences and errors as fractions, None where unknown.
 
@@ -129,6 +144,7 @@ class Judgement:
             worth as much, were they equally large.
         identical: both sides are the same on every seed and every resample.
         difference: their mean.
+        alpha: of the interval: the study's, or that of the look which decided.
         interval: of confidence 1 - alpha, unadjusted; narrow: of 1 - 2 alpha.
         seed_error, image_error: the two parts of the standard error.
         p_value: of "no difference"; p_holm: adjusted over the family, None outside of it.
@@ -141,6 +157,8 @@ class Judgement:
         pairing: what training both sides from the same seeds brought; None below 5 pairs.
         detectable: the true effect that a study of this size finds four times in five.
         exploratory: the other metrics, and the classes.
+        looks: of a study in stages, up to the one that decided; empty for a study of one look.
+        why: name of `Why`, what decided at the last of them.
     """
 
     word: str
@@ -154,6 +172,7 @@ class Judgement:
     identical: bool
     differences: tuple[float, ...]
     difference: float
+    alpha: float
     interval: Ends | None
     narrow: Ends | None
     seed_error: float | None
@@ -172,6 +191,8 @@ class Judgement:
     pairing: Pairing | None
     detectable: float | None
     exploratory: tuple[Exploratory, ...]
+    looks: tuple[AtLook, ...] = ()
+    why: str | None = None
 
 
 def evidence(paired: Paired, p_value: float, *, alpha: float = 0.05) -> Evidence:
@@ -218,14 +239,15 @@ def decide(basis: Evidence, *, sesoi: float = 0.5) -> Verdict:
         return Verdict(Word.CANNOT_TELL)
     if basis.p_value < basis.alpha and basis.difference:
         word = Word.HELPS if basis.difference > 0 else Word.HURTS
-        return Verdict(word, _amount(basis, sesoi))
+        return Verdict(word, amount_of(basis.interval, basis.narrow, sesoi))
     if inside(basis.narrow, sesoi):
         return Verdict(Word.NO_DIFFERENCE)
     return Verdict(Word.CANNOT_TELL)
 
 
-def _amount(basis: Evidence, sesoi: float) -> Amount:
-    lower, upper = basis.interval
+def amount_of(interval: Ends, narrow: Ends, sesoi: float) -> Amount:
+    """Return how large an effect is that was found, by the ends of its intervals and the SESOI."""
+    lower, upper = interval
     if lower >= sesoi or upper <= -sesoi:
         return Amount.WORTHWHILE
-    return Amount.SMALL if inside(basis.narrow, sesoi) else Amount.OPEN
+    return Amount.SMALL if inside(narrow, sesoi) else Amount.OPEN

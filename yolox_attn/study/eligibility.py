@@ -73,6 +73,8 @@ def _finished(job: PlannedRun) -> Run:
         InputError: it has not ended well, or has nothing to be judged by.
     """
     state = state_of(job)
+    if job.left_out is not None:
+        raise InputError(job.left_out)
     if state != "finished":
         reason = reason_of(job)
         raise InputError(f"{state}: {reason}" if reason else state)

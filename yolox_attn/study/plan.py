@@ -11,13 +11,14 @@ from typing import Any
 from yolox_attn.errors import InputError
 from yolox_attn.runs import file_hash, read_json, write_json
 from yolox_attn.runs.codec import convert
+from yolox_attn.stats.stages import Stages
 from yolox_attn.stats.verdict import Terms
 
 PLAN_NAME = "plan.json"
 RUNS, ATTEMPTS_NAME, ADDED_NAME = "runs", "attempts.jsonl", "added.json"  # next to the plan
 SCHEMA = 1
 # Fields that older plans do not have: left out while they are empty, so that a hash stays as it is.
-LATER = {"groups_sha256", "data_sha256", "sources", "command", "edition"}
+LATER = {"groups_sha256", "data_sha256", "sources", "command", "edition", "stages"}
 SPLITS = ("val", "test")
 
 
@@ -78,6 +79,7 @@ class Plan:
         sources: path -> sha256 of the user's own modules that the Exps import.
         command: what was typed to make it.
         edition: of the procedure that judged when it was made; 0 before they were counted.
+        stages: the looks at which it is judged, and their levels; None: once, with all seeds.
     """
 
     variants: tuple[PlannedVariant, ...]
@@ -97,6 +99,7 @@ class Plan:
     sources: dict[str, str] = field(default_factory=dict)
     command: str = ""
     edition: int = 0
+    stages: Stages | None = None
 
     @property
     def baseline(self) -> PlannedVariant:

@@ -26,6 +26,7 @@ from yolox_attn.runs import (
     write_text,
 )
 from yolox_attn.runs.codec import convert
+from yolox_attn.study.looks import left_out, next_look, read_looks, seeds_wanted
 from yolox_attn.study.plan import ADDED_NAME, ATTEMPTS_NAME, RUNS, Plan, PlannedVariant
 
 # Exit codes of a process that was stopped from outside: its run goes on where it was saved last.
@@ -88,6 +89,8 @@ class PlannedRun:
         split: the one that judges.
         added: the run that was made by hand, if it is one.
         last: how its last process ended, if one was ever started here.
+        blind: its AP is not shown while a look is to come: who sees it may stop for its sake.
+        left_out: why a look had to do without it; it stays out for good.
     """
 
     variant: PlannedVariant
@@ -96,6 +99,8 @@ class PlannedRun:
     split: str
     added: Added | None = None
     last: Attempt | None = None
+    blind: bool = False
+    left_out: str | None = None
 
     @property
     def key(self) -> str:
@@ -139,20 +144,34 @@ def key_of(variant: str, seed: int) -> str:
 def planned_runs(plan: Plan, folder: Path) -> list[PlannedRun]:
     """Return all runs of the study in the order in which they are made.
 
-    Seed by seed, the baseline first: a study that ends early holds whole pairs.
+    Seed by seed, the baseline first: a study that ends early holds whole pairs. Of a study in
+    stages those up to the look that is to come, without the seeds that a decided block is spared.
 
     Raises:
-        InputError: the list of attempts, or of added runs, cannot be read.
+        InputError: the list of attempts, of added runs or of looks cannot be read.
     """
     folder = folder.resolve()
     added = read_added(folder)
     last = {key_of(each.variant, each.seed): each for each in read_attempts(folder)}
+    wanted = {each.name: len(plan.seeds) for each in plan.variants}
+    blind, out = False, {}
+    if plan.stages is not None:
+        looks = read_looks(plan, folder)
+        wanted, blind, out = (
+            seeds_wanted(plan, looks),
+            bool(next_look(plan, looks)),
+            left_out(looks),
+        )
     jobs = (
-        PlannedRun(variant, seed, folder, plan.split)
-        for seed in plan.seeds
+        PlannedRun(variant, seed, folder, plan.split, blind=blind)
+        for place, seed in enumerate(plan.seeds)
         for variant in plan.variants
+        if place < wanted[variant.name]
     )
-    return [replace(job, added=added.get(job.key), last=last.get(job.key)) for job in jobs]
+    return [
+        replace(job, added=added.get(job.key), last=last.get(job.key), left_out=out.get(job.key))
+        for job in jobs
+    ]
 
 
 def read_added(folder: Path) -> dict[str, Added]:

@@ -21,6 +21,7 @@ from yolox_attn.machine import usable_cores
 from yolox_attn.runs import file_hash
 from yolox_attn.runs.remarks import warmup_in_words
 from yolox_attn.stats.bootstrap import csv_of_groups
+from yolox_attn.stats.stages import Stages, check_looks, levels
 from yolox_attn.stats.verdict import EDITION, MIN_SEEDS, Terms
 from yolox_attn.study.estimate import Probe, detectable, noise_prior, probe
 from yolox_attn.study.plan import SPLITS, Plan, PlannedVariant, Training, refuse_planned, write_plan
@@ -44,6 +45,7 @@ class PlanRequest:
     """What the command line asks for; words as in `planned_variants`, paths as they were given.
 
     Args:
+        looks: numbers of seeds at which a study in stages is judged; empty: once, with all.
         noise: a number or the folder of a study, as `noise_prior` takes it.
         device: where the variants are timed.
         timed: whether they are.
@@ -59,6 +61,7 @@ class PlanRequest:
     split: str = "val"
     terms: Terms = field(default_factory=Terms)
     groups: str | None = None
+    looks: tuple[int, ...] = ()
     noise: str | None = None
     device: str = "auto"
     timed: bool = True
@@ -126,6 +129,8 @@ def _check_request(request: PlanRequest) -> None:
     if request.split not in SPLITS:
         raise InputError(f"--split {request.split}: it is {' or '.join(SPLITS)}")
     _check_seeds(request.seeds)
+    if request.looks:
+        check_looks(request.looks)
     training = request.training
     for key in ("batch_size", "accumulate", "threads"):
         if getattr(training, key) < 1:
@@ -188,9 +193,19 @@ def _make_plan(request: PlanRequest) -> PlannedStudy:
         sources=user_sources(),
         versions=describe_versions(),
         edition=EDITION,
+        stages=_stages(request, sum(each.role == "variant" for each in built)),
     )
     remarks += [*data.remarks, *_remarks(plan, built)]
     return PlannedStudy(plan, tuple(built), data.images, data.group_count, tuple(remarks))
+
+
+def _stages(request: PlanRequest, family: int) -> Stages | None:
+    """Return the looks and their levels; None for a study of one look."""
+    if not request.looks:
+        return None
+    if not family:
+        raise InputError("--looks: controls are no blocks to decide on; give --variants")
+    return Stages(request.looks, levels(request.looks, request.terms.alpha, family))
 
 
 def _with_absolute_paths(training: Training) -> Training:

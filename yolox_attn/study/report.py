@@ -7,14 +7,15 @@ from pathlib import Path
 
 from yolox_attn.device import pick_device
 from yolox_attn.errors import InputError
-from yolox_attn.report import Comparison, Run, compare, measure_latency, write_comparison
+from yolox_attn.report import Comparison, Run, measure_latency, write_comparison
 from yolox_attn.report.comparison import PlanSummary
-from yolox_attn.report.judge_runs import JudgingRequest, judge_runs
-from yolox_attn.stats.verdict import EDITION
+from yolox_attn.report.sentences import settling_sentence, verdict_sentence
+from yolox_attn.stats.verdict import EDITION, AtLook, Judgement, Word, amount_of
 from yolox_attn.study.commands import study_command
-from yolox_attn.study.eligibility import eligible_runs
+from yolox_attn.study.judge_look import compare_eligible, hash_of
+from yolox_attn.study.looks import Look, decisions, next_look, read_looks
 from yolox_attn.study.plan import PLAN_NAME, Plan, check_unchanged, read_plan
-from yolox_attn.study.planned_run import UNFINISHED, planned_runs, state_of
+from yolox_attn.study.planned_run import UNFINISHED, key_of, planned_runs, state_of
 
 REPORT = "report"  # folder of a study
 
@@ -47,15 +48,15 @@ def report_study(
     """
     plan = read_plan(folder)
     check_unchanged(plan, only={plan.truth, plan.groups})
-    runs, dropped = eligible_runs(plan, folder)
-    if plan.baseline.name not in {run.name for run in runs}:
-        raise InputError(f"{folder}: no run of the baseline {plan.baseline.name} to judge by")
-    comparison = _with_roles(compare(runs, baseline=plan.baseline.name, alone=True), plan)
-    family = tuple(each.name for each in plan.variants if each.role == "variant")
-    request = JudgingRequest(
-        terms=plan.terms, truth=Path(plan.truth), groups=plan.groups, planned=family
-    )
-    comparison = judge_runs(comparison, runs, request, progress)
+    looks = read_looks(plan, folder)
+    if plan.stages is not None and (number := next_look(plan, looks)) is not None:
+        raise InputError(
+            f"{folder}: look {number} of {len(plan.stages.looks)} is to come, and until the study "
+            f"is over only its states are shown: {study_command('status', folder)}"
+        )
+    runs, comparison = compare_eligible(plan, folder, progress)
+    if looks:
+        comparison = _with_looks(comparison, plan, looks, runs)
     if options.latency:
         progress(f"measuring the latency of {len(comparison.variants)} models ...")
         device = pick_device(options.device)
@@ -64,7 +65,6 @@ def report_study(
     comparison = replace(
         comparison,
         plan=PlanSummary(str(folder / PLAN_NAME), plan.hash, plan.created, plan.split, plan.seeds),
-        dropped=(*dropped, *comparison.dropped),
         notes=(*_changed(plan), *_edition(plan), *_before_the_plan(runs, plan), *comparison.notes),
         commands=_commands(plan, folder),
         pending=sum(state in (*UNFINISHED, "running") for state in states),
@@ -74,11 +74,60 @@ def report_study(
     return comparison
 
 
-def _with_roles(comparison: Comparison, plan: Plan) -> Comparison:
-    """Return the comparison with the roles that the plan gives its variants."""
-    roles = {each.name: each.role for each in plan.variants}
-    variants = (replace(each, role=roles[each.name]) for each in comparison.variants)
-    return replace(comparison, variants=tuple(variants))
+def _with_looks(
+    comparison: Comparison, plan: Plan, looks: Sequence[Look], runs: Sequence[Run]
+) -> Comparison:
+    """Return the comparison with the words and the intervals of the looks that decided."""
+    assert plan.stages is not None
+    variants = []
+    for variant in comparison.variants:
+        if variant.judgement is not None:
+            judgement = _at_looks(variant.name, variant.judgement, plan, looks)
+            sentence = verdict_sentence(variant.name, judgement, plan.terms)
+            settling = settling_sentence(judgement, plan.terms)
+            variant = replace(variant, judgement=judgement, sentence=sentence, settling=settling)
+        variants.append(variant)
+    now = {
+        key_of(run.name, seed): hash_of(run)
+        for run in runs
+        if (seed := run.record.seed) is not None
+    }
+    changed = [
+        f"{key} is another than when look {look.number} was judged, whose words stand."
+        for look in looks
+        for key, sha in look.runs.items()
+        if now.get(key, sha) != sha
+    ]
+    return replace(comparison, variants=tuple(variants), looks=plan.stages.looks).noted(*changed)
+
+
+def _at_looks(name: str, judgement: Judgement, plan: Plan, looks: Sequence[Look]) -> Judgement:
+    """Return what the look that decided says, with the path to it; the last one where none did."""
+    assert plan.stages is not None
+    look, finding = decisions(looks).get(name) or (looks[-1], looks[-1].variants[name])
+    word = finding.word or Word.CANNOT_TELL.value
+    ends, amount = (finding.interval, finding.narrow), None
+    if word in (Word.HELPS.value, Word.HURTS.value) and ends[0] and ends[1]:
+        points = [(100 * lower, 100 * upper) for lower, upper in (ends[0], ends[1])]
+        amount = amount_of(points[0], points[1], plan.terms.sesoi).value
+    path = [
+        AtLook(each.number, len(seen.seeds), seen.difference, seen.interval)
+        for each in looks[: look.number]
+        if (seen := each.variants.get(name)) and seen.difference is not None
+    ]
+    return replace(
+        judgement,
+        word=word,
+        amount=amount,
+        family=1,
+        alpha=plan.stages.alone[look.number - 1],
+        interval=finding.interval,
+        narrow=finding.narrow,
+        p_holm=None if judgement.p_holm is None else judgement.p_value,
+        settling=judgement.settling if word == Word.CANNOT_TELL.value else None,
+        looks=tuple(path),
+        why=finding.why,
+    )
 
 
 def _changed(plan: Plan) -> list[str]:

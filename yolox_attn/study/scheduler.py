@@ -13,6 +13,8 @@ from yolox_attn.errors import InputError, Interrupted
 from yolox_attn.machine import usable_cores
 from yolox_attn.runs import hold
 from yolox_attn.study.commands import next_command, work_of
+from yolox_attn.study.judge_look import has_diverged, judge_look
+from yolox_attn.study.looks import Look, next_look, read_looks
 from yolox_attn.study.plan import Plan, check_unchanged, read_plan
 from yolox_attn.study.planned_run import (
     FAULTY,
@@ -22,19 +24,28 @@ from yolox_attn.study.planned_run import (
     record_attempt,
     state_of,
 )
-from yolox_attn.study.status import count_states, end_line, next_step, problem_lines, start_line
+from yolox_attn.study.status import (
+    count_states,
+    end_line,
+    look_lines,
+    next_step,
+    problem_lines,
+    start_line,
+)
 from yolox_attn.study.worker import Command, Worker, attempt_of, start_worker
 
 POLL = 0.05  # seconds
 BUSY = "another `study run` or `study add` is at work there; wait for it"
 
 
-def run_study(
+def run_study(  # noqa: PLR0913 - the command line's flags
     folder: Path,
     *,
     parallel: int | None = None,
     device: str = "auto",
     retry: bool = False,
+    leave_out_failed: bool = False,
+    until_look: int | None = None,
     command: Command = next_command,
 ) -> int:
     """Run what the study in `folder` has not finished; return the exit code.
@@ -43,15 +54,26 @@ def run_study(
     stopped by SIGTERM or Ctrl-C, or a run was stopped by others or is still theirs: to be called
     again. With `retry` what failed is run again; `command` makes the command of a run.
 
+    A study in stages is judged at each look, goes on with what is open, and ends with its last
+    look, or behind `until_look`. A run that failed keeps it from its look, unless it diverged,
+    which is a result, or `leave_out_failed`: then its pair is out for good.
+
     Raises:
-        InputError: no plan, one of its files has changed, or another process is running the study.
+        InputError: no plan, one of its files has changed, another process is running the study, or
+            there is no such look.
     """
     plan = read_plan(folder)
     devices = choose_slots(plan, parallel, device)
+    last = len(plan.stages.looks) if plan.stages else 0
+    if until_look is not None and not 1 <= until_look <= last:
+        has = f"looks 1 to {last}" if last else "no looks: it is judged once, with all seeds"
+        raise InputError(f"--until-look {until_look}: the study has {has}")
     with hold(folder, busy=BUSY):
         scheduler = Scheduler(plan, folder, devices, retry=retry, command=command)
         scheduler.run()
-        return scheduler.conclude()
+        while scheduler.judge_look(until_look or last, leave_out_failed=leave_out_failed):
+            scheduler.run()
+        return scheduler.conclude(until_look or last)
 
 
 def choose_slots(plan: Plan, parallel: int | None = None, device: str = "auto") -> list[str]:
@@ -118,17 +140,50 @@ class Scheduler:
                 for worker in self.workers.values():
                     worker.process.wait()
 
-    def conclude(self) -> int:
-        """Say how far the study is and what to type next; return the exit code."""
+    def judge_look(self, until: int, *, leave_out_failed: bool) -> bool:
+        """Judge the next look, up to `until`, if all its runs have ended; return if more is to run.
+
+        Raises:
+            InputError: as the function of this name.
+        """
+        number = next_look(self.plan, looks) if (looks := self._looks()) is not None else None
+        if number is None or number > until or self.stopped_by:
+            return False
+        jobs = [job for job in planned_runs(self.plan, self.folder) if job.left_out is None]
+        states = {job.key: state_of(job) for job in jobs}
+        failed = [job for job in jobs if states[job.key] == "failed" and not has_diverged(job)]
+        if not set(states.values()) <= {"finished", "failed"} or (failed and not leave_out_failed):
+            return False
+        echo(f"look {number}: {count_states(list(states.values()))}; judging", err=True)
+        with handled(self._stop):
+            look = judge_look(self.plan, self.folder, lambda line: echo(line, err=True))
+        for line in look_lines(self.plan, [*(looks or ()), look]):
+            echo(line, err=True)
+        return number < until and next_look(self.plan, self._looks() or []) is not None
+
+    def conclude(self, until: int = 0) -> int:
+        """Say how far the study is and what to type next; return the exit code.
+
+        Of a study in stages look `until` is as far as was wanted.
+        """
         jobs = planned_runs(self.plan, self.folder)
         states = [state_of(job) for job in jobs]
         for line in problem_lines(jobs, states):
             echo(line, err=True)
         stopped = f"stopped ({self.stopped_by}): " if self.stopped_by else ""
-        echo(f"{stopped}{count_states(states)}; next: {next_step(self.folder, states)}", err=True)
+        step = next_step(self.folder, jobs, states)
+        echo(f"{stopped}{count_states(states)}; next: {step}", err=True)
+        if (looks := self._looks()) is not None and self.stopped_by is None:
+            if len(looks) >= until or next_look(self.plan, looks) is None:
+                return 0
+            states = [state for job, state in zip(jobs, states, strict=True) if not job.left_out]
         if self.stopped_by is None and not set(FAULTY).isdisjoint(states):
             return 1
         return 0 if set(states) == {"finished"} else Interrupted.CODE
+
+    def _looks(self) -> list[Look] | None:
+        """Return the looks that were judged; None of a study that has none."""
+        return None if self.plan.stages is None else read_looks(self.plan, self.folder)
 
     def _fill_slots(self) -> None:
         for slot in range(len(self.devices)):
@@ -141,7 +196,7 @@ class Scheduler:
 
     def _next_job(self) -> PlannedRun | None:
         for job in planned_runs(self.plan, self.folder):
-            if job.key in self.taken:
+            if job.key in self.taken or job.left_out is not None:
                 continue
             state = state_of(job)
             if state == "running" and job.key not in self.left_alone:

@@ -1,17 +1,29 @@
 """How far a study is, in words: reads what the runs write, and may be asked at any time."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tabulate import tabulate
 
+from yolox_attn.console import count
 from yolox_attn.errors import InputError
 from yolox_attn.report.format import duration
 from yolox_attn.runs import RunRecord, read_metrics
 from yolox_attn.runs.remarks import curve_of, rise_in_words
+from yolox_attn.stats.stages import LookRules, expected_seeds
 from yolox_attn.study.commands import study_command
 from yolox_attn.study.estimate import wall_time
+from yolox_attn.study.judge_look import has_diverged
+from yolox_attn.study.looks import (
+    Look,
+    claimed,
+    next_look,
+    open_variants,
+    read_looks,
+    words_of,
+)
 from yolox_attn.study.plan import ADDED_NAME, Plan, read_plan
 from yolox_attn.study.planned_run import (
     FAULTY,
@@ -37,24 +49,77 @@ def status_text(folder: Path) -> str:
     plan = read_plan(folder)
     jobs = planned_runs(plan, folder)
     states = [state_of(job) for job in jobs]
+    looks = read_looks(plan, folder)
     lines = [
         f"study {folder}: plan {plan.hash[:12]} of {plan.created}, judged on {plan.split}",
         "",
-        *_table(plan, [_cell(job, state) for job, state in zip(jobs, states, strict=True)]),
+        *_table(jobs, [_cell(job, state) for job, state in zip(jobs, states, strict=True)]),
         "",
         count_states(states),
+        *(look_lines(plan, looks) if plan.stages else []),
+        *(_rest_lines(plan, jobs, states, looks) if plan.stages else []),
         *problem_lines(jobs, states),
-        f"next: {next_step(folder, states)}",
+        f"next: {next_step(folder, jobs, states)}",
     ]
     return "\n".join(lines)
 
 
-def _table(plan: Plan, cells: Sequence[str]) -> list[str]:
-    """Return a row a variant; `cells` are seed by seed, as the runs of the plan."""
-    names = [variant.name for variant in plan.variants]
-    rows = [[name, *cells[place :: len(names)]] for place, name in enumerate(names)]
-    heads = ["variant", *(f"seed {seed}" for seed in plan.seeds)]
-    return tabulate(rows, heads, disable_numparse=True).splitlines()
+def _table(jobs: Sequence[PlannedRun], cells: Sequence[str]) -> list[str]:
+    """Return a row a variant, a column a seed; empty where a variant is not trained with it."""
+    rows: dict[str, dict[int, str]] = {}
+    for job, cell in zip(jobs, cells, strict=True):
+        rows.setdefault(job.variant.name, {})[job.seed] = cell
+    seeds = list(dict.fromkeys(job.seed for job in jobs))
+    table = [[name, *(row.get(seed, "") for seed in seeds)] for name, row in rows.items()]
+    heads = ["variant", *(f"seed {seed}" for seed in seeds)]
+    return tabulate(table, heads, disable_numparse=True).splitlines()
+
+
+def look_lines(plan: Plan, looks: Sequence[Look]) -> list[str]:
+    """Say how far a study in stages is: what is decided, what is open, and the next look's level.
+
+    Neither differences nor p values: who knows them may stop for their sake.
+    """
+    assert plan.stages is not None
+    number, every = next_look(plan, looks), plan.stages.looks
+    lines = [f"decided: {line}" for line in words_of(looks)]
+    if number is None:
+        return [f"{len(looks)} of {count(len(every), 'look')} taken, and the study is over", *lines]
+    names = open_variants(plan, looks)
+    level = plan.stages.levels[len(plan.stages.levels) - claimed(plan, looks) - 1][number - 1]
+    return [
+        f"{len(looks)} of {count(len(every), 'look')} taken; look {number} is at "
+        f"{every[number - 1]} seeds a side, with the level {level:.4f} for the first claim",
+        *lines,
+        f"open: {', '.join(names)}",
+    ]
+
+
+def _rest_lines(
+    plan: Plan, jobs: Sequence[PlannedRun], states: Sequence[str], looks: Sequence[Look]
+) -> list[str]:
+    """Say what the rest of a study in stages costs at most, and as is to be expected."""
+    number = next_look(plan, looks)
+    assert plan.stages is not None
+    if number is None:
+        return []
+    rules = LookRules(plan.stages, number, claimed(plan, looks), plan.terms.sesoi)
+    names, last = open_variants(plan, looks), plan.stages.looks[-1]
+    others = len(plan.variants) - len([v for v in plan.variants if v.role == "variant"])
+    done = plan.stages.looks[number - 2] if number > 1 else 0
+    missing = sum(state not in ENDED for state in states)
+    begun = plan.stages.looks[number - 1]
+    most = missing + (last - begun) * (len(names) + others)
+    line = f"the rest takes {count(most, 'run')} at most"
+    sd = plan.expected.get("paired_sd")
+    if sd and done < last:
+        one, all_of_them = expected_seeds(rules, plan.terms.sesoi, float(sd), len(names))
+        runs = missing + max(one - begun, 0) * len(names) + max(all_of_them - begun, 0) * others
+        line += (
+            f", about {math.ceil(runs)} if every open block had an effect of"
+            f" {plan.terms.sesoi:g} AP and pairs differed by {sd:.2f} AP (SD)"
+        )
+    return [line]
 
 
 def _cell(job: PlannedRun, state: str) -> str:
@@ -65,6 +130,10 @@ def _cell(job: PlannedRun, state: str) -> str:
     except InputError:
         return state
     if record is None or state in ("failed", "missing"):
+        return state
+    if job.left_out is not None:
+        return "left out"
+    if state == "finished" and job.blind:
         return state
     if state == "finished":
         early = f", ended at epoch {record.epoch}" if record.stopped_early else ""
@@ -77,9 +146,9 @@ def _cell(job: PlannedRun, state: str) -> str:
 
 def count_states(states: Sequence[str]) -> str:
     """Return "5 of 6 runs finished, 1 failed"."""
-    count = Counter(states)
-    parts = [f"{count[state]} {state}" for state in STATES if count[state]]
-    return ", ".join([f"{count['finished']} of {len(states)} runs finished", *parts])
+    counted = Counter(states)
+    parts = [f"{counted[state]} {state}" for state in STATES if counted[state]]
+    return ", ".join([f"{counted['finished']} of {len(states)} runs finished", *parts])
 
 
 def problem_lines(jobs: Sequence[PlannedRun], states: Sequence[str]) -> list[str]:
@@ -112,9 +181,12 @@ def _unjudgeable(job: PlannedRun) -> str | None:
     return "has no AP" if ap is None else None
 
 
-def next_step(folder: Path, states: Sequence[str]) -> str:
+def next_step(folder: Path, jobs: Sequence[PlannedRun], states: Sequence[str]) -> str:
     """Return what to type next."""
     run, report = (study_command(name, folder) for name in ("run", "report"))
+    states = [state for job, state in zip(jobs, states, strict=True) if job.left_out is None]
+    if jobs and jobs[0].blind:
+        return _next_of_stages(run, jobs, states)
     if "unreadable" in states:  # it may be finished: nothing here may lead to its being overwritten
         return f"fix what cannot be read (see above), then {run}"
     if set(states) == {"finished"}:
@@ -123,6 +195,16 @@ def next_step(folder: Path, states: Sequence[str]) -> str:
         return f"{run} --retry (runs again what failed), or {report}"
     if set(states) <= {"finished", "failed", "running"}:
         return f"wait for what is running, then {run}"
+    return run
+
+
+def _next_of_stages(run: str, jobs: Sequence[PlannedRun], states: Sequence[str]) -> str:
+    """Return what to type while a look is to come."""
+    if "unreadable" in states:
+        return f"fix what cannot be read (see above), then {run}"
+    failed = [job for job in jobs if job.left_out is None and state_of(job) == "failed"]
+    if set(states) <= {"finished", "failed"} and not all(map(has_diverged, failed)):
+        return f"{run} --retry, or --leave-out-failed: their pairs are then out for good"
     return run
 
 

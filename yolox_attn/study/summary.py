@@ -10,6 +10,7 @@ from yolox_attn.exp.image_size import sizes_in_words
 from yolox_attn.report.format import duration
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.estimate import detectable, needed, wall_time
+from yolox_attn.study.plan import Plan
 from yolox_attn.study.planner import PlannedStudy
 from yolox_attn.study.variants import BuiltVariant
 
@@ -37,6 +38,7 @@ def plan_lines(study: PlannedStudy, parallel: int) -> list[str]:
         *_purposes(study.variants),
         sizes_in_words(SimpleNamespace(**study.variants[0].config)),
         _judging(study),
+        *_looks_lines(plan),
         *time_lines(study, parallel),
         *effect_lines(study.paired_sd, len(plan.seeds), plan.family_size, plan.terms),
     ]
@@ -90,6 +92,19 @@ def _judging(study: PlannedStudy) -> str:
         f"judged: AP of the last EMA checkpoint on {plan.split} ({study.images} images{by}); "
         f"smallest effect worth having {plan.terms.sesoi:g} AP, alpha {plan.terms.alpha:g}"
     )
+
+
+def _looks_lines(plan: Plan) -> list[str]:
+    """Say at which numbers of seeds a study in stages is judged, and how small p must be."""
+    if plan.stages is None:
+        return []
+    first = ", ".join(f"{level:.4f}" for level in plan.stages.levels[-1])
+    last = ", ".join(f"{level:.4f}" for level in plan.stages.alone)
+    text = (
+        f"looks: at {', '.join(map(str, plan.stages.looks))} seeds a side; p below {first} is the"
+    )
+    text += " first claim" + (f", below {last} the last" if len(plan.stages.levels) > 1 else "")
+    return [f"{text}; what is decided gets no further runs, so the times below are the most"]
 
 
 def time_lines(study: PlannedStudy, parallel: int) -> list[str]:

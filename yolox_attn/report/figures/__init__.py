@@ -11,11 +11,13 @@ from yolox_attn.report.figures.classes import draw_classes
 from yolox_attn.report.figures.curves import draw_curves
 from yolox_attn.report.figures.intervals import draw_intervals
 from yolox_attn.report.figures.latency import draw_latency
+from yolox_attn.report.figures.looks import draw_looks
 from yolox_attn.report.figures.seeds import draw_seeds
 from yolox_attn.report.figures.style import LOOK, as_svg
 
 DRAWINGS: dict[str, tuple[Callable[[Comparison], Figure | None], str]] = {
     "intervals": (draw_intervals, "Difference to the baseline of each variant, with its interval"),
+    "looks": (draw_looks, "Difference to the baseline at each look, with its repeated interval"),
     "seeds": (draw_seeds, "AP of baseline and variant, seed by seed"),
     "latency": (draw_latency, "AP against latency"),
     "curves": (draw_curves, "AP during training"),
