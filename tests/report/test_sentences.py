@@ -85,7 +85,7 @@ def test_numbers_seeds_and_images_stand_in_the_sentence() -> None:
     assert sentence.basis == (
         "+1.50 AP, 95 % interval +1.03 to +1.97, p = 0.002, 3 seeds, 300 images"
     )
-    wider = verdict_sentence("cam", judgement([0.1, -0.1, 0], 0.05), Terms(alpha=0.1))
+    wider = verdict_sentence("cam", judgement([0.1, -0.1, 0], 0.05, alpha=0.1), TERMS)
     assert "80 % interval" in wider.basis  # equivalence: 1 - 2 alpha
 
 

@@ -9,6 +9,7 @@ from planned import make_plan
 
 from yolox_attn.errors import InputError
 from yolox_attn.runs import file_hash
+from yolox_attn.stats.stages import Stages
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.plan import (
     ADDED_NAME,
@@ -72,19 +73,21 @@ def test_a_plan_of_an_older_version_is_read_with_its_hash(tmp_path: Path) -> Non
 
 
 def test_a_plan_from_before_it_bound_all_files_keeps_its_hash(tmp_path: Path) -> None:
-    """Of `make_plan()`, as it was when a plan had none of the four fields below."""
+    """Of `make_plan(edition=0)`, as it was when a plan had none of the fields below."""
     before = "e17357fcce7700c5ae0cddc4f496b9f012433917687f2240a8e9b4d0dc8b44ae"
     changes = (
         {"groups_sha256": "ab"},
         {"data_sha256": {"val.json": "ab"}},
         {"sources": {"block.py": "ab"}},
         {"command": "python tools/study.py plan s"},
+        {"edition": 2},
+        {"stages": Stages((3, 5), ((0.02, 0.045),))},
     )
-    path = write_plan(tmp_path, make_plan())
+    path = write_plan(tmp_path, make_plan(edition=0))
     written = json.loads(path.read_text())
     assert not written.keys() & {key for each in changes for key in each}
     assert read_plan(tmp_path).hash == written["hash"] == before
-    assert len({before, *(make_plan(**each).hash for each in changes)}) == 5
+    assert len({before, *(make_plan(**{"edition": 0, **each}).hash for each in changes)}) == 7
 
 
 def test_another_plan_has_another_hash() -> None:

@@ -28,7 +28,7 @@ from yolox_attn.study.status import (
     count_states,
     end_line,
     look_lines,
-    next_step,
+    next_of,
     problem_lines,
     start_line,
 )
@@ -171,7 +171,7 @@ class Scheduler:
         for line in problem_lines(jobs, states):
             echo(line, err=True)
         stopped = f"stopped ({self.stopped_by}): " if self.stopped_by else ""
-        step = next_step(self.folder, jobs, states)
+        step = next_of(self.folder, jobs, states)
         echo(f"{stopped}{count_states(states)}; next: {step}", err=True)
         if (looks := self._looks()) is not None and self.stopped_by is None:
             if len(looks) >= until or next_look(self.plan, looks) is None:

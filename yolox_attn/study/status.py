@@ -59,7 +59,7 @@ def status_text(folder: Path) -> str:
         *(look_lines(plan, looks) if plan.stages else []),
         *(_rest_lines(plan, jobs, states, looks) if plan.stages else []),
         *problem_lines(jobs, states),
-        f"next: {next_step(folder, jobs, states)}",
+        f"next: {next_of(folder, jobs, states)}",
     ]
     return "\n".join(lines)
 
@@ -181,12 +181,21 @@ def _unjudgeable(job: PlannedRun) -> str | None:
     return "has no AP" if ap is None else None
 
 
-def next_step(folder: Path, jobs: Sequence[PlannedRun], states: Sequence[str]) -> str:
-    """Return what to type next."""
+def next_of(folder: Path, jobs: Sequence[PlannedRun], states: Sequence[str]) -> str:
+    """Return what to type next, of a study in stages too: what is left out asks for nothing."""
+    left = [(job, state) for job, state in zip(jobs, states, strict=True) if job.left_out is None]
+    states = [state for _, state in left]
+    if not any(job.blind for job in jobs) or not set(states) <= {"finished", "failed"}:
+        return next_step(folder, states)
+    run = study_command("run", folder)
+    if all(has_diverged(job) for job, state in left if state == "failed"):
+        return run
+    return f"{run} --retry, or --leave-out-failed: their pairs are then out for good"
+
+
+def next_step(folder: Path, states: Sequence[str]) -> str:
+    """Return what to type next in a study of one look, or of which the last look is judged."""
     run, report = (study_command(name, folder) for name in ("run", "report"))
-    states = [state for job, state in zip(jobs, states, strict=True) if job.left_out is None]
-    if jobs and jobs[0].blind:
-        return _next_of_stages(run, jobs, states)
     if "unreadable" in states:  # it may be finished: nothing here may lead to its being overwritten
         return f"fix what cannot be read (see above), then {run}"
     if set(states) == {"finished"}:
@@ -195,16 +204,6 @@ def next_step(folder: Path, jobs: Sequence[PlannedRun], states: Sequence[str]) -
         return f"{run} --retry (runs again what failed), or {report}"
     if set(states) <= {"finished", "failed", "running"}:
         return f"wait for what is running, then {run}"
-    return run
-
-
-def _next_of_stages(run: str, jobs: Sequence[PlannedRun], states: Sequence[str]) -> str:
-    """Return what to type while a look is to come."""
-    if "unreadable" in states:
-        return f"fix what cannot be read (see above), then {run}"
-    failed = [job for job in jobs if job.left_out is None and state_of(job) == "failed"]
-    if set(states) <= {"finished", "failed"} and not all(map(has_diverged, failed)):
-        return f"{run} --retry, or --leave-out-failed: their pairs are then out for good"
     return run
 
 
