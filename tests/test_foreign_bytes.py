@@ -313,6 +313,11 @@ def header_renamed(content: bytes) -> bytes:
     return content.replace(b"state/data.pkl", b"\xc3tate/data.pkl", 1)
 
 
+def on_another_disk(content: bytes) -> bytes:
+    """A zip archive whose list of contents is said to lie on a second disk."""
+    return content.replace(b"PK\x06\x07\0", b"PK\x06\x07\1", 1)
+
+
 CYCLE: list[Any] = []
 CYCLE.append(CYCLE)
 FOUND_ONCE = [  # each was a traceback
@@ -324,7 +329,9 @@ FOUND_ONCE = [  # each was a traceback
     ("checkpoint", STATE | {"ranks": [torch.zeros(1).expand(10**9)]}),
     ("checkpoint", STATE | {"scaler": {"x": CYCLE}}),
     ("checkpoint", STATE | {"protocol": {"seed": torch.zeros(0)}}),
+    ("checkpoint", STATE | {"protocol": {1: 2}}),
     ("checkpoint's bytes", header_renamed),
+    ("checkpoint's bytes", on_another_disk),
 ]
 
 

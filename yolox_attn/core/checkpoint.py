@@ -221,19 +221,27 @@ def _why_unreadable(path: Path, error: BaseException) -> str:
     if not start:
         what = "it is empty"
     elif start == b"PK":  # torch's format is a zip archive, its index at the end
-        what = "it is damaged" if zipfile.is_zipfile(path) else "it is cut off"
+        what = "it is damaged" if _is_archive(path) else "it is cut off"
     return f"not a readable checkpoint: {what}"
 
 
 def _broken_part(path: Path) -> str | None:
     """Return what in the file is not as it was written, by the sums that are kept with it."""
-    if not zipfile.is_zipfile(path):  # torch's older format has none
+    if not _is_archive(path):  # torch's older format has none
         return None
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip()
     except (*UNREADABLE, zlib.error):
         return "its list of contents"
+
+
+def _is_archive(path: Path) -> bool:
+    """Tell whether the file is a zip archive, of which the index may be damaged."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return True
 
 
 def _check_kinds(state: dict[str, Any], path: Path) -> None:
@@ -247,8 +255,10 @@ def _check_kinds(state: dict[str, Any], path: Path) -> None:
 
 def _is_plain(value: Any) -> bool:
     """Tell whether it is what JSON knows: what is compared before a run goes on is no more."""
-    if isinstance(value, dict | list | tuple):
-        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(each) for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
     return value is None or isinstance(value, bool | int | float | str)
 
 
