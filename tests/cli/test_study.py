@@ -61,6 +61,21 @@ def test_every_option_reaches_the_plan(
     assert "SD 0.60 AP, 3 seeds find four times in five" in capsys.readouterr().out
 
 
+def test_looks_are_numbers_of_seeds_the_usual_ones_by_default(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--looks", "3", "5"]) == 0
+    plan = read_plan(Path("s"))
+    assert (plan.seeds, plan.stages.looks) == ((0, 1, 2, 3, 4), (3, 5))
+    assert "looks: at 3, 5 seeds a side; p below 0.0180, 0.0" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main([*words, "--looks", "3", "5", "--seeds", "5"])
+    assert "not allowed with argument" in capsys.readouterr().err
+    parser = study.plan_parser("plan")
+    args = parser.parse_args(["--study", "t", "--baseline", "x", "--variants", "cam", "--looks"])
+    assert study.make_request(args, "").looks == (4, 7, 10)
+
+
 def test_overrides_behind_a_list_need_a_mark(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

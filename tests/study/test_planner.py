@@ -12,10 +12,12 @@ from planned import make_request, with_test_split, write_exp, write_groups
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp, use_data
 from yolox_attn.runs import file_hash
+from yolox_attn.stats.stages import Stages, levels
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.estimate import Probe
 from yolox_attn.study.plan import PlannedVariant, Training, read_plan
 from yolox_attn.study.planner import PlannedStudy, PlanRequest, plan_study
+from yolox_attn.study.summary import plan_lines
 
 PlanIt = Callable[..., PlannedStudy]
 TRAIN = "annotations/instances_train2017.json"
@@ -228,3 +230,19 @@ def test_what_cannot_work_is_refused_in_one_line_and_leaves_nothing(
 def test_no_split_may_cut_a_run_short(plan: PlanIt, data: Path) -> None:
     with pytest.raises(InputError, match=r"patience 2: .*; set patience 0$"):
         plan(on=data, split="test", overrides=("patience", "2"))
+
+
+def test_looks_and_their_levels_are_in_the_plan(plan: PlanIt) -> None:
+    study = plan(variants=("cam", "eca"), seeds=tuple(range(5)), looks=(3, 5))
+    assert study.plan.stages == Stages((3, 5), levels((3, 5), 0.05, 2))
+    assert plan().plan.stages is None
+    lines = "\n".join(plan_lines(study, 1))
+    assert "looks: at 3, 5 seeds a side; p below 0.0090, 0.0176" in lines
+    assert "no further runs, so the times below are the most" in lines
+
+
+def test_looks_need_a_block_and_must_grow(plan: PlanIt) -> None:
+    with pytest.raises(InputError, match="--looks: controls are no blocks"):
+        plan(variants=(), controls=("placebo",), seeds=tuple(range(5)), looks=(3, 5))
+    with pytest.raises(InputError, match="looks 2 5: the first needs at least 3 seeds"):
+        plan(seeds=tuple(range(5)), looks=(2, 5))
