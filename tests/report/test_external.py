@@ -8,11 +8,12 @@ from judged_runs import IMAGES, draw_detections, draw_truth, metrics_of, write_j
 
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, JudgingRequest, compare_detections
+from yolox_attn.report.external import files_by_seed
 from yolox_attn.stats.verdict import Terms
 
 REQUEST = JudgingRequest(terms=Terms(replicates=100))
 Write = Callable[..., Path]
-Sides = dict[str, list[Path]]
+Sides = dict[str, list[Path] | dict[int, Path]]
 
 
 @pytest.fixture
@@ -138,3 +139,63 @@ def test_what_cannot_be_compared_is_refused(truth: Path, write: Write, tmp_path:
         compare_detections(truth, {"A": [a], "B": [b]}, "C", REQUEST)
     with pytest.raises(InputError, match=r"none\.json: No such file"):
         judged(tmp_path / "none.json", {"A": [a], "B": [b]})
+
+
+@pytest.mark.parametrize(
+    ("path", "seed"),
+    [
+        ("p/seed3.json", 3),
+        ("p/yolov8n_seed-12_640.json", 12),
+        ("p/SEED_4/predictions.json", 4),
+        ("p/yolo11s_7.json", 7),
+        ("p/run2/detections.json", 2),
+        ("p2/seed1/v8_seed5.json", 5),
+    ],
+)
+def test_the_seed_is_read_from_the_name(tmp_path: Path, path: str, seed: int) -> None:
+    file = tmp_path / "x" / path
+    file.parent.mkdir(parents=True)
+    file.write_text("[]")
+    assert files_by_seed(str(tmp_path / "x" / "**" / "*.json")) == {seed: file}
+
+
+def test_a_folder_is_all_its_json_files(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "A").mkdir()
+    files = [write(f"A/s{seed}.json", 0.2, seed) for seed in (10, 2)]
+    (tmp_path / "A" / "notes5.txt").write_text("")
+    assert files_by_seed(str(tmp_path / "A")) == {2: files[1], 10: files[0]}
+
+
+def test_patterns_pair_by_seed_whatever_their_order_and_number(
+    truth: Path, write: Write, tmp_path: Path
+) -> None:
+    for name, seeds in (("A", (1, 2, 10)), ("B", (10, 2, 1, 3))):
+        (tmp_path / name).mkdir()
+        for seed in seeds:
+            write(f"{name}/seed{seed}.json", (0.2 if name == "A" else 0.05) + 0.003 * seed, seed)
+    found = judged(truth, {each: files_by_seed(str(tmp_path / each / "*.json")) for each in "AB"})
+    ((_, judgement),) = found.judged()
+    assert judgement.seeds == (1, 2, 10)
+    assert found.notes[0] == "The files are paired by the seeds that their names say."
+    folders = {run.seed: Path(run.folder).name for run in found.variants[1].runs}
+    assert folders == {seed: f"seed{seed}.json" for seed in (1, 2, 3, 10)}
+
+
+def test_names_without_a_seed_or_with_one_twice_are_refused(tmp_path: Path) -> None:
+    where = tmp_path / "plain"
+    where.mkdir()
+    with pytest.raises(InputError, match="no json file there"):
+        files_by_seed(str(where))
+    (where / "best.json").write_text("[]")
+    with pytest.raises(InputError, match=r"best.json: no seed in its name"):
+        files_by_seed(str(where))
+    (where / "best.json").unlink()
+    for name in ("seed1_a.json", "seed1_b.json"):
+        (where / name).write_text("[]")
+    with pytest.raises(InputError, match="both say seed 1"):
+        files_by_seed(str(where))
+
+
+def test_patterns_and_files_do_not_mix(truth: Path, sides: Sides) -> None:
+    with pytest.raises(InputError, match="all of them as patterns"):
+        judged(truth, {"A": sides["A"], "B": dict(enumerate(sides["B"]))})

@@ -3,7 +3,7 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from yolox_attn.report import (
     select_runs,
     write_comparison,
 )
+from yolox_attn.report.external import files_by_seed
 
 JUDGING = (*TERMS, "truth", "groups")
 
@@ -60,7 +61,8 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     runs = "a run's folder, or a folder with runs in it: of a variant's seeds, YOLOX_outputs"
     add("runs", nargs="*", type=Path, metavar="RUN_DIR", help=runs)
-    sides = "COCO results instead of runs, one file a training; a name may come again"
+    sides = "COCO results instead of runs: a file a training (a name may come again), or a folder "
+    sides += "or 'PATTERN' of them, the seed in each name"
     add("--detections", nargs="+", metavar="NAME=FILE", help=sides)
     truth = "COCO annotations of the test images; default: those that the runs name"
     add("--truth", type=Path, metavar="FILE", help=truth)
@@ -118,19 +120,28 @@ def from_detections(args: argparse.Namespace) -> Comparison:
     return compare_detections(args.truth, sides, args.baseline, request_of(args), progress)
 
 
-def sides_of(words: Sequence[str]) -> dict[str, list[Path]]:
-    """Return name -> files of the words NAME=FILE.
+def sides_of(words: Sequence[str]) -> dict[str, Sequence[Path] | Mapping[int, Path]]:
+    """Return name -> files of the words NAME=FILE, or seed -> file of NAME=FOLDER, NAME=PATTERN.
 
     Raises:
-        InputError: a word of another form.
+        InputError: a word of another form, or a side given by patterns and files, or two of them.
     """
-    sides: dict[str, list[Path]] = {}
+    listed: dict[str, list[Path]] = {}
+    seeded: dict[str, Mapping[int, Path]] = {}
     for word in words:
         name, equals, file = word.partition("=")
         if not (name and equals and file):
-            raise InputError(f"--detections {word}: must be NAME=FILE, as baseline=a.json")
-        sides.setdefault(name, []).append(Path(file))
-    return sides
+            raise InputError(
+                f"--detections {word}: must be NAME=FILE, as baseline=a.json, or NAME='DIR/*.json'"
+            )
+        several = not Path(file).is_file() and (Path(file).is_dir() or set("*?[") & set(file))
+        if name in seeded or (several and name in listed):
+            raise InputError(f"--detections {word}: {name} is given already; one pattern a name")
+        if several:
+            seeded[name] = files_by_seed(file)
+        else:
+            listed.setdefault(name, []).append(Path(file))
+    return {**listed, **seeded}
 
 
 def request_of(args: argparse.Namespace) -> JudgingRequest:

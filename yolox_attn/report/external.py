@@ -1,6 +1,8 @@
 """External detections, judged: COCO results and their truth are all that is needed."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from glob import glob
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from yolox_attn.runs import file_hash
 from yolox_attn.stats.measured import Measured, draw_resamples, measure_file, refuse_replicas
 from yolox_attn.stats.weighted_ap import best_engine
 
-Files = Sequence[Path]
+Files = Sequence[Path] | Mapping[int, Path]
+SEED = re.compile(r"seed[\W_]*(\d+)", re.IGNORECASE)
 UNKNOWN = "unknown"  # attention of a network that no run describes
 
 
@@ -30,11 +33,12 @@ def compare_detections(
     request: JudgingRequest,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Judge detections that no run of ours left: the k-th file of a side pairs with the k-th.
+    """Judge detections that no run of ours left.
 
     Args:
         truth: COCO annotations of the test images.
-        sides: variant -> its COCO results, one file a training.
+        sides: variant -> its COCO results, one file a training: a list, of which the k-th pairs
+            with the k-th of the others, or seed -> file, where equal seeds are pairs.
         baseline: the side to subtract; None: the first.
         request: how to judge; its `truth` is not used.
         progress: called with a line before each file.
@@ -43,17 +47,18 @@ def compare_detections(
         InputError: fewer than two sides, a side without a file, no such baseline, one file twice,
             or a file that cannot be read or does not fit the truth.
     """
-    _refuse_unusable(sides, baseline)
-    first = baseline or next(iter(sides))
-    sides = {first: sides[first], **sides}
+    by_seed = _by_seed(sides)
+    _refuse_unusable(by_seed, baseline)
+    first = baseline or next(iter(by_seed))
+    by_seed = {first: by_seed[first], **by_seed}
     resamples = draw_resamples(read_truth(truth), request.terms, request.groups)
-    total, done = sum(map(len, sides.values())), 0
+    total, done = sum(map(len, by_seed.values())), 0
     engine = best_engine().name
-    measured: dict[str, dict[int, Measured]] = {name: {} for name in sides}
+    measured: dict[str, dict[int, Measured]] = {name: {} for name in by_seed}
     variants = []
-    for name, files in sides.items():
+    for name, files in by_seed.items():
         runs = []
-        for number, path in enumerate(files, start=1):
+        for number, path in files.items():
             done += 1
             if progress:
                 progress(f"judging {done} of {total}: {name}, {path} ({engine})")
@@ -68,7 +73,7 @@ def compare_detections(
         test_size=None,
         val_images=len(resamples.truth.images),
         notes=(
-            *_notes(sides),
+            *_notes(by_seed, ordered=not any(isinstance(each, Mapping) for each in sides.values())),
             *silent,
             *unknown_category_notes(measured),
             *far_run_notes(measured),
@@ -82,7 +87,58 @@ def compare_detections(
     return with_verdicts(comparison, measured, resamples, request.terms)
 
 
-def _refuse_unusable(sides: Mapping[str, Files], baseline: str | None) -> None:
+def files_by_seed(pattern: str) -> dict[int, Path]:
+    """Return seed -> file of a folder's json files, or of a pattern such as `dir/*/pred*.json`.
+
+    The seed is the number behind the word "seed" in the file's name or in its three folders', the
+    last one if there are several; without that word the last number in the file's name, else in
+    its folder's.
+
+    Raises:
+        InputError: no such file, one without a number, or two with the same.
+    """
+    path = Path(pattern).expanduser()
+    found = path.glob("*.json") if path.is_dir() else map(Path, glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no whole path
+    seeds: dict[int, Path] = {}
+    for file in sorted(found):
+        if (seed := _seed_of(file)) is None:
+            raise InputError(f"{file}: no seed in its name; a name such as seed3.json says it")
+        if other := seeds.get(seed):
+            raise InputError(f"{other} and {file} both say seed {seed}; put the seed behind 'seed'")
+        seeds[seed] = file
+    if not seeds:
+        raise InputError(f"{pattern}: no json file there")
+    return seeds
+
+
+def _seed_of(file: Path) -> int | None:
+    parts = file.with_suffix("").parts
+    if named := SEED.findall("/".join(parts[-4:])):
+        return int(named[-1])
+    for part in parts[:-3:-1]:
+        if numbers := re.findall(r"\d+", part):
+            return int(numbers[-1])
+    return None
+
+
+def _by_seed(sides: Mapping[str, Files]) -> dict[str, Mapping[int, Path]]:
+    """Return name -> seed -> file; the place in a list stands where a seed would.
+
+    Raises:
+        InputError: some sides say their seeds and others do not.
+    """
+    if len({isinstance(each, Mapping) for each in sides.values()}) > 1:
+        raise InputError(
+            "some sides are patterns, whose names say the seeds, and some are files: give all of "
+            "them as patterns (A='dir/*.json'), or all as files"
+        )
+    return {
+        name: files if isinstance(files, Mapping) else dict(enumerate(files, start=1))
+        for name, files in sides.items()
+    }
+
+
+def _refuse_unusable(sides: Mapping[str, Mapping[int, Path]], baseline: str | None) -> None:
     if len(sides) < 2:
         raise InputError("a comparison needs the detections of two sides at least, as A=a.json")
     for name, files in sides.items():
@@ -91,15 +147,15 @@ def _refuse_unusable(sides: Mapping[str, Files], baseline: str | None) -> None:
     if baseline is not None and baseline not in sides:
         raise InputError(f"--baseline {baseline}: no such side; here: {', '.join(sides)}")
     seen = set()
-    for path in chain.from_iterable(sides.values()):
+    for path in chain.from_iterable(files.values() for files in sides.values()):
         if path.resolve() in seen:
             raise InputError(f"{path} is given twice: every training has detections of its own")
         seen.add(path.resolve())
     for files in sides.values():
-        _refuse_copies(files)
+        _refuse_copies(files.values())
 
 
-def _refuse_copies(files: Files) -> None:
+def _refuse_copies(files: Iterable[Path]) -> None:
     """Refuse one side's file under two names: it would pass for a second training."""
     seen: dict[str, Path] = {}
     for path in files:
@@ -114,10 +170,12 @@ def _run(path: Path, number: int, measured: Measured) -> RunResult:
     return RunResult(str(path), number, metrics_of(measured))
 
 
-def _notes(sides: Mapping[str, Files]) -> list[str]:
+def _notes(sides: Mapping[str, Mapping[int, Path]], *, ordered: bool) -> list[str]:
     counts = {name: len(files) for name, files in sides.items()}
     notes = []
-    if max(counts.values()) > 1:
+    if not ordered:
+        notes.append("The files are paired by the seeds that their names say.")
+    elif max(counts.values()) > 1:
         notes.append(
             "The files are paired in the order in which they were given, the first of each side "
             "with the first of the others; their number stands where a seed would."
