@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,10 @@ from yolox_attn.cli.common import (
 from yolox_attn.console import called_as, echo, outliving_readers
 from yolox_attn.errors import InputError
 from yolox_attn.report import as_text
+from yolox_attn.report.merge import merge as merged_studies
+from yolox_attn.report.merge import read_studies, write_merged
+from yolox_attn.report.merge import sections as merged_sections
+from yolox_attn.report.text import to_text
 from yolox_attn.stats.stages import DEFAULT_LOOKS
 from yolox_attn.study.commands import commands_after_report, next_commands
 from yolox_attn.study.import_runs import add_runs
@@ -217,6 +222,21 @@ def add(words: Words) -> int:
     return 0
 
 
+def merge(words: Words) -> int:
+    """Put studies on several data sets together, from their reports."""
+    parser = argparse.ArgumentParser("study merge", description=merge.__doc__, allow_abbrev=False)
+    studies = "studies, folders of their reports, or comparison.json files"
+    parser.add_argument("studies", nargs="+", type=Path, metavar="STUDY", help=studies)
+    output = "also write merged.md, merged.json and forest plots there"
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help=output)
+    args = parser.parse_args(words)
+    merged = merged_studies(read_studies(args.studies))
+    if args.output is not None:
+        progress(f"written: {', '.join(map(str, write_merged(args.output, merged)))}")
+    echo(to_text(merged_sections(merged), shutil.get_terminal_size().columns))
+    return 0
+
+
 def _parser(action: Action) -> argparse.ArgumentParser:
     """Return the parser of a sub-command that works in a study."""
     name = f"study {action.__name__}"
@@ -231,5 +251,6 @@ ACTIONS: Mapping[str, Action] = {
     "status": status,
     "report": report,
     "add": add,
+    "merge": merge,
     "noise": noise,
 }
