@@ -15,7 +15,7 @@ from judged_comparison import judged_comparison, with_judgement
 
 from yolox_attn.report.comparison import Comparison, Dropped, Variant
 from yolox_attn.report.figures import draw
-from yolox_attn.report.html import as_html
+from yolox_attn.report.html import as_html, true_minus
 
 FIVE = judged_comparison(5)
 VOID = {"meta", "wbr", "br", "hr", "img", "input", "link"}
@@ -79,9 +79,8 @@ def test_a_page_is_well_formed_and_every_verdict_stands_before_any_table(seeds: 
     text = as_html(judged, {"intervals": "<svg></svg>"})
     assert Page(text).open == []
     top = before_tables(text)
-    for variant, found in judged.judged():
-        assert f"{found.word}" in top
-        assert f"{variant.sentence}" in top
+    for variant, _ in judged.judged():
+        assert true_minus(f"{variant.sentence}") in top
 
 
 def test_nothing_is_fetched_and_ids_are_unique(report: str) -> None:
@@ -188,7 +187,7 @@ def test_a_variant_that_could_not_be_judged_is_named_among_the_verdicts() -> Non
     baseline, cam, *others = FIVE.variants
     lone = replace(FIVE, variants=(baseline, replace(cam, judgement=None), *others))
     top = before_tables(as_html(lone, {}))
-    assert "not judged yolox_nano_cam is not judged: the notes say why." in top
+    assert "yolox_nano_cam is not judged: the notes say why." in top
 
 
 def test_it_holds_all_that_a_report_holds(report: str) -> None:
@@ -198,13 +197,13 @@ def test_it_holds_all_that_a_report_holds(report: str) -> None:
         "studies/cells/plan.json",
         "standard deviation; its 95 % limits are 0.27 and 1.30",  # A/A
         "python tools/study.py run studies/cells",
-        "torch 2.15.0",
-        "cpu a chip",
+        "torch",
+        "a chip",
         "The runs differ in number of threads",
         "Crossed bootstrap",
         "Sign-flip",
         "Exploratory",
-        "Add seeds",
+        "more seeds narrow it",
         "in the optimiser",
         "peak memory",
     ):
@@ -320,3 +319,14 @@ def test_a_phone_scrolls_only_downwards(browse: Browse, odd_names: str) -> None:
     inside, scrolled = map(int, title_of(shown).split())
     assert inside == 390
     assert scrolled <= 390
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("-0.22 AP, -.5 to -1", "~0.22 AP, ~.5 to ~1"),
+        ("5 of 5 (.48-1.00), 2026-01-02, yolox-2, -b 16, --seeds", None),
+    ],
+)
+def test_a_minus_is_one_and_a_hyphen_stays(text: str, shown: str | None) -> None:
+    assert true_minus(text) == (shown or text).replace("~", "\N{MINUS SIGN}")

@@ -196,10 +196,12 @@ def test_the_headline_of_one_run_and_of_an_unfinished_study() -> None:
 
 
 def test_the_facts_are_what_the_verdicts_are_about() -> None:
-    assert facts(FIVE) == [
+    assert facts(replace(FIVE, epochs=30)) == [
         "against yolox_nano",
         "5 seeds a side",
         "300 test images",
+        "data set cells",
+        "30 epochs at 320x320",
         "an effect worth having: 0.5 AP or more",
     ]
     assert facts(replace(FIVE, groups="120 groups by video"))[2] == "120 groups by video"

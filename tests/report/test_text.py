@@ -155,6 +155,6 @@ def test_an_odd_name_is_escaped_in_markdown_and_no_table_breaks() -> None:
     markdown = as_markdown(replace(FIVE, variants=variants))
     assert "| a_b\\|c%d " in markdown
     blocks = [block for block in markdown.split("\n\n") if block.startswith("|")]
-    assert len(blocks) == 10
+    assert len(blocks) == 11
     for block in blocks:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1

@@ -15,6 +15,7 @@ from yolox_attn.report.comparison import (
     RunResult,
     Variant,
     averaged,
+    in_order,
     with_differences,
 )
 from yolox_attn.report.load_runs import Run, attention_in_words, by_variant
@@ -57,7 +58,7 @@ def compare(runs: Sequence[Run], *, baseline: str | None = None, alone: bool = F
     first = ordered[0]
     return Comparison(
         baseline=name,
-        variants=with_differences([_variant(each, name) for each in variants.values()]),
+        variants=with_differences(in_order(_variant(each, name) for each in variants.values())),
         test_size=first.test_size,
         # How many images another evaluation had is known once its truth is read.
         val_images=first.record.data.get("val_images") if first.evaluation is None else None,
@@ -66,6 +67,7 @@ def compare(runs: Sequence[Run], *, baseline: str | None = None, alone: bool = F
         software=_texts(_shared([run.record.versions for run in ordered])),
         hardware=_texts(_shared([_hardware(run.record) for run in ordered])),
         commands=tuple(dict.fromkeys(training_command(run.record) for run in ordered)),
+        epochs=first.record.config.get("max_epoch"),
     )
 
 

@@ -158,6 +158,7 @@ class Comparison:
         pending: planned runs that are still to come; with any the report is no result yet.
         edition: of the procedure that judged.
         looks: seeds a side at each look of a study in stages; empty for a study of one look.
+        epochs: of the runs; None where they are not known.
     """
 
     baseline: str
@@ -178,6 +179,7 @@ class Comparison:
     pending: int = 0
     edition: int = EDITION
     looks: tuple[int, ...] = ()
+    epochs: int | None = None
 
     def judged(self) -> list[tuple[Variant, Judgement]]:
         """Return the variants with a judgement: blocks first, then controls."""
@@ -256,6 +258,12 @@ def _cleaned(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(map(_cleaned, value))
     return value
+
+
+def in_order(variants: Iterable[Variant]) -> tuple[Variant, ...]:
+    """Return the variants as every table and figure has them: baseline, blocks, controls."""
+    order = ("baseline", "variant", "control")
+    return tuple(sorted(variants, key=lambda each: order.index(each.role)))
 
 
 def with_differences(variants: Sequence[Variant]) -> tuple[Variant, ...]:

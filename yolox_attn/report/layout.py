@@ -47,7 +47,7 @@ ORDER = (
     Place(details.built, "built"),
     Place(details.cost, "cost", half=True),
     Place(sections.plan, "plan", half=True),
-    Place(sections.provenance, "provenance"),
+    Place(sections.provenance, "provenance", folded=True),
     Place(sections.commands, "commands"),
     Place(sections.notes, "notes", terminal=True),
 )

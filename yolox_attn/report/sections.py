@@ -1,5 +1,6 @@
 """A report's sections that everybody reads: verdicts, results, noise, and where they come from."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from yolox_attn.report.comparison import Comparison, Variant
@@ -22,6 +23,7 @@ from yolox_attn.report.format import (
 from yolox_attn.report.sentences import UNPLANNED, images_of, scale, verdict_sentences, warnings
 from yolox_attn.stats.verdict import EDITION, Judgement
 
+HASH = re.compile(r"\b[0-9a-f]{64}\b")
 MOSTLY = 2 / 3  # of the variance: then one source of noise is the one to work against
 ADVICE = {
     "seeds": "train more seeds",
@@ -31,10 +33,8 @@ ADVICE = {
     "unknown": "train 3 seeds or more",
 }
 ADVICE_IN_FULL = {
-    "seeds": "Add seeds: in {} the training seeds are the larger noise by far, and more images"
-    " would change little.",
-    "images": "Label images: in {} the images are the larger noise by far, and more seeds"
-    " would change little.",
+    "seeds": "In {} the training seeds are the larger noise by far: more seeds narrow it.",
+    "images": "In {} the images are the larger noise by far: more labelled images narrow it.",
     "both": "In {} seeds and images are noise alike: add both, the cheaper one first.",
     "none": "In {} there is no noise at all, which separate trainings hardly ever show.",
     "unknown": "In {} there is one seed a side, so what a seed is worth is not known: train at"
@@ -156,7 +156,7 @@ def seed_noise(comparison: Comparison) -> Section:
         f"nothing, {measured.seeds} seeds a side on {measured.images} {unit} find a true effect of "
         f"{size(measured.detectable)} AP four times in five"
     )
-    if comparison.terms is not None:
+    if comparison.terms is not None and comparison.alone:  # else said of each open variant
         wanted = f"{comparison.terms.sesoi:.2f} AP"
         if measured.needed is None:
             text += f"; no affordable number of seeds finds {wanted}"
@@ -194,12 +194,13 @@ def provenance(comparison: Comparison) -> Section:
         "Software": comparison.software,
         "Hardware": comparison.hardware,
     }
-    items = [
-        f"{name}: {', '.join(f'{key} {value}' for key, value in group.items())}"
+    rows = [
+        [name, key, HASH.sub(lambda hit: f"{hit[0][:12]}...", str(value))]
         for name, group in groups.items()
-        if group
+        for key, value in group.items()
     ]
-    return Section("Data, software and hardware", (Bullets(items),) if items else ())
+    grid = Grid(["", "what", "is"], rows)
+    return Section("Data, software and hardware", (grid,) if rows else ())
 
 
 def commands(comparison: Comparison) -> Section:

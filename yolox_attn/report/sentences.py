@@ -3,6 +3,8 @@
 Written so that a tired reader cannot misread them; AP points (0-100).
 """
 
+from pathlib import PurePath
+
 from yolox_attn.console import count
 from yolox_attn.report.comparison import Comparison, Sentence, Variant
 from yolox_attn.report.format import confidence, signed, size, span
@@ -81,9 +83,18 @@ def facts(comparison: Comparison) -> list[str]:
         f"against {comparison.baseline}",
         f"{seeds} a side" if most else "",
         comparison.groups or images_of(comparison),
+        *_set_and_schedule(comparison),
         f"an effect worth having: {terms.sesoi:g} AP or more" if terms else "",
     ]
     return [each for each in known if each]
+
+
+def _set_and_schedule(comparison: Comparison) -> list[str]:
+    """Return the data set's name, and how long and at which size the runs were trained."""
+    where = comparison.data.get("dir")
+    size = "" if comparison.test_size is None else " at " + "x".join(map(str, comparison.test_size))
+    trained = "" if comparison.epochs is None else count(comparison.epochs, "epoch")
+    return [f"data set {PurePath(str(where)).name}" if where else "", f"{trained}{size}".strip()]
 
 
 def images_of(comparison: Comparison) -> str:

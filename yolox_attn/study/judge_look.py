@@ -11,6 +11,7 @@ import numpy as np
 from yolox_attn.core.describe import now
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, JudgingRequest, Run, compare, judge_runs
+from yolox_attn.report.comparison import in_order
 from yolox_attn.runs import RECORD_NAME, file_hash
 from yolox_attn.stats.interval import Paired, interval
 from yolox_attn.stats.judge import fraction
@@ -93,8 +94,8 @@ def compare_eligible(
         raise InputError(f"{folder}: no run of the baseline {plan.baseline.name} to judge by")
     comparison = compare(runs, baseline=plan.baseline.name, alone=True)
     roles = {each.name: each.role for each in plan.variants}
-    variants = (replace(each, role=roles[each.name]) for each in comparison.variants)
-    comparison = replace(comparison, variants=tuple(variants))
+    variants = [replace(each, role=roles[each.name]) for each in comparison.variants]
+    comparison = replace(comparison, variants=in_order(variants))
     family = tuple(each.name for each in plan.variants if each.role == "variant")
     request = JudgingRequest(
         terms=plan.terms, truth=Path(plan.truth), groups=plan.groups, planned=family

@@ -16,17 +16,22 @@ def test_each_verdict_has_a_mark_of_its_own() -> None:
     assert len({mark for _, mark in LOOKS.values()}) == len(LOOKS)
 
 
-def test_a_row_says_name_word_and_difference_and_controls_stand_apart(words: Words) -> None:
+def test_a_row_says_name_and_difference_and_the_marks_are_explained_below(
+    words: Words,
+) -> None:
     shown = words(draw_intervals(FIVE))
     for name, verdict in (
-        ("yolox_nano_cam", "helps  +1.73"),
-        ("yolox_nano_se", "no worthwhile difference  +0.11"),
-        ("yolox_nano_eca", "cannot tell  +0.74"),
-        ("yolox_nano_cbam", "hurts  -2.05"),
+        ("yolox_nano_cam", "+1.73"),
+        ("yolox_nano_se", "+0.11"),
+        ("yolox_nano_eca", "+0.74"),
+        ("yolox_nano_cbam", "-2.05"),
     ):
         assert shown[shown.index(name) + 1] == verdict
     assert "controls" in shown
-    assert shown[-1] == "shaded: less than 0.5; thin 95 %, thick 90 % interval"
+    assert shown[-2:] == [
+        "shaded: less than 0.5; thin 95 %, thick 90 % interval",
+        "▲ helps   ▼ hurts   ■ no worthwhile difference   ◆ cannot tell",
+    ]
     blocks = replace(FIVE, variants=FIVE.variants[:-1])
     assert "controls" not in words(draw_intervals(blocks))
 

@@ -6,13 +6,15 @@ from judged_comparison import judged_comparison
 from yolox_attn.report.figures.latency import draw_latency
 
 
-def test_both_spreads_are_drawn_around_the_point() -> None:
+def test_the_point_has_its_interval_of_the_difference_and_its_spread_of_time() -> None:
     judged = judged_comparison(5)
-    figure = draw_latency(judged)
-    across, up = (figure.axes[0].collections[place].get_paths()[0].vertices for place in (0, 1))
-    mean, sd = judged.variants[0].mean["AP"], judged.variants[0].sd["AP"]
-    assert across[:, 0].tolist() == [19.0, 23.0]
-    assert up[:, 1].tolist() == pytest.approx([100 * (mean - sd), 100 * (mean + sd)])
+    baseline, cam = judged.variants[:2]
+    figure = draw_latency(replace(judged, variants=(baseline, cam)))
+    of_base, across, up = (each.get_paths()[0].vertices for each in figure.axes[0].collections)
+    assert of_base[:, 0].tolist() == [19.0, 23.0]  # the baseline has no interval of its own
+    assert across[:, 0].tolist() == [20.0, 24.0]
+    shift = baseline.mean["AP"]  # all seeds are paired, so the means differ by the difference
+    assert up[:, 1].tolist() == pytest.approx([100 * (shift + e) for e in cam.judgement.interval])
     low, high = figure.axes[0].get_ylim()
     assert low < high  # better is up
 

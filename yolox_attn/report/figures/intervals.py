@@ -30,6 +30,7 @@ LOOKS = {  # word -> colour and mark: either alone tells them apart
     Word.NO_DIFFERENCE.value: (GREY, "s"),
     Word.CANNOT_TELL.value: (INK, "D"),
 }
+SIGNS = dict(zip(LOOKS, "▲▼■◆", strict=True))
 
 
 def draw_intervals(comparison: Comparison) -> Figure | None:
@@ -40,7 +41,8 @@ def draw_intervals(comparison: Comparison) -> Figure | None:
     blocks = sum(variant.role != "control" for variant, _ in judged)
     unknown = any(judgement.interval is None for _, judgement in judged)
     gap = GAP if blocks < len(judged) else 0.0
-    figure, axes = new_figure(ROW * len(judged) + gap, bottom=72 + (14 if unknown else 0))
+    words = {judgement.word for _, judgement in judged}
+    figure, axes = new_figure(ROW * len(judged) + gap, bottom=86 + (14 if unknown else 0))
     axes.set_yticks([])
     signed_ticks(axes)
     for place, (variant, judgement) in enumerate(judged):
@@ -55,6 +57,7 @@ def draw_intervals(comparison: Comparison) -> Figure | None:
         f"AP points against {short(comparison.baseline, 34)}",
         f"shaded: less than {terms.sesoi:g}; thin {confidence(terms.alpha)}, thick"
         f" {confidence(2 * terms.alpha)} interval",
+        "   ".join(f"{SIGNS[word]} {word}" for word in LOOKS if word in words),
         *(["dotted: the interval is not known"] if unknown else []),
     ]
     axes.set_xlabel("\n".join(lines), labelpad=18)
@@ -72,10 +75,10 @@ def _sesoi(axes: Axes, terms: Terms, y: float) -> None:
 def _title(axes: Axes, variant: Variant, judgement: Judgement, y: float) -> None:
     colour, mark = LOOKS[judgement.word]
     across = axes.get_yaxis_transform()
-    verdict = f"{judgement.word}  {signed(judgement.difference)}"
-    room = int((WIDTH - 2 * MARGIN) / CHARACTER - len(verdict) - 4)
+    difference = str(signed(judgement.difference))
+    room = int((WIDTH - 2 * MARGIN) / CHARACTER - len(difference) - 4)
     axes.text(0, y, short(variant.name, max(room, 8)), transform=across)
-    axes.text(0.955, y, verdict, transform=across, ha="right")
+    axes.text(0.955, y, difference, transform=across, ha="right")
     axes.plot(0.98, y - 3.5, marker=mark, color=colour, transform=across, markersize=7)
 
 
