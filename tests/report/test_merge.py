@@ -18,16 +18,16 @@ FIVE = judged_comparison(5)
 CAM = FIVE.variants[1]
 
 
+def moved(variant: Variant, shift: float) -> Variant:
+    found = variant.judgement
+    interval = tuple(end + shift for end in found.interval)
+    found = replace(found, difference=found.difference + shift, interval=interval)
+    return replace(variant, judgement=found)
+
+
 def study(truth: str, shift: float = 0.0, **changes: object) -> Comparison:
     """The same study on other images, its differences moved by `shift`, a fraction."""
-    variants = [
-        replace(
-            each, judgement=replace(each.judgement, difference=each.judgement.difference + shift)
-        )
-        if each.judgement
-        else each
-        for each in FIVE.variants
-    ]
+    variants = [moved(each, shift) if each.judgement else each for each in FIVE.variants]
     data = {**FIVE.data, "truth_sha256": truth}
     return replace(FIVE, variants=tuple(variants), data=data, **changes)
 
