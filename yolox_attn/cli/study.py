@@ -29,6 +29,7 @@ from yolox_attn.report.merge import sections as merged_sections
 from yolox_attn.report.text import to_text
 from yolox_attn.stats.stages import DEFAULT_LOOKS
 from yolox_attn.study.commands import commands_after_report, next_commands
+from yolox_attn.study.diff import diff as diff_studies
 from yolox_attn.study.import_runs import add_runs
 from yolox_attn.study.plan import PLAN_NAME, SPLITS, Training, read_plan
 from yolox_attn.study.planner import PlanRequest, plan_study
@@ -233,8 +234,22 @@ def merge(words: Words) -> int:
     merged = merged_studies(read_studies(args.studies))
     if args.output is not None:
         progress(f"written: {', '.join(map(str, write_merged(args.output, merged)))}")
-    echo(to_text(merged_sections(merged), shutil.get_terminal_size().columns))
+    echo(to_text(merged_sections(merged), terminal_width()))
     return 0
+
+
+def diff(words: Words) -> int:
+    """Hold one study against another: what differed, and is its result found again?"""
+    parser = argparse.ArgumentParser("study diff", description=diff.__doc__, allow_abbrev=False)
+    studies = "two studies, folders of their reports, or comparison.json files"
+    parser.add_argument("studies", nargs=2, type=Path, metavar="STUDY", help=studies)
+    echo(to_text(diff_studies(parser.parse_args(words).studies), terminal_width()))
+    return 0
+
+
+def terminal_width() -> int:
+    """Return how many columns there are."""
+    return shutil.get_terminal_size().columns
 
 
 def _parser(action: Action) -> argparse.ArgumentParser:
@@ -252,5 +267,6 @@ ACTIONS: Mapping[str, Action] = {
     "report": report,
     "add": add,
     "merge": merge,
+    "diff": diff,
     "noise": noise,
 }
