@@ -1,11 +1,15 @@
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from judged_comparison import judged_comparison
 
 from yolox_attn.errors import InputError
+from yolox_attn.report import write_comparison
+from yolox_attn.report.comparison import SeedNoise
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.estimate import (
     Probe,
@@ -57,33 +61,46 @@ def test_more_blocks_need_larger_effects_and_more_seeds() -> None:
     assert detectable(1.0, 5, 0, terms) == detectable(1.0, 5, 1, terms)  # of the noise alone
 
 
-def write_report(folder: Path, noise: object) -> Path:
-    folder.mkdir(parents=True)
-    (folder / "comparison.json").write_text(json.dumps({"schema": 1, "seed_noise": noise}))
+FIVE = judged_comparison(5)
+
+
+def write_report(folder: Path, noise: SeedNoise | None, *, alone: bool = True) -> Path:
+    variants = FIVE.variants[:1] if alone else FIVE.variants
+    write_comparison(folder, replace(FIVE, variants=variants, seed_noise=noise))
     return folder
 
 
-def test_the_noise_is_a_number_or_sqrt_two_of_that_of_a_study(tmp_path: Path) -> None:
-    assert noise_prior("0.6") == 0.6
-    report = write_report(tmp_path / "study/report", {"runs": 3, "sd": 0.003})
-    assert noise_prior(str(tmp_path / "study")) == pytest.approx(0.3 * math.sqrt(2))
-    assert noise_prior(str(report)) == pytest.approx(0.3 * math.sqrt(2))
+def test_the_noise_is_a_number_or_sqrt_two_of_that_of_a_baseline(tmp_path: Path) -> None:
+    assert noise_prior(["0.6"]) == pytest.approx(0.6)
+    report = write_report(tmp_path / "study/report", replace(FIVE.seed_noise, sd=0.003))
+    assert noise_prior([str(tmp_path / "study")]) == pytest.approx(0.3 * math.sqrt(2))
+    assert noise_prior([str(report)]) == pytest.approx(0.3 * math.sqrt(2))
+
+
+def test_of_a_study_with_blocks_the_scatter_of_its_pairs_counts_and_several_are_averaged(
+    tmp_path: Path,
+) -> None:
+    report = write_report(tmp_path, FIVE.seed_noise, alone=False)
+    blocks = [judged.noise for each, judged in FIVE.judged() if each.role == "variant"]
+    variances = [1e4 * (each["seed"] ** 2 + each["seed_image"] ** 2) for each in blocks]
+    expected = sum(variances) / 4
+    assert noise_prior([str(report)]) == pytest.approx(math.sqrt(expected))
+    assert noise_prior([str(report), "2.0"]) == pytest.approx(math.sqrt((expected + 4) / 2))
 
 
 @pytest.mark.parametrize("word", ["0", "-1", "nan", "inf"])
 def test_a_number_that_is_no_noise_is_refused(word: str) -> None:
     with pytest.raises(InputError, match=f"--noise {word}: a standard deviation in AP points"):
-        noise_prior(word)
+        noise_prior([word])
 
 
 def test_a_folder_without_a_report_is_refused(tmp_path: Path) -> None:
     message = f"--noise {tmp_path}: neither a number nor a study that has a report"
     with pytest.raises(InputError, match=re.escape(message)):
-        noise_prior(str(tmp_path))
+        noise_prior([str(tmp_path)])
 
 
-@pytest.mark.parametrize("noise", [None, {"sd": None}, {"sd": 0}, {"sd": "x"}])
-def test_a_report_without_noise_is_refused(tmp_path: Path, noise: object) -> None:
-    write_report(tmp_path / "report", noise)
+def test_a_report_without_noise_is_refused(tmp_path: Path) -> None:
+    write_report(tmp_path / "report", None)
     with pytest.raises(InputError, match=r"comparison.json has no noise of seeds"):
-        noise_prior(str(tmp_path))
+        noise_prior([str(tmp_path)])

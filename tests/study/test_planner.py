@@ -101,7 +101,7 @@ def test_each_variant_is_timed_where_the_user_says(
         return answers[variant.name]
 
     request = make_request(
-        base, drawn, variants=("cam",), noise="0.6", timed=True, device="cpu", batch_size=4
+        base, drawn, variants=("cam",), noise=("0.6",), timed=True, device="cpu", batch_size=4
     )
     study = plan_study(tmp_path / "study", request, lines.append, time_variant=time_variant)
     assert asked == [(name, 4, "val", "cpu") for name in ("base", "base_cam")]
@@ -127,7 +127,7 @@ def test_what_is_not_estimated_is_none_in_the_plan(plan: PlanIt) -> None:
     expected = plan(variants=("cam", "eca")).plan.expected
     assert (expected["runs"], expected["seconds_of_a_run"]) == (9, {})
     assert {expected[key] for key in ("seconds", "memory", "device", "detectable")} == {None}
-    two_blocks = plan(variants=("cam", "eca"), noise="1").plan.expected["detectable"]
+    two_blocks = plan(variants=("cam", "eca"), noise=("1",)).plan.expected["detectable"]
     assert two_blocks == pytest.approx(4.6, abs=0.1)  # they share alpha
 
 
@@ -202,7 +202,7 @@ def test_a_demo_experiment_brings_its_own_data(
             ({"overrides": ("max_epoch", "5", key, "x")}, f"override {key}: a study sets it by its")
             for key in ("attention", "attention_options", "seed", "output_dir", "exp_name")
         ),
-        ({"noise": "0"}, "--noise 0: a standard deviation in AP points"),
+        ({"noise": ("0",)}, "--noise 0: a standard deviation in AP points"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"precision": "fp16", "device": "cpu", "timed": True}, "--fp16 needs a CUDA device"),
         ({"overrides": ("max_epoc", "5")}, "override 'max_epoc': no such setting"),

@@ -19,7 +19,7 @@ def timed_study(probes: dict[str, Probe | str], **changes: Any) -> PlannedStudy:
 def test_the_whole_plan_in_words(drawn: Path, tmp_path: Path) -> None:
     request = make_request(
         write_exp(tmp_path, "base"), drawn, variants=("cam", "eca"),
-        controls=("placebo", "plain:cam"), seeds=(0, 1), noise="0.6",
+        controls=("placebo", "plain:cam"), seeds=(0, 1), noise=("0.6",),
     )  # fmt: skip
     study = plan_study(tmp_path / "study", request, lambda _: None)
     lines = plan_lines(study, 1)

@@ -117,8 +117,8 @@ def plan_parser(name: str) -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, metavar="N", help="CPU threads a run (default 1)")
     add("--split", default="val", choices=SPLITS, help="the images that judge (default val)")
     add_judging_options(parser)
-    sd = "SD of paired differences, AP points, or a `study noise` with its report"
-    add("--noise", metavar="SD|STUDY", help=sd)
+    sd = "SD of paired differences, AP points, or studies with their reports"
+    add("--noise", nargs="+", default=[], metavar="SD|STUDY", help=sd)
     add("--device", default="auto", help="of the timed probe; `run` has its own")
     add("--no-probe", dest="probe", action="store_false", help="do not time steps of the variants")
     add("--size", type=int, metavar="N", help=SIZE_HELP)
@@ -160,7 +160,7 @@ def make_request(args: argparse.Namespace, command: str) -> PlanRequest:
         split=args.split,
         terms=terms_of(args),
         groups=args.groups,
-        noise=args.noise,
+        noise=tuple(args.noise),
         device=args.device,
         timed=args.probe,
         size=args.size,

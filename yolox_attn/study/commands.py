@@ -133,4 +133,5 @@ def _baseline_words(plan: Plan, folder: Path) -> list[str]:
     }
     for flag, (value, default) in options.items():
         words += [] if value == default else [flag, str(value)]
-    return [*words, "--noise", str(folder), *training.overrides]
+    mark = ["--"] if training.overrides else []  # else they were taken for further studies
+    return [*words, "--noise", str(folder), *mark, *training.overrides]

@@ -9,10 +9,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs import read_json
+from yolox_attn.report import read_comparison
 from yolox_attn.stats.noise import seeds_only
 from yolox_attn.stats.power import detectable_effect, seeds_needed
 from yolox_attn.stats.verdict import Terms
@@ -100,16 +99,23 @@ def needed(sd: float, family: int, terms: Terms) -> int | None:
     return seeds_needed(terms.sesoi, seeds_only(sd), alpha=terms.alpha / max(family, 1))
 
 
-def noise_prior(word: str) -> float:
-    """Return the standard deviation of paired differences, AP points, that `word` stands for.
+def noise_prior(words: Sequence[str]) -> float:
+    """Return the standard deviation of paired differences, AP points, that `words` stand for.
+
+    Of several the root of the mean variance.
 
     Args:
-        word: that number itself; or the folder of a study or of its report, of whose baseline runs
-            sqrt(2) s_seed is taken: what two independent runs differ by.
+        words: each that number itself; or the folder of a study or of its report, of whose blocks
+            the scatter of the differences over the seeds is taken, or, if it has none, of its
+            baseline sqrt(2) s_seed: what two independent runs differ by.
 
     Raises:
         InputError: neither, or a report without the noise of seeds.
     """
+    return math.sqrt(sum(_noise(word) ** 2 for word in words) / len(words))
+
+
+def _noise(word: str) -> float:
     try:
         sd = float(word)
     except ValueError:
@@ -126,8 +132,14 @@ def _noise_of_report(folder: Path) -> float:
             f"--noise {folder}: neither a number nor a study that has a report; write one by "
             f"`study report {folder}`"
         )
-    noise = read_json(report, dict[str, Any], "a comparison").get("seed_noise")
-    sd = noise.get("sd") if isinstance(noise, dict) else None
-    if not (isinstance(sd, float | int) and math.isfinite(sd) and sd > 0):
+    comparison = read_comparison(report)
+    pairs = [
+        judgement.noise["seed"] ** 2 + judgement.noise["seed_image"] ** 2
+        for variant, judgement in comparison.judged()
+        if variant.role == "variant" and judgement.noise is not None
+    ]
+    if pairs and (sd := math.sqrt(sum(pairs) / len(pairs))) > 0:
+        return 100 * sd
+    if comparison.seed_noise is None or not comparison.seed_noise.sd > 0:
         raise InputError(f"--noise {folder}: {report.name} has no noise of seeds; it takes 2 runs")
-    return math.sqrt(2) * 100 * sd
+    return math.sqrt(2) * 100 * comparison.seed_noise.sd

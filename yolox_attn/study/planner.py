@@ -46,7 +46,7 @@ class PlanRequest:
 
     Args:
         looks: numbers of seeds at which a study in stages is judged; empty: once, with all.
-        noise: a number or the folder of a study, as `noise_prior` takes it.
+        noise: numbers or folders of studies, as `noise_prior` takes them.
         device: where the variants are timed.
         timed: whether they are.
         size: of the images, set as overrides (`size_overrides`).
@@ -62,7 +62,7 @@ class PlanRequest:
     terms: Terms = field(default_factory=Terms)
     groups: str | None = None
     looks: tuple[int, ...] = ()
-    noise: str | None = None
+    noise: tuple[str, ...] = ()
     device: str = "auto"
     timed: bool = True
     size: int | None = None
@@ -108,7 +108,7 @@ def plan_study(
     """
     refuse_planned(folder)
     _check_request(request)
-    sd = None if request.noise is None else noise_prior(request.noise)
+    sd = noise_prior(request.noise) if request.noise else None
     device = pick_device(request.device)
     if request.timed:
         precision_dtype(request.training.precision, device)
