@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from yolox.utils import postprocess
 
+from yolox_attn.coco.results import read_detections
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators import COCOEvaluator
 from yolox_attn.evaluators.predict import (
@@ -18,6 +19,8 @@ from yolox_attn.evaluators.predict import (
     keep_best,
     model_device,
     predict,
+    to_original,
+    to_results,
 )
 
 RULES = Rules(image_size=(SIDE, SIDE), num_classes=2, confidence=0.25, nms_iou=0.5)
@@ -202,3 +205,22 @@ def test_two_processes_judge_as_one_also_where_one_has_no_image(tmp_path):
     assert json.dumps(one) == json.dumps(judge((5,)))
     assert [d["image_id"] for d in many[1]] == [1, 2, 4]
     assert torch.load(tmp_path / "1.pt") == (((0.0, 0.0), []),) * 2
+
+
+def test_a_box_beyond_all_bounds_stays_a_false_alarm_that_can_be_read(tmp_path):
+    """As a network gives them that has hardly learnt: each was refused by what judges its run."""
+    far = 3e38
+    rows = torch.tensor(
+        [
+            [-far, 1.0, far, 5.0, 1.0, 0.9, 0.0],  # its width is no number in single precision
+            [float("-inf"), 2.0, 3.0, float("nan"), 1.0, 0.8, 0.0],
+            [10.0, 20.0, 30.5, 40.0, 1.0, 0.7, 0.0],
+        ]
+    )
+    kept = to_original(rows, (64, 64), 128, 128)
+    assert torch.equal(kept[2, :4], rows[2, :4] * 2)
+    results = to_results({1: kept}, [1], 1)
+    path = tmp_path / "detections.json"
+    path.write_text(json.dumps(results))
+    assert read_detections(path) == results
+    assert [each["score"] for each in results] == pytest.approx([0.9, 0.8, 0.7])

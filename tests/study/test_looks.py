@@ -157,6 +157,7 @@ def test_a_study_goes_through_its_looks_and_ends_when_all_blocks_are_decided(sta
 def test_what_is_open_goes_on_to_the_last_look_and_the_report_draws_the_path(staged, capfd):
     folder, run = staged(Stages((3, 5), ((1e-9, 1e-8),)))  # nothing is ever found
     assert run(until_look=1) == 0
+    assert ": AP" not in capfd.readouterr().err
     assert len(read_looks(read_plan(folder), folder)) == 1
     text = status_text(folder)
     assert "AP" not in text.replace("AP points", "")  # who sees it may stop for its sake

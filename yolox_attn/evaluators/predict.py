@@ -22,6 +22,8 @@ from yolox_attn.errors import InputError, unwrapped
 # image id -> (n, 7): x1, y1, x2, y2, objectness, class probability, class
 Rows = dict[int, Tensor]
 
+FARTHEST = 1e6  # pixels: no corner of a box that could match anything lies there
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -231,10 +233,15 @@ def keep_best(outputs: Tensor, rules: Rules) -> list[Tensor]:
 
 
 def to_original(boxes: Tensor, image_size: tuple[int, int], height: int, width: int) -> Tensor:
-    """Return an image's rows on the CPU, in pixels of the image before it was resized."""
+    """Return an image's rows on the CPU, in pixels of the image before it was resized.
+
+    A box whose corners went beyond all bounds, as early in a training, stays the false alarm that
+    it is: it gets corners that are finite, and so is its size.
+    """
     boxes = boxes.cpu()
     scale = min(image_size[0] / float(height), image_size[1] / float(width))
-    return torch.cat((boxes[:, :4] / scale, boxes[:, 4:]), dim=1)
+    corners = (boxes[:, :4] / scale).nan_to_num(nan=FARTHEST).clamp(-FARTHEST, FARTHEST)
+    return torch.cat((corners, boxes[:, 4:]), dim=1)
 
 
 def collect(rows: Rows, timing: Timing) -> tuple[Rows, Timing]:

@@ -244,6 +244,8 @@ def _ending(job: PlannedRun, state: str) -> str:
     record = readable_record_of(job)
     if state in FAULTY:
         return f"{state}: {reason_of(job)}"
+    if state == "finished" and record is not None and job.blind:
+        return f"finished, {duration(record.seconds)}"
     if state == "finished" and record is not None:
         rise = rise_in_words(curve_of(read_metrics(job.folder)))
         remark = f", {rise}" if rise else ""
