@@ -200,6 +200,19 @@ def test_a_failed_run_keeps_a_study_from_its_look_until_it_is_retried_or_left_ou
     assert read_looks(plan, folder) == looks
 
 
+def test_a_finished_run_that_cannot_be_judged_keeps_a_study_from_its_look(staged, tmp_path):
+    folder, run = staged()
+    path = tmp_path / "made" / CAM / "seed1" / "detections.json"
+    good = path.read_bytes()
+    path.write_bytes(good[:-40])
+    with pytest.raises(InputError, match=f"the look is not judged: {CAM} seed 1: .*--leave-out"):
+        run()
+    assert not (folder / LOOKS_NAME).exists()
+    (folder / "runs" / CAM / "seed1" / "detections.json").write_bytes(good)
+    assert run() == 0
+    assert read_looks(read_plan(folder), folder)[0].left_out == {}
+
+
 def test_a_run_that_diverged_is_a_result_and_its_side_is_not_said_to_help(staged):
     folder, run = staged(Stages((4, 5), ((0.02, 0.045),)))
     assert run({f"{CAM}/seed1": "iteration 9: gradients not finite (total_loss nan)"}) == 0

@@ -30,16 +30,25 @@ from yolox_attn.study.looks import (
     write_look,
 )
 from yolox_attn.study.plan import Plan, check_unchanged
-from yolox_attn.study.planned_run import PlannedRun, key_of, planned_runs, reason_of
+from yolox_attn.study.planned_run import PlannedRun, key_of, planned_runs, reason_of, state_of
 
 NOT_FINITE = "not finite"  # as training says of losses and gradients
 
 
-def judge_look(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Look:
+def judge_look(
+    plan: Plan, folder: Path, progress: Callable[[str], None], *, leave_out: bool = False
+) -> Look:
     """Judge the look that is to come and write it down; only for who holds the study.
 
+    Args:
+        plan: of a study in stages that is not over.
+        folder: of the study.
+        progress: called with a line before each run.
+        leave_out: do without finished runs that cannot be judged, for good.
+
     Raises:
-        InputError: a file of the plan that judges has changed, or no run of the baseline is left.
+        InputError: a file of the plan that judges has changed, no run of the baseline is left, or a
+            finished run cannot be judged and was not to be left out.
     """
     looks = read_looks(plan, folder)
     number = next_look(plan, looks)
@@ -54,6 +63,8 @@ def judge_look(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Loo
     outcomes = _outcomes(plan, looks, judged, rules, diverged)
     gone = {(each.name, each.seed): each.why for each in comparison.dropped}
     before = left_out(looks)
+    if not leave_out:
+        _refuse_odd([job for job in jobs if job.key not in before], gone)
     look = Look(
         number=number,
         seeds=plan.stages.looks[number - 1],
@@ -77,6 +88,17 @@ def judge_look(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Loo
     )
     write_look(folder, [*looks, look])
     return look
+
+
+def _refuse_odd(jobs: Sequence[PlannedRun], gone: Mapping[tuple[str, int | None], str]) -> None:
+    """Refuse a look while a finished run cannot be judged: that may be mended, a look may not."""
+    for job in jobs:
+        why = gone.get((job.variant.name, job.seed))
+        if why is not None and state_of(job) == "finished":
+            raise InputError(
+                f"the look is not judged: {job.title}: {why.rstrip('.')}; mend it, or give its pair "
+                "up for good with --leave-out-failed"
+            )
 
 
 def compare_eligible(

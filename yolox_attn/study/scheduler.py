@@ -156,7 +156,12 @@ class Scheduler:
             return False
         echo(f"look {number}: {count_states(list(states.values()))}; judging", err=True)
         with handled(self._stop):
-            look = judge_look(self.plan, self.folder, lambda line: echo(line, err=True))
+            look = judge_look(
+                self.plan,
+                self.folder,
+                lambda line: echo(line, err=True),
+                leave_out=leave_out_failed,
+            )
         for line in look_lines(self.plan, [*(looks or ()), look]):
             echo(line, err=True)
         return number < until and next_look(self.plan, self._looks() or []) is not None
