@@ -96,8 +96,8 @@ def _refuse_odd(jobs: Sequence[PlannedRun], gone: Mapping[tuple[str, int | None]
         why = gone.get((job.variant.name, job.seed))
         if why is not None and state_of(job) == "finished":
             raise InputError(
-                f"the look is not judged: {job.title}: {why.rstrip('.')}; mend it, or give its pair "
-                "up for good with --leave-out-failed"
+                f"the look is not judged: {job.title}: {why.rstrip('.')}; mend it, or give its "
+                "pair up for good with --leave-out-failed"
             )
 
 
