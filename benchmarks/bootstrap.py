@@ -1,4 +1,4 @@
-"""AP of 1,000 image resamples: this package's engines and pycocotools, in one process.
+"""AP of 1,000 image resamples, and of 1,000 blocks left out: ours and pycocotools in one process.
 
     python benchmarks/bootstrap.py [--quick] [--replicates 1000] [--threads 2]
 
@@ -38,6 +38,7 @@ from yolox_attn.coco.evaluate import (
     run_matcher,
 )
 from yolox_attn.stats.bootstrap import image_weights
+from yolox_attn.stats.jackknife import draw_blocks, leave_out_weights
 from yolox_attn.stats.weighted_ap import AP_METRICS as ALL
 from yolox_attn.stats.weighted_ap import (
     Engine,
@@ -173,7 +174,12 @@ def main() -> int:
         print(f"| {name} | - | {work * 1e3:.1f} ms each | {passed * 1e3:.1f} ms | - |")
     runs = [bootstrapped(matches, weights, engine, AP_METRICS) for engine in engines]
     bootstrapped(matches, weights, engines[-1], tuple(ALL))
+    blocks = draw_blocks(np.random.default_rng(1), matches.images)
+    left_out = leave_out_weights(blocks)[:replicates]
+    print(f"| jackknife, {len(left_out)} of {int(blocks.max()) + 1} blocks left out: | | | | |")
+    jackknife, _ = bootstrapped(matches, left_out, engines[-1], AP_METRICS)
     each, _ = runs[-1]
+    print(f"\na block left out takes {jackknife / each:.2f} times a resample", end="")
     print(f"\n{engines[-1].name} with {len(AP_METRICS)} metrics is faster than ", end="")
     print("; ".join(f"{name}: {other[0] / each:.0f} times" for name, other in others.items()))
     first = runs[0][1].overall["AP"]
