@@ -12,7 +12,7 @@ def test_numbers_come_back_as_an_array():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_not_finite_is_refused_by_its_name(value):
-    with pytest.raises(InputError, match="^the differences hold a value that is not finite"):
+    with pytest.raises(InputError, match=r"^the differences hold a value that is not finite"):
         finite([1.0, value], "the differences")
 
 
