@@ -58,7 +58,7 @@ def test_by_default_three_short_runs_a_side_on_small_images(calls, capsys):
     *runs, _ = calls.noted
     assert [after(run, "--seed") for run in runs] == [*"000", *"111", *"222"]
     assert after(runs[0], "--size") == "128"
-    assert after(runs[0], "max_epoch") == "6"
+    assert after(runs[0], "max_epoch") == "4"
     assert after(runs[0], "warmup_epochs") == "2"  # a shorter one leaves some seeds at nothing
 
 
@@ -147,7 +147,7 @@ def test_baseline_learns(seed, tmp_path):
     assert demo.run_one("demo", command, []) == 0
     folder = Path(tmp_path, "yolox_demo", f"seed{seed}")
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    first, last = (row["AP"] for row in rows if "AP" in row)
-    assert 0 < first < last
-    assert 0.15 < last < 0.80
+    first, *_, last = (row["AP"] for row in rows if "AP" in row)
+    assert first < last
+    assert 0.08 < last < 0.80
     assert read_record(folder).state == "finished"

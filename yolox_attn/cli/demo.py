@@ -17,7 +17,7 @@ from yolox_attn.machine import usable_cores
 
 VARIANTS = ("cam", "eca")
 # Nine short runs on smaller images say more than three long ones: one seed gives no verdict.
-SEEDS, EPOCHS, SIZE = 3, 6, 128
+SEEDS, EPOCHS, SIZE = 3, 4, 128
 # The demo's convolutions are small: with two threads a run took half as long again as with one.
 THREADS = {"OMP_NUM_THREADS": "1"}
 
@@ -98,7 +98,7 @@ def train_command(name: str, seed: int, args: argparse.Namespace) -> list[str]:
     usual = DemoExp()
     schedule = {
         "max_epoch": args.epochs,
-        "warmup_epochs": min(usual.warmup_epochs, args.epochs // 3),
+        "warmup_epochs": min(usual.warmup_epochs, args.epochs // 2),
         "no_aug_epochs": min(usual.no_aug_epochs, args.epochs // 4),
         "eval_interval": max(args.epochs // 2, 1),
         "output_dir": args.output_dir,

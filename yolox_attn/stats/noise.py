@@ -120,20 +120,27 @@ def far_runs(sides: Mapping[str, Mapping[int, float]]) -> list[tuple[str, int, f
     """Return side, seed and distance of each run that lies far from the median of its side.
 
     Farther than six times the standard deviation that the median of all such distances stands for
-    (1.4826 MAD): a training that failed in its own way, or a value that was mistyped.
+    (1.4826 MAD): a training that failed in its own way, or a value that was mistyped. The nearest
+    run of each side, mostly the median itself, does not count in it: of three seeds it would be a
+    third of all, and every other run would seem far.
 
     Args:
         sides: name -> seed -> AP points; nothing is far among fewer than `FAR_RUNS` runs.
     """
     distances = {
-        (name, seed): value - float(np.median(list(runs.values())))
+        name: {seed: value - float(np.median(list(runs.values()))) for seed, value in runs.items()}
         for name, runs in sides.items()
-        for seed, value in runs.items()
     }
-    if len(distances) < FAR_RUNS:
+    if sum(map(len, distances.values())) < FAR_RUNS:
         return []
-    limit = 6 * 1.4826 * float(np.median(np.abs(list(distances.values()))))
-    return [(*run, far) for run, far in distances.items() if abs(far) > limit > 0]
+    usual = [far for side in distances.values() for far in sorted(map(abs, side.values()))[1:]]
+    limit = 6 * 1.4826 * float(np.median(usual)) if usual else 0.0
+    return [
+        (name, seed, far)
+        for name, side in distances.items()
+        for seed, far in side.items()
+        if abs(far) > limit > 0
+    ]
 
 
 def _parts(noise: ImageNoise) -> tuple[float, float]:
