@@ -16,6 +16,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.report import read_comparison
 from yolox_attn.stats.stages import Stages
 from yolox_attn.stats.verdict import Terms
+from yolox_attn.study.import_runs import add_runs
 from yolox_attn.study.looks import (
     LOOKS_NAME,
     Finding,
@@ -47,12 +48,8 @@ def staged(trained: Trained, tmp_path: Path) -> Callable[..., Study]:
     """A function that plans a study and gives one that runs it, with the faults of some runs."""
 
     def make(stages: Stages = STAGES, **changes: Any) -> Study:
-        folder, _ = trained(
-            seeds=tuple(range(stages.looks[-1])),
-            stages=stages,
-            terms=Terms(replicates=150, sesoi=2.0),
-            **changes,
-        )
+        changes = {"terms": Terms(replicates=150, sesoi=2.0), **changes}
+        folder, _ = trained(seeds=tuple(range(stages.looks[-1])), stages=stages, **changes)
         shutil.move(folder / "runs", tmp_path / "made")
 
         def run(faults: dict[str, str] | None = None, **options: Any) -> int:
@@ -97,7 +94,7 @@ def test_a_decided_block_keeps_its_seeds_and_the_others_go_on():
     assert wanted == {"yolox_demo": 5, "placebo": 5, "yolox_demo_cam": 3, "yolox_demo_se": 5}
     assert (open_variants(PLAN, [first]), next_look(PLAN, [first])) == (["yolox_demo_se"], 2)
     assert claimed(PLAN, [first]) == 1
-    assert words_of([first]) == ["yolox_demo_cam helps (look 1)"]
+    assert words_of(PLAN, [first]) == ["yolox_demo_cam helps (look 1)"]
 
 
 def test_only_claims_of_blocks_count_and_a_study_without_an_open_block_is_over():
@@ -108,7 +105,7 @@ def test_only_claims_of_blocks_count_and_a_study_without_an_open_block_is_over()
     assert claimed(PLAN, [both]) == 1
     assert next_look(PLAN, [both]) is None
     assert set(seeds_wanted(PLAN, [both]).values()) == {3}
-    assert words_of([both])[0] == "yolox_demo_cam: no worthwhile difference (look 1)"
+    assert words_of(PLAN, [both])[0] == "yolox_demo_cam: no worthwhile difference (look 1)"
 
 
 def test_looks_come_back_as_they_were_and_a_changed_one_is_refused(tmp_path):
@@ -221,6 +218,41 @@ def test_a_run_that_diverged_is_a_result_and_its_side_is_not_said_to_help(staged
     assert first.variants[CAM].p_value < 0.02
     assert first.variants[CAM].word is None
     assert second.variants[CAM].word == "cannot tell"
+
+
+def test_a_run_that_diverged_is_not_tried_again(staged):
+    folder, run = staged(Stages((4, 5), ((0.02, 0.045),)))
+    faults = {f"{CAM}/seed1": "iteration 9: loss not finite (nan)", f"{CAM}/seed2": "no memory"}
+    assert run(faults) == 1
+    assert run(retry=True) == 0  # without its faults both would be finished
+    first, *_ = read_looks(read_plan(folder), folder)
+    assert first.variants[CAM].seeds == (0, 2, 3)
+
+
+def test_a_control_is_seen_anew_at_every_look_and_its_numbers_belong_together(staged):
+    """It comes out equivalent at the first look, and goes on as long as the block is open."""
+    folder, run = staged(
+        Stages((3, 5), ((0.2, 0.3), (1e-12, 1e-12))), terms=Terms(replicates=150, sesoi=9.0)
+    )
+    assert run() == 0
+    first, second = read_looks(read_plan(folder), folder)
+    assert first.variants[PLACEBO].word == "no worthwhile difference"
+    assert first.variants[CAM].word is None
+    assert second.variants[PLACEBO].seeds == (0, 1, 2, 3, 4)
+    comparison = report_study(folder, ReportOptions(latency=False), lambda _: None)
+    judged = {variant.name: judgement for variant, judgement in comparison.judged()}[PLACEBO]
+    assert (judged.difference, judged.interval) == (
+        second.variants[PLACEBO].difference,
+        second.variants[PLACEBO].interval,
+    )
+    assert judged.interval[0] < judged.difference < judged.interval[1]
+    assert [each.number for each in judged.looks] == [1, 2]
+
+
+def test_a_run_for_a_later_look_is_not_taken_in_yet(staged, tmp_path):
+    folder, _ = staged()
+    with pytest.raises(InputError, match=f"{CAM} seed 4 is not wanted: .*not at that look"):
+        add_runs(folder, [tmp_path / "made" / CAM / "seed4"])
 
 
 def test_a_run_that_is_another_after_its_look_is_named(staged):

@@ -59,7 +59,13 @@ def _planned_run(run: Run, plan: Plan, jobs: Sequence[PlannedRun]) -> PlannedRun
     needed = DETECTIONS_NAME if plan.split == "val" else LATEST_NAME
     if not (run.folder / needed).is_file():
         raise InputError(f"{run.folder} has no {needed}, by which the study judges its runs")
-    return next(job for job in jobs if (job.variant, job.seed) == (variant, run.record.seed))
+    for job in jobs:
+        if (job.variant, job.seed) == (variant, run.record.seed):
+            return job
+    raise InputError(
+        f"{run.folder}: {variant.name} seed {run.record.seed} is not wanted: the study in stages is "
+        "not at that look yet, or the variant is decided"
+    )
 
 
 def _variant(run: Run, plan: Plan) -> PlannedVariant:

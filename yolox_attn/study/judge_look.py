@@ -22,7 +22,6 @@ from yolox_attn.study.looks import (
     Finding,
     Look,
     claimed,
-    decisions,
     left_out,
     next_look,
     open_variants,
@@ -150,12 +149,11 @@ def _outcomes(
     rules: LookRules,
     diverged: Mapping[str, int],
 ) -> dict[str, Outcome]:
-    """Return what the look says of each open block, and of the controls without a word yet."""
+    """Return what the look says of each open block, and of every control."""
     undecided = {name: _paired(judged.get(name)) for name in open_variants(plan, looks)}
     found = decide_look(undecided, rules, diverged)
-    decided = decisions(looks)
     for each in plan.variants:
-        if each.role == "control" and each.name not in decided:
+        if each.role == "control":
             found[each.name] = decide_control(_paired(judged.get(each.name)), rules)
     return found
 

@@ -111,31 +111,30 @@ def write_look(folder: Path, looks: Sequence[Look]) -> None:
     write_json(folder / LOOKS_NAME, {"schema": SCHEMA, "looks": entries})
 
 
-def decisions(looks: Sequence[Look]) -> dict[str, tuple[Look, Finding]]:
-    """Return what was decided of each variant, and by which look: the first that had a word."""
+def decisions(plan: Plan, looks: Sequence[Look]) -> dict[str, tuple[Look, Finding]]:
+    """Return what was decided of each block, and by which look: the first that had a word.
+
+    A control is never decided: it is seen anew at every look, and the last one counts.
+    """
     found: dict[str, tuple[Look, Finding]] = {}
     for look in looks:
-        for name, finding in look.variants.items():
-            if finding.word is not None:
+        for name in _blocks(plan):
+            finding = look.variants.get(name)
+            if finding is not None and finding.word is not None:
                 found.setdefault(name, (look, finding))
     return found
 
 
 def open_variants(plan: Plan, looks: Sequence[Look]) -> list[str]:
     """Return the blocks of which nothing is decided yet."""
-    decided = decisions(looks)
-    return [
-        each.name for each in plan.variants if each.role == "variant" and each.name not in decided
-    ]
+    decided = decisions(plan, looks)
+    return [name for name in _blocks(plan) if name not in decided]
 
 
 def claimed(plan: Plan, looks: Sequence[Look]) -> int:
     """Return how many blocks are said to help or hurt: they leave the others a larger level."""
-    blocks = {each.name for each in plan.variants if each.role == "variant"}
-    return sum(
-        name in blocks and finding.why == Why.CLAIM.name
-        for name, (_, finding) in decisions(looks).items()
-    )
+    decided = decisions(plan, looks).values()
+    return sum(finding.why == Why.CLAIM.name for _, finding in decided)
 
 
 def next_look(plan: Plan, looks: Sequence[Look]) -> int | None:
@@ -155,13 +154,8 @@ def seeds_wanted(plan: Plan, looks: Sequence[Look]) -> dict[str, int]:
     stages = _stages(plan)
     number = next_look(plan, looks) or len(looks)
     count = stages.looks[number - 1]
-    decided = decisions(looks)
-    return {
-        each.name: decided[each.name][0].seeds
-        if each.role == "variant" and each.name in decided
-        else count
-        for each in plan.variants
-    }
+    decided = {name: look.seeds for name, (look, _) in decisions(plan, looks).items()}
+    return {each.name: decided.get(each.name, count) for each in plan.variants}
 
 
 def left_out(looks: Sequence[Look]) -> dict[str, str]:
@@ -173,16 +167,20 @@ def left_out(looks: Sequence[Look]) -> dict[str, str]:
     }
 
 
-def words_of(looks: Sequence[Look]) -> list[str]:
+def words_of(plan: Plan, looks: Sequence[Look]) -> list[str]:
     """Say what is decided, a line each: "yolox_nano_cam helps (look 1)"."""
     lines = []
-    for name, (look, finding) in decisions(looks).items():
+    for name, (look, finding) in decisions(plan, looks).items():
         word = Word(finding.word)
         said = (
             f"{name} {word.value}" if word in (Word.HELPS, Word.HURTS) else f"{name}: {word.value}"
         )
         lines.append(f"{said} (look {look.number})")
     return lines
+
+
+def _blocks(plan: Plan) -> list[str]:
+    return [each.name for each in plan.variants if each.role == "variant"]
 
 
 def _stages(plan: Plan) -> Stages:

@@ -104,7 +104,7 @@ def _with_looks(
 def _at_looks(name: str, judgement: Judgement, plan: Plan, looks: Sequence[Look]) -> Judgement:
     """Return what the look that decided says, with the path to it; the last one where none did."""
     assert plan.stages is not None
-    look, finding = decisions(looks).get(name) or (looks[-1], looks[-1].variants[name])
+    look, finding = decisions(plan, looks).get(name) or (looks[-1], looks[-1].variants[name])
     word = finding.word or Word.CANNOT_TELL.value
     ends, amount = (finding.interval, finding.narrow), None
     if word in (Word.HELPS.value, Word.HURTS.value) and ends[0] and ends[1]:
@@ -120,6 +120,7 @@ def _at_looks(name: str, judgement: Judgement, plan: Plan, looks: Sequence[Look]
         word=word,
         amount=amount,
         family=1,
+        difference=judgement.difference if finding.difference is None else finding.difference,
         alpha=plan.stages.alone[look.number - 1],
         interval=finding.interval,
         narrow=finding.narrow,

@@ -207,6 +207,8 @@ class Scheduler:
             if state == "running" and job.key not in self.left_alone:
                 self.left_alone.add(job.key)
                 echo(f"{job.title}: another process is training it; left alone", err=True)
+            if state == "failed" and self.plan.stages is not None and has_diverged(job):
+                continue  # a result: another try might end otherwise
             # An added run is judged, never trained.
             if state in self.wanted and (job.added is None or work_of(job) == "evaluate"):
                 return job

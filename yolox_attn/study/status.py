@@ -82,7 +82,7 @@ def look_lines(plan: Plan, looks: Sequence[Look]) -> list[str]:
     """
     assert plan.stages is not None
     number, every = next_look(plan, looks), plan.stages.looks
-    lines = [f"decided: {line}" for line in words_of(looks)]
+    lines = [f"decided: {line}" for line in words_of(plan, looks)]
     if number is None:
         return [f"{len(looks)} of {count(len(every), 'look')} taken, and the study is over", *lines]
     names = open_variants(plan, looks)
