@@ -112,7 +112,7 @@ def test_studies_are_read_from_folders_and_files(tmp_path: Path, capsys):
     assert main(["study", "merge", *map(str, paths), "-o", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
     assert "Blocks on data sets" in out
-    assert "another such study will lie in" in out
+    assert "95 % prediction interval of another such study" in out
     assert (tmp_path / "out" / "figures" / "forest_1.svg").is_file()
     assert main(["study", "merge", str(tmp_path)]) == 2
     assert "no comparison.json there" in capsys.readouterr().err

@@ -9,8 +9,8 @@ from yolox_attn.stats.jackknife import ImageNoise
 from yolox_attn.stats.noise import (
     Noise,
     baseline_noise,
-    far_runs,
     measured_noise,
+    outliers,
     sd_interval,
     seeds_only,
 )
@@ -97,8 +97,8 @@ def test_a_run_far_from_its_side_is_named_by_hand():
     """
     base = {0: 40.0, 1: 40.1, 2: 39.9, 3: 40.2, 4: 39.8}
     cam = {0: 42.0, 1: 42.1, 2: 41.9, 3: 42.9, 4: 41.8}
-    assert far_runs({"base": base, "cam": {**cam, 3: 43.32}}) == []
-    ((name, seed, distance),) = far_runs({"base": base, "cam": {**cam, 3: 43.35}})
+    assert outliers({"base": base, "cam": {**cam, 3: 43.32}}) == []
+    ((name, seed, distance),) = outliers({"base": base, "cam": {**cam, 3: 43.35}})
     assert (name, seed, distance) == ("cam", 3, pytest.approx(1.35))
 
 
@@ -109,9 +109,9 @@ def test_of_three_noisy_seeds_a_side_none_is_far():
         "cam": {0: 1.4, 1: 13.7, 2: 0.9},
         "eca": {0: 7.8, 1: 24.0, 2: 13.6},
     }
-    assert far_runs(sides) == []
+    assert outliers(sides) == []
 
 
 def test_among_fewer_than_8_runs_or_equal_ones_nothing_is_far():
-    assert far_runs({"base": {0: 1.0, 1: 1.1, 2: 0.9}, "cam": {0: 1, 1: 1.1, 2: 0.9, 3: 99}}) == []
-    assert far_runs({"base": dict.fromkeys(range(8), 1.0) | {9: 5.0}}) == []
+    assert outliers({"base": {0: 1.0, 1: 1.1, 2: 0.9}, "cam": {0: 1, 1: 1.1, 2: 0.9, 3: 99}}) == []
+    assert outliers({"base": dict.fromkeys(range(8), 1.0) | {9: 5.0}}) == []

@@ -117,6 +117,6 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["study", "diff", *paths]) == 0
     out = capsys.readouterr().out
     assert "What differs" in out
-    assert "Found again?" in out
+    assert "Replication" in out
     assert main(["study", "diff", paths[0], str(tmp_path / "nowhere")]) == 2
     assert "no comparison.json there" in capsys.readouterr().err

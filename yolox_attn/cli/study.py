@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -178,9 +177,9 @@ def run(words: Words) -> int:
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     failed = parser.add_mutually_exclusive_group()
     failed.add_argument("--retry", action="store_true", help="run again what has failed")
-    out = "judge the next look without what has failed: its pairs are out for good"
+    out = "judge the next look without what has failed: its pairs stay out"
     failed.add_argument("--leave-out-failed", action="store_true", help=out)
-    until = "of a study in stages: stop behind this look"
+    until = "of a study in stages: stop after this look"
     add("--until-look", type=int, metavar="K", help=until)
     args = parser.parse_args(words)
     return run_study(
@@ -224,7 +223,7 @@ def add(words: Words) -> int:
 
 
 def merge(words: Words) -> int:
-    """Put studies on several data sets together, from their reports."""
+    """Pool studies on several data sets, from their reports."""
     parser = argparse.ArgumentParser("study merge", description=merge.__doc__, allow_abbrev=False)
     studies = "studies, folders of their reports, or comparison.json files"
     parser.add_argument("studies", nargs="+", type=Path, metavar="STUDY", help=studies)
@@ -234,22 +233,17 @@ def merge(words: Words) -> int:
     merged = merged_studies(read_studies(args.studies))
     if args.output is not None:
         progress(f"written: {', '.join(map(str, write_merged(args.output, merged)))}")
-    echo(to_text(merged_sections(merged), terminal_width()))
+    echo(to_text(merged_sections(merged)))
     return 0
 
 
 def diff(words: Words) -> int:
-    """Hold one study against another: what differed, and is its result found again?"""
+    """Compare a study with its replication: what differed, and is each result replicated?"""
     parser = argparse.ArgumentParser("study diff", description=diff.__doc__, allow_abbrev=False)
     studies = "two studies, folders of their reports, or comparison.json files"
     parser.add_argument("studies", nargs=2, type=Path, metavar="STUDY", help=studies)
-    echo(to_text(diff_studies(parser.parse_args(words).studies), terminal_width()))
+    echo(to_text(diff_studies(parser.parse_args(words).studies)))
     return 0
-
-
-def terminal_width() -> int:
-    """Return how many columns there are."""
-    return shutil.get_terminal_size().columns
 
 
 def _parser(action: Action) -> argparse.ArgumentParser:

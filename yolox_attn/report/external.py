@@ -16,9 +16,15 @@ from yolox_attn.report.comparison import (
     with_differences,
 )
 from yolox_attn.report.judge_runs import JudgingRequest, Progress, metrics_of, with_verdicts
-from yolox_attn.report.notes import far_run_notes, unknown_category_notes
+from yolox_attn.report.notes import outlier_notes, unknown_category_notes
 from yolox_attn.runs import file_hash
-from yolox_attn.stats.measured import Measured, draw_resamples, measure_file, refuse_replicas
+from yolox_attn.stats.measured import (
+    Measured,
+    Resamples,
+    draw_resamples,
+    measure_file,
+    refuse_replicas,
+)
 from yolox_attn.stats.weighted_ap import best_engine
 
 Files = Sequence[Path] | Mapping[int, Path]
@@ -52,20 +58,16 @@ def compare_detections(
     first = baseline or next(iter(by_seed))
     by_seed = {first: by_seed[first], **by_seed}
     resamples = draw_resamples(read_truth(truth), request.terms, request.groups)
-    total, done = sum(map(len, by_seed.values())), 0
-    engine = best_engine().name
-    measured: dict[str, dict[int, Measured]] = {name: {} for name in by_seed}
-    variants = []
-    for name, files in by_seed.items():
-        runs = []
-        for number, path in files.items():
-            done += 1
-            if progress:
-                progress(f"judging {done} of {total}: {name}, {path} ({engine})")
-            measured[name][number] = measure_file(path, resamples)
-            runs.append(_run(path, number, measured[name][number]))
-        role = "baseline" if name == first else "variant"
-        variants.append(Variant(name, UNKNOWN, role=role, **averaged(runs)))
+    measured = _measure_sides(by_seed, resamples, progress)
+    variants = [
+        Variant(
+            name,
+            UNKNOWN,
+            role="baseline" if name == first else "variant",
+            **averaged([_run(path, seed, measured[name][seed]) for seed, path in files.items()]),
+        )
+        for name, files in by_seed.items()
+    ]
     silent = refuse_replicas(measured)
     comparison = Comparison(
         baseline=first,
@@ -76,7 +78,7 @@ def compare_detections(
             *_notes(by_seed, ordered=not any(isinstance(each, Mapping) for each in sides.values())),
             *silent,
             *unknown_category_notes(measured),
-            *far_run_notes(measured),
+            *outlier_notes(measured),
         ),
         data={
             "truth": str(truth),
@@ -85,6 +87,22 @@ def compare_detections(
         },
     )
     return with_verdicts(comparison, measured, resamples, request.terms)
+
+
+def _measure_sides(
+    sides: Mapping[str, Mapping[int, Path]], resamples: Resamples, progress: Progress | None
+) -> dict[str, dict[int, Measured]]:
+    """Return name -> seed -> what each file's detections are worth."""
+    total, engine = sum(map(len, sides.values())), best_engine().name
+    measured: dict[str, dict[int, Measured]] = {name: {} for name in sides}
+    for done, (name, seed) in enumerate(
+        ((name, seed) for name, files in sides.items() for seed in files), start=1
+    ):
+        path = sides[name][seed]
+        if progress:
+            progress(f"judging {done} of {total}: {name}, {path} ({engine})")
+        measured[name][seed] = measure_file(path, resamples)
+    return measured
 
 
 def files_by_seed(pattern: str) -> dict[int, Path]:

@@ -25,7 +25,7 @@ from yolox_attn.report.comparison import (
     without,
 )
 from yolox_attn.report.load_runs import Run, find_truth, named_truth
-from yolox_attn.report.notes import far_run_notes, unknown_category_notes
+from yolox_attn.report.notes import outlier_notes, unknown_category_notes
 from yolox_attn.report.sentences import settling_sentence, verdict_sentence
 from yolox_attn.runs import RECORD_NAME, file_hash
 from yolox_attn.stats.jackknife import image_noise
@@ -104,7 +104,7 @@ def judge_runs(
     silent = refuse_replicas(measured)
     comparison, differing = _with_measured(comparison, measured)
     comparison = without(comparison, dropped).noted(
-        *differing, *silent, *unknown_category_notes(measured), *far_run_notes(measured)
+        *differing, *silent, *unknown_category_notes(measured), *outlier_notes(measured)
     )
     if not comparison.alone:
         return with_verdicts(comparison, measured, resamples, request.terms, request.planned)

@@ -1,4 +1,4 @@
-"""Studies of one block on several data sets, put together from their comparison.json alone."""
+"""Studies of one block on several data sets, pooled from their comparison.json alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ from yolox_attn.console import count, shortlist
 from yolox_attn.errors import InputError
 from yolox_attn.report.comparison import Comparison, Variant
 from yolox_attn.report.format import Bullets, Cell, Grid, Section, signed, size, span
-from yolox_attn.report.output import NAME, read_comparison
+from yolox_attn.report.output import find_comparison, read_comparison
 from yolox_attn.report.text import to_markdown
 from yolox_attn.runs import write_text
 from yolox_attn.runs.codec import to_json
@@ -16,7 +16,6 @@ from yolox_attn.stats.pooling import Pooled, pool
 from yolox_attn.stats.verdict import Judgement
 
 SCHEMA = 1
-PLACES = (f"report/{NAME}.json", f"{NAME}.json")  # below a study, or in the report's folder
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,7 @@ def read_studies(paths: Sequence[Path]) -> dict[str, Comparison]:
     """
     found: dict[str, Comparison] = {}
     for path in paths:
-        places = (path, *(path / each for each in PLACES))
-        file = next((each for each in places if each.is_file()), None)
-        if file is None:
+        if (file := find_comparison(path)) is None:
             raise InputError(f"{path}: no comparison.json there; `study report` writes it")
         folder = file.resolve().parent
         name = (folder.parent if folder.name == "report" else folder).name
@@ -78,7 +75,7 @@ def read_studies(paths: Sequence[Path]) -> dict[str, Comparison]:
 
 
 def merge(studies: Mapping[str, Comparison]) -> list[Merged]:
-    """Put together what several studies say of each block that they share.
+    """Pool what several studies say of each block that they share.
 
     A block is its name in the zoo, options, places and start, whatever its variant is called. A
     data set counts once: of two studies on one the one with more seeds, then the earlier plan.
@@ -95,8 +92,8 @@ def merge(studies: Mapping[str, Comparison]) -> list[Merged]:
     merged = [_merged(found, studies) for found in blocks.values()]
     if not any(each.pooled for each in merged):
         raise InputError(
-            "no block was judged on two data sets: variants are put together that have the same "
-            "block, options, places and start"
+            "no block was judged on two data sets: variants are pooled that have the same block, "
+            "options, places and start"
         )
     return merged
 
@@ -129,7 +126,7 @@ def write_merged(folder: Path, merged: Sequence[Merged]) -> list[Path]:
     from yolox_attn.report.figures.forest import draw_forests  # matplotlib is needed here alone
 
     texts = {
-        "merged.md": to_markdown("Studies put together", sections(merged)),
+        "merged.md": to_markdown("Studies pooled", sections(merged)),
         "merged.json": to_json({"schema": SCHEMA, "blocks": [asdict(each) for each in merged]}),
         **{f"figures/{name}.svg": text for name, text in draw_forests(merged).items()},
     }
@@ -214,13 +211,14 @@ def _section(merged: Merged) -> Section:
         seeds = Cell(str(each.seeds), each.seeds)
         row = [each.study, seeds, signed(each.difference), span(each.interval), each.word]
         rows.append(row)
+    tau = size(pooled.heterogeneity)
     items = [
         f"On {count(len(rows), 'data set')} its mean effect is {signed(pooled.effect)} AP (95 % "
         f"interval {span(pooled.interval)}).",
-        f"Its true effect differs between such data sets by {size(pooled.heterogeneity)} AP (tau).",
+        f"Heterogeneity: the true effect varies between such data sets by {tau} AP (SD, tau).",
     ]
     if pooled.prediction is not None:
-        items.append(f"The result of another such study will lie in {span(pooled.prediction)}.")
+        items.append(f"95 % prediction interval of another such study: {span(pooled.prediction)}.")
     items.append(
         f"Weighted by precision: {signed(pooled.weighted)} ({span(pooled.weighted_interval)}); "
         "beside the mean, as weights from few seeds claim too often."

@@ -8,7 +8,7 @@ from yolox_attn.runs import RunRecord, read_metrics
 from yolox_attn.runs.remarks import curve_of, drop_in_words, rise_in_words, warmup_in_words
 from yolox_attn.stats.judge import fraction
 from yolox_attn.stats.measured import Measured
-from yolox_attn.stats.noise import far_runs
+from yolox_attn.stats.noise import outliers
 from yolox_attn.stats.verdict import PRIMARY
 
 Variants = Mapping[str, Sequence[Run]]
@@ -47,17 +47,17 @@ def unknown_category_notes(measured: Mapping[str, Mapping[int, Measured]]) -> li
     ]
 
 
-def far_run_notes(measured: Mapping[str, Mapping[int, Measured]]) -> list[str]:
-    """Name the runs that lie far from the other seeds of their side."""
+def outlier_notes(measured: Mapping[str, Mapping[int, Measured]]) -> list[str]:
+    """Name the outliers among the seeds of each side."""
     points = {
         name: {seed: run.metrics[PRIMARY] for seed, run in runs.items()}
         for name, runs in measured.items()
     }
     return [
-        f"{name} seed {seed} lies {size(fraction(abs(far)))} AP {'above' if far > 0 else 'below'}"
-        " the median of its seeds, farther than noise of this kind leads: look at its training. It"
-        " stays in: which run to leave out is not for its result to say."
-        for name, seed, far in far_runs(points)
+        f"{name} seed {seed} is an outlier, {size(fraction(abs(far)))} AP"
+        f" {'above' if far > 0 else 'below'} the median of its seeds (over 6 scaled MAD): look at"
+        " its training. It stays in: its result may not decide that."
+        for name, seed, far in outliers(points)
     ]
 
 

@@ -76,6 +76,12 @@ def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
     return [folder / name for name in texts]
 
 
+def find_comparison(path: Path) -> Path | None:
+    """Return the comparison.json of a study, of its report's folder, or that it is itself."""
+    places = (path, path / "report" / f"{NAME}.json", path / f"{NAME}.json")
+    return next((each for each in places if each.is_file()), None)
+
+
 def read_comparison(path: Path) -> Comparison:
     """Return the Comparison that `path`, a comparison.json, holds.
 

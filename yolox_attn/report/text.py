@@ -29,7 +29,7 @@ def as_text(comparison: Comparison) -> str:
     sections = [
         section for place, section in placed(comparison) if place.terminal or place.anchor in more
     ]
-    return to_text(sections, shutil.get_terminal_size().columns)
+    return to_text(sections)
 
 
 def as_markdown(comparison: Comparison) -> str:
@@ -38,9 +38,12 @@ def as_markdown(comparison: Comparison) -> str:
     return to_markdown(title, [section for _, section in placed(comparison)])
 
 
-def to_text(sections: Iterable[Section], width: int) -> str:
-    """Return the sections for a terminal of `width` columns; a table too wide for it is folded."""
-    width = max(width, LEAST)
+def to_text(sections: Iterable[Section], width: int | None = None) -> str:
+    """Return the sections for a terminal of `width` columns; a table too wide for it is folded.
+
+    By default it is as wide as the terminal there is.
+    """
+    width = max(width or shutil.get_terminal_size().columns, LEAST)
     blocks = []
     for section in sections:
         if section.parts:

@@ -16,7 +16,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.stats.jackknife import ImageNoise
 from yolox_attn.stats.values import NEGLIGIBLE, require_share, seed_values
 
-FAR_RUNS = 8  # with fewer the usual distance is not known
+OUTLIER_RUNS = 8  # with fewer the usual distance is not known
 
 
 @dataclass(frozen=True)
@@ -116,22 +116,22 @@ def sd_interval(sd: float, runs: int, confidence: float = 0.95) -> tuple[float, 
     return sd * lower, sd * upper
 
 
-def far_runs(sides: Mapping[str, Mapping[int, float]]) -> list[tuple[str, int, float]]:
-    """Return side, seed and distance of each run that lies far from the median of its side.
+def outliers(sides: Mapping[str, Mapping[int, float]]) -> list[tuple[str, int, float]]:
+    """Return side, seed and distance of each run that is an outlier among its side's seeds.
 
     Farther than six times the standard deviation that the median of all such distances stands for
     (1.4826 MAD): a training that failed in its own way, or a value that was mistyped. The nearest
     run of each side, mostly the median itself, does not count in it: of three seeds it would be a
-    third of all, and every other run would seem far.
+    third of all, and every other run would be an outlier.
 
     Args:
-        sides: name -> seed -> AP points; nothing is far among fewer than `FAR_RUNS` runs.
+        sides: name -> seed -> AP points; none is an outlier among fewer than `OUTLIER_RUNS` runs.
     """
     distances = {
         name: {seed: value - float(np.median(list(runs.values()))) for seed, value in runs.items()}
         for name, runs in sides.items()
     }
-    if sum(map(len, distances.values())) < FAR_RUNS:
+    if sum(map(len, distances.values())) < OUTLIER_RUNS:
         return []
     usual = [far for side in distances.values() for far in sorted(map(abs, side.values()))[1:]]
     limit = 6 * 1.4826 * float(np.median(usual)) if usual else 0.0

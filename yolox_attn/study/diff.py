@@ -1,4 +1,4 @@
-"""One study against another of the same blocks: what differed, and is its result found again?"""
+"""A study against its replication: what differed, and is each result replicated?"""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from yolox_attn.stats.pooling import Change, word_of_change
 from yolox_attn.stats.values import Floats
 from yolox_attn.stats.verdict import PRIMARY, Judgement
 
-SAME = ("baseline", "test_size", "epochs", "groups", "edition", "terms")  # told where they differ
+SAME = ("baseline", "test_size", "epochs", "groups", "edition", "terms")  # named where they differ
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def diff(paths: Sequence[Path]) -> list[Section]:
         ]
         for each in repeated
     ]
-    heads = ["block", first_name, second_name, "second minus first", "so it is"]
+    heads = ["block", first_name, second_name, "second minus first", "result"]
     text = (
         "AP points with 95 % intervals. Replicated: both say the same, and the 90 % interval of "
         "the change lies inside the smallest effect worth having. Not replicated: the 95 % "
@@ -77,7 +77,7 @@ def diff(paths: Sequence[Path]) -> list[Section]:
     facts = differing(first, second)
     return [
         Section("What differs", (Bullets(facts or ["nothing that the reports name"]),)),
-        Section("Found again?", (Grid(heads, rows), text)),
+        Section("Replication", (Grid(heads, rows), text)),
     ]
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from yolox_attn.errors import InputError
 from yolox_attn.report import read_comparison
+from yolox_attn.report.output import find_comparison
 from yolox_attn.stats.noise import seeds_only
 from yolox_attn.stats.power import detectable_effect, seeds_needed
 from yolox_attn.stats.verdict import Terms
 from yolox_attn.study.plan import PlannedVariant, Training
 
 LIMIT = 300  # seconds after which a probe is given up
-REPORTS = ("report/comparison.json", "comparison.json")  # below a study, or in the report's folder
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _noise(word: str) -> float:
 
 
 def _noise_of_report(folder: Path) -> float:
-    report = next((folder / name for name in REPORTS if (folder / name).is_file()), None)
+    report = find_comparison(folder)
     if report is None:
         raise InputError(
             f"--noise {folder}: neither a number nor a study that has a report; write one by "

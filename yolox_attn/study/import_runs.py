@@ -63,8 +63,8 @@ def _planned_run(run: Run, plan: Plan, jobs: Sequence[PlannedRun]) -> PlannedRun
         if (job.variant, job.seed) == (variant, run.record.seed):
             return job
     raise InputError(
-        f"{run.folder}: {variant.name} seed {run.record.seed} is not wanted: the study in stages is "
-        "not at that look yet, or the variant is decided"
+        f"{run.folder}: {variant.name} seed {run.record.seed} is not needed: the study is not "
+        "at that look yet, or the variant is decided"
     )
 
 

@@ -60,7 +60,7 @@ def judge_look(
     rules = LookRules(plan.stages, number, claimed(plan, looks), plan.terms.sesoi)
     diverged = _diverged(plan, jobs)
     outcomes = _outcomes(plan, looks, judged, rules, diverged)
-    gone = {(each.name, each.seed): each.why for each in comparison.dropped}
+    gone = {key_of(each.name, each.seed): each.why for each in comparison.dropped}
     before = left_out(looks)
     if not leave_out:
         _refuse_odd([job for job in jobs if job.key not in before], gone)
@@ -70,16 +70,8 @@ def judge_look(
         judged=now(),
         plan=plan.hash,
         before=looks[-1].hash if looks else "",
-        runs={
-            key_of(run.name, seed): hash_of(run)
-            for run in runs
-            if (seed := run.record.seed) is not None and (run.name, seed) not in gone
-        },
-        left_out={
-            key: why
-            for (name, seed), why in gone.items()
-            if seed is not None and (key := key_of(name, seed)) not in before
-        },
+        runs={key: sha for key, sha in hashes(runs).items() if key not in gone},
+        left_out={key: why for key, why in gone.items() if key not in before},
         variants={
             name: _finding(judged.get(name), outcome, rules, diverged.get(name, 0))
             for name, outcome in outcomes.items()
@@ -89,14 +81,14 @@ def judge_look(
     return look
 
 
-def _refuse_odd(jobs: Sequence[PlannedRun], gone: Mapping[tuple[str, int | None], str]) -> None:
-    """Refuse a look while a finished run cannot be judged: that may be mended, a look may not."""
+def _refuse_odd(jobs: Sequence[PlannedRun], gone: Mapping[str, str]) -> None:
+    """Refuse a look while a finished run cannot be judged: that can be fixed, a look cannot."""
     for job in jobs:
-        why = gone.get((job.variant.name, job.seed))
+        why = gone.get(job.key)
         if why is not None and state_of(job) == "finished":
             raise InputError(
-                f"the look is not judged: {job.title}: {why.rstrip('.')}; mend it, or give its "
-                "pair up for good with --leave-out-failed"
+                f"the look is not judged: {job.title}: {why.rstrip('.')}; fix it, or leave "
+                "its pair out for good with --leave-out-failed"
             )
 
 
@@ -125,10 +117,14 @@ def compare_eligible(
     return runs, replace(comparison, dropped=(*dropped, *comparison.dropped))
 
 
-def hash_of(run: Run) -> str:
-    """Return a sha256 of the run's record and of the detections that judge it."""
-    parts = (file_hash(run.folder / RECORD_NAME), file_hash(run.detections))
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+def hashes(runs: Sequence[Run]) -> dict[str, str]:
+    """Return each run's key and a sha256 of its record and of the detections that judge it."""
+    found = {}
+    for run in runs:
+        parts = (file_hash(run.folder / RECORD_NAME), file_hash(run.detections))
+        key = key_of(run.name, run.record.seed)
+        found[key] = hashlib.sha256(" ".join(parts).encode()).hexdigest()
+    return found
 
 
 def has_diverged(job: PlannedRun) -> bool:

@@ -136,7 +136,7 @@ class PlannedRun:
         return self.study / "logs" / f"{self.variant.name}_seed{self.seed}.log"
 
 
-def key_of(variant: str, seed: int) -> str:
+def key_of(variant: str, seed: int | None) -> str:
     """Return the name of a variant's run with a seed, which is its folder below `runs` too."""
     return f"{variant}/seed{seed}"
 

@@ -12,10 +12,10 @@ from yolox_attn.report.comparison import PlanSummary
 from yolox_attn.report.sentences import settling_sentence, verdict_sentence
 from yolox_attn.stats.verdict import EDITION, AtLook, Judgement, Word, amount_of
 from yolox_attn.study.commands import study_command
-from yolox_attn.study.judge_look import compare_eligible, hash_of
+from yolox_attn.study.judge_look import compare_eligible, hashes
 from yolox_attn.study.looks import Look, decisions, next_look, read_looks
 from yolox_attn.study.plan import PLAN_NAME, Plan, check_unchanged, read_plan
-from yolox_attn.study.planned_run import UNFINISHED, key_of, planned_runs, state_of
+from yolox_attn.study.planned_run import UNFINISHED, planned_runs, state_of
 
 REPORT = "report"  # folder of a study
 
@@ -87,13 +87,9 @@ def _with_looks(
             settling = settling_sentence(judgement, plan.terms)
             variant = replace(variant, judgement=judgement, sentence=sentence, settling=settling)
         variants.append(variant)
-    now = {
-        key_of(run.name, seed): hash_of(run)
-        for run in runs
-        if (seed := run.record.seed) is not None
-    }
+    now = hashes(runs)
     changed = [
-        f"{key} is another than when look {look.number} was judged, whose words stand."
+        f"{key} has changed since look {look.number} was judged; the look's verdicts stand."
         for look in looks
         for key, sha in look.runs.items()
         if now.get(key, sha) != sha

@@ -55,7 +55,7 @@ def run_study(  # noqa: PLR0913 - the command line's flags
     again. With `retry` what failed is run again; `command` makes the command of a run.
 
     A study in stages is judged at each look, goes on with what is open, and ends with its last
-    look, or behind `until_look`. A run that failed keeps it from its look, unless it diverged,
+    look, or after `until_look`. A run that failed keeps it from its look, unless it diverged,
     which is a result, or `leave_out_failed`: then its pair is out for good.
 
     Raises:

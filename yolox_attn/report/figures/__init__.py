@@ -1,9 +1,7 @@
 """The figures of a report, as SVG: read on light and dark pages, and as wide as a phone."""
 
-import warnings
 from collections.abc import Callable
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from yolox_attn.report.comparison import Comparison
@@ -13,7 +11,7 @@ from yolox_attn.report.figures.intervals import draw_intervals
 from yolox_attn.report.figures.latency import draw_latency
 from yolox_attn.report.figures.looks import draw_looks
 from yolox_attn.report.figures.seeds import draw_seeds
-from yolox_attn.report.figures.style import LOOK, as_svg
+from yolox_attn.report.figures.style import as_svg, own_look
 
 DRAWINGS: dict[str, tuple[Callable[[Comparison], Figure | None], str]] = {
     "intervals": (draw_intervals, "Difference to the baseline of each variant, with its interval"),
@@ -30,11 +28,7 @@ def draw(comparison: Comparison) -> dict[str, str]:
 
     Equal input gives equal text.
     """
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()  # whatever the user has set for other plots
-        matplotlib.rcParams.update(LOOK)
-        # Text stays text: the reader's own fonts have what the measuring font lacks.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+    with own_look():
         drawn = {name: make(comparison) for name, (make, _) in DRAWINGS.items()}
         return {
             name: as_svg(figure, name, DRAWINGS[name][1])

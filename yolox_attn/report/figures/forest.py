@@ -1,19 +1,17 @@
 """Forest plot of a block on several data sets, with what they say together."""
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from yolox_attn.report.figures.style import (
     BLUE,
     INK,
-    LOOK,
     as_svg,
     limits,
     new_figure,
+    own_look,
     row_title,
     rows_only,
     short,
@@ -29,10 +27,7 @@ ROW = 34.0  # points: a line of text above its interval
 
 def draw_forests(merged: "Sequence[Merged]") -> dict[str, str]:
     """Return forest_1 ... -> SVG of each block that was pooled."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(LOOK)
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+    with own_look():
         pooled = [each for each in merged if each.pooled is not None]
         return {
             f"forest_{number}": as_svg(
@@ -68,6 +63,6 @@ def draw_forest(merged: "Merged") -> Figure:
     axes.set_xlim(limits(values))
     axes.set_xlabel(
         f"AP points against each study's baseline: {short(merged.block, 40)}\n"
-        "below: thick the 95 % interval of the mean, thin where another study will lie"
+        "below: thick the 95 % interval of the mean, thin the prediction interval"
     )
     return figure

@@ -2,11 +2,14 @@
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 from xml.dom import minidom
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -59,6 +62,17 @@ class Style:
     colour: str
     marker: str
     dashes: Literal["-", "--", ":"]
+
+
+@contextmanager
+def own_look() -> Iterator[None]:
+    """Draw by `LOOK`, whatever the user has set for other plots."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(LOOK)
+        # Text stays text: the reader's own fonts have what the measuring font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        yield
 
 
 def new_figure(height: float, *, left: float = MARGIN, bottom: float = 40) -> tuple[Figure, Axes]:
