@@ -61,6 +61,16 @@ def test_every_option_reaches_the_plan(
     assert "SD 0.60 AP, 3 seeds find four times in five" in capsys.readouterr().out
 
 
+def test_a_recipe_is_printed_and_becomes_overrides_of_the_plan(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--recipe", "scratch", "max_epoch", "6", "warmup_epochs", "0"]) == 0
+    overrides = read_plan(Path("s")).training.overrides
+    assert overrides[:4] == ("no_aug_epochs", "15", "basic_lr_per_img", "0.00015625")
+    assert overrides[-4:] == ("max_epoch", "6", "warmup_epochs", "0")
+    assert "recipe scratch: no_aug_epochs 15, basic_lr" in capsys.readouterr().out
+
+
 def test_looks_are_numbers_of_seeds_the_usual_ones_by_default(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,6 +116,7 @@ def test_noise_plans_the_baseline_alone_and_offers_to_go_on(
         (["--alpha", "5"], "--alpha 5: must be above 0 and below 0.5"),
         (["--alpha", "0"], "--alpha 0: must be above 0 and below 0.5"),
         (["--replicates", "10"], "10 resamples are too few"),
+        (["--recipe", "finetune"], "--recipe finetune needs weights to start from: -c FILE"),
         (["--seeds", "0"], "--seeds 0: how many, at least 1"),
         (["--seeds", "-2"], "--seeds -2: how many, at least 1"),
         (["--seeds", "1", "2", "1"], "--seeds: 1 is given twice"),

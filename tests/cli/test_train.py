@@ -67,6 +67,22 @@ def test_data_dir_and_the_environment_still_work(
     assert train_main("-expn", "env", "num_classes", 5, data=None) == 0
 
 
+def test_a_recipe_gives_way_to_what_is_said_and_goes_on_with_the_same_line(
+    train_main: Callable, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    words = ["--recipe", "scratch", "-expn", "a", "max_epoch", 2, "warmup_epochs", 0]
+    words += ["no_aug_epochs", 0, "ema_tau", 50]
+    assert train_main(*words) == 0
+    said = capsys.readouterr().err
+    assert "recipe scratch: basic_lr_per_img 0.00015625, ema_decay 0.9998, attention_init" in said
+    config = read_record(tmp_path / "out/a").config
+    assert (config["max_epoch"], config["ema_tau"]) == (2, 50.0)
+    assert config["basic_lr_per_img"] == 0.01 / 64  # the tiny experiment has another
+    assert train_main(*words, "--resume") == 0
+    assert train_main("--recipe", "finetune") == 2
+    assert "--recipe finetune needs weights" in last_error(capsys)
+
+
 def last_error(capsys: pytest.CaptureFixture) -> str:
     """The last line on stderr, which is the only error; the corpus of bad inputs has the others."""
     lines = capsys.readouterr().err.splitlines()

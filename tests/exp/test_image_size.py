@@ -45,6 +45,16 @@ def test_one_number_sets_input_test_and_random_size(
     assert draws == {(32 * each, 32 * each) for each in range(low, high + 1)}
 
 
+@pytest.mark.parametrize("kind", [NanoExp, SmallExp])
+def test_without_multiscale_every_step_is_at_the_input_size(kind: type) -> None:
+    exp = sized(kind(), 320)
+    exp.multiscale = False
+    draws = {exp.random_resize(None, 0, 0, is_distributed=False) for _ in range(50)}
+    assert draws == {(320, 320)}
+    assert extreme_sizes(exp) == [(320, 320)]
+    assert sizes_in_words(exp).startswith("trained at 320x320 ")
+
+
 @pytest.mark.parametrize(
     ("side", "given", "says"),
     [

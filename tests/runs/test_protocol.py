@@ -89,6 +89,15 @@ def test_each_question_overlooks_what_the_table_says(
     assert refusals(make(), make(**changes)).keys() == refused
 
 
+def test_a_record_without_what_could_not_be_set_had_yoloxs() -> None:
+    """Runs and plans of before it could be set go on, and are compared."""
+    yolox = {"ema_decay": 0.9998, "ema_tau": 2000.0, "multiscale": True}
+    other = {"ema_decay": 0.98, "ema_tau": 30.0}
+    for old, new in ((make(), make(config=yolox)), (make(config=yolox), make())):
+        assert refusals(old, new) == {}
+    assert refusals(make(), make(config=other)).keys() == ALWAYS
+
+
 @pytest.mark.parametrize("moved", [{"dir": "moved"}, {"val_ann": "other.json"}])
 def test_without_hashes_the_data_must_lie_in_one_place(moved: dict[str, str]) -> None:
     first = make(data=NO_HASHES)

@@ -21,6 +21,7 @@ from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
 from yolox_attn.exp.checks import LARGEST_BATCH, LIKE_A_FILE, like_a_file
 from yolox_attn.exp.image_size import SIZE_SETTINGS, size_overrides
 from yolox_attn.exp.loader import DATA_SETTINGS
+from yolox_attn.exp.recipes import RECIPES, recipe_overrides
 from yolox_attn.launched import launched
 from yolox_attn.machine import usable_cores
 from yolox_attn.stats.verdict import Terms
@@ -87,6 +88,26 @@ def add_experiment_options(parser: argparse.ArgumentParser) -> None:
 def add_overrides(parser: argparse.ArgumentParser, meaning: str) -> None:
     """Add `key value` pairs, which may stand before flags as well as behind them."""
     parser.add_argument("opts", nargs="*", metavar="key value", help=meaning)
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """Add --recipe."""
+    recipes = "settings that go together; flags and `key value` win"
+    parser.add_argument("--recipe", choices=RECIPES, help=recipes)
+
+
+def apply_recipe(args: argparse.Namespace, *, pretrained: bool | None) -> str | None:
+    """Put what --recipe sets before the overrides, and return a line that says what it is.
+
+    Raises:
+        InputError: as `recipe_overrides`.
+    """
+    if args.recipe is None:
+        return None
+    words = recipe_overrides(args.recipe, sorted(given_settings(args)), pretrained=pretrained)
+    args.opts = [*words, *args.opts]
+    pairs = zip(words[0::2], words[1::2], strict=True)
+    return f"recipe {args.recipe}: {', '.join(map(' '.join, pairs)) or 'all is set otherwise'}"
 
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:

@@ -13,6 +13,8 @@ from yolox_attn.cli.common import (
     add_latency_options,
     add_overrides,
     add_precision_options,
+    add_recipe,
+    apply_recipe,
     check_repeats,
     parse,
     precision_of,
@@ -78,8 +80,10 @@ def _plan(name: str, words: Words) -> int:
     elif not {"-h", "--help"} & {*words}:
         raise InputError(f"study {name}: the study's folder comes first, then the options")
     args = parse(plan_parser(name), words)
+    recipe = apply_recipe(args, pretrained=args.ckpt is not None)
     study = plan_study(args.study, make_request(args, command), progress)
     lines = [*NOISE, ""] if name == "noise" else []
+    lines += [recipe, ""] if recipe else []
     lines += plan_lines(study, len(choose_slots(study.plan, device=args.device)))
     lines += ["", f"plan: {args.study / PLAN_NAME}, sha256 {study.plan.hash}"]
     echo("\n".join([*lines, *next_commands(args.study, study.plan)]))
@@ -112,6 +116,7 @@ def plan_parser(name: str) -> argparse.ArgumentParser:
     add("-b", "--batch-size", type=int, default=8, metavar="N", help="images a pass, default 8")
     add("--accumulate", type=int, default=1, metavar="N", help="batches a step (default 1)")
     add("-c", "--ckpt", metavar="FILE", help="pretrained weights that every run starts from")
+    add_recipe(parser)
     add_precision_options(parser)
     add("--threads", type=int, default=1, metavar="N", help="CPU threads a run (default 1)")
     add("--split", default="val", choices=SPLITS, help="the images that judge (default val)")

@@ -7,10 +7,13 @@ from yolox_attn import device as devices
 from yolox_attn.cli import report_errors
 from yolox_attn.cli.common import (
     add_experiment_options,
+    add_recipe,
+    apply_recipe,
     build_exp,
     parse,
     precision_of,
     prepare_process,
+    progress,
     run_in_processes,
 )
 from yolox_attn.console import echo, outliving_readers
@@ -18,6 +21,7 @@ from yolox_attn.core.launch import process_group
 from yolox_attn.core.schedule import check_schedule
 from yolox_attn.errors import InputError
 from yolox_attn.exp.settings import settings_table
+from yolox_attn.launched import launched
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -38,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--cache", action="store_true", help="keep the training images in memory")
     add("-o", "--occupy", action="store_true", help="reserve the CUDA device's memory first")
     add("-l", "--logger", default="tensorboard", choices=("tensorboard", "wandb"))
+    add_recipe(parser)
     add("--help-exp", action="store_true", help="list the settings that `key value` can override")
     add_experiment_options(parser)
     return parser
@@ -50,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(make_parser(), argv)
     args.resume = args.resume or args.resume_anyway
     check_flags(args)
+    recipe = apply_recipe(args, pretrained=None if args.resume else args.ckpt is not None)
     exp = build_exp(args)
     if args.help_exp:
         echo(settings_table(exp))
@@ -59,6 +65,8 @@ def main(argv: list[str] | None = None) -> int:
     check_schedule(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs)
     if args.start_epoch is not None and args.start_epoch > exp.max_epoch:
         raise InputError(f"-e {args.start_epoch}: the last epoch is max_epoch {exp.max_epoch}")
+    if recipe and not launched():
+        progress(recipe)
     if (code := run_in_processes("train", args, argv)) is not None:
         return code
     prepare_process()

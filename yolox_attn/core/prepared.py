@@ -12,7 +12,6 @@ from torch.nn.parallel import DistributedDataParallel
 from yolox.core import Trainer
 from yolox.utils import (
     MeterBuffer,
-    ModelEMA,
     get_local_rank,
     get_rank,
     get_world_size,
@@ -23,6 +22,7 @@ from yolox_attn import device as devices
 from yolox_attn.core import describe, prepare
 from yolox_attn.core.batches import Batches
 from yolox_attn.core.distributed import on_rank_zero
+from yolox_attn.core.ema import build_ema
 from yolox_attn.core.options import TrainOptions, train_options
 from yolox_attn.core.resume import check_resume, describe_environment
 from yolox_attn.core.run_log import RunLog
@@ -38,8 +38,6 @@ from yolox_attn.models.freeze import freeze_batchnorm
 from yolox_attn.runs import file_hash
 from yolox_attn.runs.protocol import IMPORTED, resume_protocol
 from yolox_attn.seed import derive, seed_everything
-
-EMA_DECAY = 0.9998  # YOLOX's
 
 
 class PreparedTrainer(Trainer):  # type: ignore[misc]
@@ -181,7 +179,7 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
             model = DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False)
         self.model = model
         if self.use_model_ema:
-            self.ema_model = ModelEMA(model, EMA_DECAY)
+            self.ema_model = build_ema(self.exp, model)
             self.ema_model.updates = self.max_iter * self.start_epoch
         # Each rank has streams of its own from here on: dropout must differ between ranks.
         seed_everything(derive(self.seed, "training", self.rank))

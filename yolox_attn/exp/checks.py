@@ -38,9 +38,10 @@ RULES: list[Rule] = [
     ("freeze", lambda patterns: all(isinstance(each, str) for each in patterns), "name patterns"),
     *((key, lambda rate: 0 <= rate <= LARGEST_RATE, f"a rate from 0 to {LARGEST_RATE:g}")
       for key in ("basic_lr_per_img", "warmup_lr", "weight_decay")),
+    ("ema_tau", lambda steps: 0 < steps <= LARGEST_RATE, f"steps, above 0 to {LARGEST_RATE:g}"),
     *((key, lambda share: 0 <= share <= 1, "from 0 to 1")
       for key in ("momentum", "min_lr_ratio", "test_conf", "nmsthre", "mosaic_prob", "mixup_prob",
-                  "hsv_prob", "flip_prob")),
+                  "hsv_prob", "flip_prob", "ema_decay")),
     *((key, lambda most: abs(most) < float("inf"), "a finite number")
       for key in ("degrees", "translate", "shear")),
     *((key, lambda ends: len(ends) == 2 and 0 < ends[0] <= ends[1], "smallest and largest, above 0")

@@ -38,11 +38,14 @@ def height_range(exp: Any) -> tuple[int, int]:
     """Return the smallest and the largest height drawn in training, over 32.
 
     YOLOX's rule: random_size where the Exp has it, else input_size and multiscale_range around it.
+    Without `multiscale` input_size alone.
     """
+    nominal = exp.input_size[0] // STRIDE
+    if not getattr(exp, "multiscale", True):
+        return nominal, nominal
     if hasattr(exp, "random_size"):
         low, high = exp.random_size
         return int(low), int(high)
-    nominal = exp.input_size[0] // STRIDE
     return nominal - exp.multiscale_range, nominal + exp.multiscale_range
 
 

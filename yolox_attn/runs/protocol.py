@@ -44,6 +44,8 @@ COSMETIC = frozenset(
 # The memory format changes the last bits and is said in a note; patience changes nothing unless it
 # ended the run, and such a run is refused by itself.
 HARMLESS = frozenset({"channels_last", "patience"})
+# Settings that older records lack, with what they were before they could be set: YOLOX's.
+LATER: dict[str, Any] = {"ema_decay": 0.9998, "ema_tau": 2000.0, "multiscale": True}
 KINDS = {
     "detector": {"depth", "width", "act", "depthwise"},
     "data set": {
@@ -83,7 +85,7 @@ def continues(saved: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         # Older versions did not describe annotations that YOLOX had found by $YOLOX_DATADIR; the
         # names and sizes of the image files still identify the data.
         saved, now = (settings(each, ANNOTATION_KEYS) for each in (saved, now))
-    saved = plain_names(dict(saved))
+    saved, now = LATER | plain_names(dict(saved)), LATER | dict(now)
     if not any(key.startswith(IMPORTED) for key in saved):  # older versions, or nothing imported
         now = {key: value for key, value in now.items() if not key.startswith(IMPORTED)}
     return "; ".join(listed(differences(saved, now), "{key} {first} -> {second}"))
@@ -158,7 +160,7 @@ def _comparable_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that all runs of a comparison share."""
     return {
         key: value
-        for key, value in settings(config, COSMETIC | HARMLESS).items()
+        for key, value in settings(LATER | dict(config), COSMETIC | HARMLESS).items()
         if not key.startswith("attention")
     }
 
