@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,20 @@ def test_a_folder_that_may_not_be_written_is_one_line(
 def test_a_bare_state_dict_is_a_checkpoint(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(2)}, tmp_path / "bare.pth")
     assert read_checkpoint(tmp_path / "bare.pth")["model"]["a"].sum() == 2
+
+
+def test_safetensors_are_weights_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "weights.safetensors"
+    safetensors = pytest.importorskip("safetensors.torch")
+    safetensors.save_file({"a": torch.arange(4.0)}, path)
+    assert torch.equal(read_checkpoint(path)["model"]["a"], torch.arange(4.0))
+    for broken in (b"", path.read_bytes()[:-3], b"\xff" * 100, b"\x02\0\0\0\0\0\0\0{}"):
+        path.write_bytes(broken)
+        with pytest.raises(InputError, match=r"weights\.safetensors: "):
+            read_checkpoint(path)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(InputError, match="pip install safetensors"):
+        read_checkpoint(path)
 
 
 @pytest.mark.parametrize(

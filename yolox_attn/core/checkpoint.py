@@ -6,6 +6,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ UNREADABLE = (
     AttributeError, AssertionError, ArithmeticError, MemoryError, zipfile.BadZipFile, struct.error,
 )  # fmt: skip
 WEIGHTS = {"model", "weights"}
+SAFETENSORS = ".safetensors"
 DTYPES = {
     *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
     *(torch.int64, torch.int32, torch.int8, torch.uint8, torch.bool),
@@ -93,14 +95,14 @@ def name_not_finite(state: Any) -> str | None:
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """Return a checkpoint's dictionary, tensors on `device`; a bare state dict comes as "model".
 
+    A .safetensors file is a bare state dict.
+
     Raises:
         InputError: no such file, not a checkpoint, or one that carries code.
     """
-    if not path.is_file():
-        raise InputError(f"no checkpoint {path}")
+    _check_file(path)
     try:
-        with torch.serialization.safe_globals(STOCK_TYPES):
-            content = torch.load(path, map_location=device, weights_only=True)
+        content = _load(path, device)
     except UNREADABLE as error:
         raise InputError(f"{path}: {_why_unreadable(path, error)}") from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
@@ -117,6 +119,26 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     except RecursionError as error:
         raise InputError(f"{path}: damaged (nested too deeply)") from error
     return state
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"no checkpoint {path}")
+    if path.suffix == SAFETENSORS and find_spec("safetensors") is None:
+        raise InputError(f"{path} needs safetensors: pip install safetensors")
+
+
+def _load(path: Path, device: torch.device | str) -> Any:
+    if path.suffix != SAFETENSORS:
+        with torch.serialization.safe_globals(STOCK_TYPES):
+            return torch.load(path, map_location=device, weights_only=True)
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path, device=str(device))
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
 
 
 def _check_names(weights: Any, key: str, path: Path) -> None:
