@@ -1,3 +1,26 @@
-"""Attention blocks for YOLOX experiments, and an answer to whether they help."""
+"""Attention blocks for YOLOX experiments, and an answer to whether they help.
+
+What programs may use: `load_detector`, `Detector`, `Detections`, `AttentionPAFPN`,
+`create_attention`, `AttentionExp` (docs/python.md).
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+# Imported when they are asked for: torch and YOLOX take seconds.
+INTERFACE = {
+    "load_detector": "yolox_attn.detector",
+    "Detector": "yolox_attn.detector",
+    "Detections": "yolox_attn.detector",
+    "AttentionPAFPN": "yolox_attn.models",
+    "create_attention": "yolox_attn.blocks",
+    "AttentionExp": "yolox_attn.exp",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in INTERFACE:
+        return getattr(import_module(INTERFACE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -59,10 +59,10 @@ def evaluate_checkpoint(exp: AttentionExp, checkpoint: Path, how: Conditions) ->
     )
     _set_precision(evaluator, how)
     evaluator.per_class_AP = True
-    model = _load(exp, checkpoint)
+    model = load_model(exp, checkpoint)
     if how.fuse:
         model = _fuse(model, _first_images(evaluator.dataloader.dataset))
-    ap, ap50, summary = evaluator.evaluate(_place(model, exp, how.device), shared)
+    ap, ap50, summary = evaluator.evaluate(placed(model, exp, how.device), shared)
     return Evaluation(
         summary=summary,
         metrics=getattr(evaluator, "metrics", {"AP": float(ap), "AP50": float(ap50)}),
@@ -80,15 +80,20 @@ def _images(evaluator: Any) -> int | None:
 
 def time_forward(exp: AttentionExp, checkpoint: Path | None, how: Conditions) -> cost.Latency:
     """Time one image of noise at test_size; without a checkpoint with the initial weights."""
-    model = exp.get_model() if checkpoint is None else _load(exp, checkpoint)
+    model = exp.get_model() if checkpoint is None else load_model(exp, checkpoint)
     if how.fuse:
         model = _fuse(model, 255 * torch.rand(1, 3, *exp.test_size))
-    model = _place(model, exp, how.device)
+    model = placed(model, exp, how.device)
     with devices.autocast(how.device, devices.precision_dtype(how.precision, how.device)):
         return cost.latency({"model": model}, exp.test_size, device=how.device)["model"]
 
 
-def _load(exp: AttentionExp, checkpoint: Path) -> nn.Module:
+def load_model(exp: AttentionExp, checkpoint: Path) -> nn.Module:
+    """Return the experiment's network with all weights of a checkpoint.
+
+    Raises:
+        InputError: the checkpoint cannot be read, is another model's, or lacks weights.
+    """
     model = exp.get_model()
     init = exp.attention_init
     _log(str(load_weights(model, checkpoint, attention_init=init, complete=True)))
@@ -109,7 +114,8 @@ def _first_images(dataset: Any) -> Tensor:
     return torch.stack([torch.as_tensor(image) for image in images])
 
 
-def _place(model: nn.Module, exp: AttentionExp, device: torch.device) -> nn.Module:
+def placed(model: nn.Module, exp: AttentionExp, device: torch.device) -> nn.Module:
+    """Return the network on a device in eval mode, in the memory format of the experiment."""
     layout = torch.channels_last if exp.channels_last else torch.contiguous_format
     return model.to(memory_format=layout).to(device).eval()
 
