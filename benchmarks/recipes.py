@@ -4,10 +4,11 @@
 
 Trains yolox-nano without attention and with `cam` (identity start) from WEIGHTS on DATA at 320
 pixels, over the same seeds, with each cell's settings, and prints what a study pays for: s_D, the
-SD over seeds of the paired difference in AP, squared, times the CPU minutes of a run. Half of that
-product is half the computing time for the same standard error. Beside it the same with the mean AP
-of the last two epochs as the outcome. Runs that OUT holds are not repeated. The best of many cells
-looks better than it is: judge it on seeds of its own (--first).
+SD over seeds of the paired difference in AP, squared, times the CPU minutes of a run, the first
+cell's being 1. Half of that is half the computing time for the same standard error. Beside it the
+same with the mean AP of the last two epochs as the outcome. With `--sides none` the baseline alone
+is trained, and s_D is taken as sqrt(2) s. Runs that OUT holds are not repeated. The best of many
+cells looks better than it is: judge it on seeds of its own (--first).
 """
 
 import argparse
@@ -16,7 +17,8 @@ import os
 import resource
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -107,58 +109,85 @@ def outcomes(job: Job) -> tuple[float, float]:
     return aps[-1], float(np.mean(aps[-2:]))
 
 
-def table(cells: Sequence[str], seeds: Sequence[int], base: Job) -> str:
-    """Return the cells' noise and cost, the first cell's product being 1."""
-    rows = []
-    for cell in cells:
-        jobs = {
-            side: [Job(cell, side, seed, base.data, base.weights, base.out) for seed in seeds]
-            for side in SIDES
-        }
-        last, mean = (
-            {side: 100 * np.array([outcomes(job)[k] for job in jobs[side]]) for side in SIDES}
-            for k in (0, 1)
-        )
-        every = [
-            json.loads((job.folder / COST).read_text()) for side in SIDES for job in jobs[side]
-        ]
-        minutes = float(np.median(every)) / 60
-        rows.append((cell, last, mean, minutes))
-    reference = product(rows[0][1], rows[0][3])
-    lines = []
-    for cell, last, mean, minutes in rows:
-        low, high = spread_limits(last)
-        lines.append(
-            (
-                cell,
-                f"{last['none'].mean():.2f} ± {stats.sem(last['none']):.2f}",
-                f"{(last['cam'] - last['none']).mean():+.2f}",
-                f"{last['none'].std(ddof=1):.2f}",
-                f"{(last['cam'] - last['none']).std(ddof=1):.2f} ({low:.2f} to {high:.2f})",
-                f"{np.corrcoef(last['none'], last['cam'])[0, 1]:.2f}",
-                f"{minutes:.2f}",
-                f"{product(last, minutes) / reference:.2f}",
-                f"{mean['none'].mean():.2f}",
-                f"{product(mean, minutes) / reference:.2f}",
+@dataclass(frozen=True)
+class Cell:
+    """What the runs of a cell say.
+
+    Args:
+        aps: (seeds,) of the baseline, AP points.
+        differences: of the pairs, AP points; empty where the baseline alone was trained.
+        minutes: of CPU time a run takes.
+    """
+
+    name: str
+    aps: Floats
+    differences: Floats
+    minutes: float
+
+    @property
+    def noise(self) -> float:
+        """SD of a pair's difference; from the baseline alone sqrt(2) of its SD."""
+        if len(self.differences) > 1:
+            return float(self.differences.std(ddof=1))
+        return float(np.sqrt(2) * self.aps.std(ddof=1))
+
+    @property
+    def price(self) -> float:
+        """s_D^2 times minutes: what a standard error costs."""
+        return self.noise**2 * self.minutes
+
+    def row(self, first: "Cell", last_two: "Cell") -> list[str]:
+        """Return the cell's line of the table; `last_two` has the mean of two epochs' APs."""
+        spread, alike = "-", "-"
+        if len(self.differences) > 1:
+            degrees = len(self.differences) - 1
+            low, high = (
+                self.noise * np.sqrt(degrees / stats.chi2.ppf(p, degrees)) for p in (0.975, 0.025)
             )
-        )
-    heads = ["cell", "AP, baseline", "cam", "s", "s_D (95 %)", "correlation", "CPU min"]
-    heads += ["s_D² x min", "AP, last two", "s_D² x min, last two"]
-    return tabulate(lines, heads, tablefmt="pipe", disable_numparse=True)
+            spread = f"{self.noise:.2f} ({low:.2f} to {high:.2f})"
+            alike = f"{np.corrcoef(self.aps, self.aps + self.differences)[0, 1]:.2f}"
+        return [
+            self.name,
+            str(len(self.aps)),
+            f"{self.aps.mean():.2f} ± {stats.sem(self.aps):.2f}",
+            f"{self.aps.std(ddof=1):.2f}",
+            spread,
+            alike,
+            f"{self.minutes:.2f}",
+            f"{self.price / first.price:.3f}",
+            f"{last_two.price / first.price:.3f}",
+        ]
 
 
-def product(aps: dict[str, Floats], minutes: float) -> float:
-    """Return s_D^2 times minutes."""
-    return float(np.var(aps["cam"] - aps["none"], ddof=1)) * minutes
+def table(cells: Sequence[str], seeds: Sequence[int], base: Job) -> str:
+    """Return the noise and the price of all cells with two runs and more, the first's price 1."""
+    read = [[read_cell(cell, seeds, base, k) for k in (0, 1)] for cell in cells]
+    pairs = [(last, mean) for last, mean in read if last is not None and mean is not None]
+    rows = [last.row(pairs[0][0], mean) for last, mean in pairs]
+    heads = ["settings", "seeds", "AP, baseline", "s", "s_D (95 %)", "correlation", "CPU min"]
+    heads += ["s_D² x min", "last two"]
+    return tabulate(rows, heads, tablefmt="pipe", disable_numparse=True)
 
 
-def spread_limits(aps: dict[str, Floats]) -> tuple[float, float]:
-    """Return the 95 % limits of s_D."""
-    of = aps["cam"] - aps["none"]
-    degrees = len(of) - 1
-    squares = degrees * np.var(of, ddof=1)
-    low, high = (np.sqrt(squares / stats.chi2.ppf(p, degrees)) for p in (0.975, 0.025))
-    return float(low), float(high)
+def read_cell(name: str, seeds: Sequence[int], base: Job, outcome: int) -> Cell | None:
+    """Return what OUT holds of a cell; None of fewer than two runs of the baseline."""
+    done: dict[str, dict[int, Job]] = {side: {} for side in SIDES}
+    for side, seed in product(SIDES, seeds):
+        job = replace(base, cell=name, side=side, seed=seed)
+        if (job.folder / COST).is_file():
+            done[side][seed] = job
+    if len(done["none"]) < 2:
+        return None
+    aps = {side: {seed: 100 * outcomes(job)[outcome] for seed, job in jobs.items()}
+           for side, jobs in done.items()}  # fmt: skip
+    both = sorted(aps["none"].keys() & aps["cam"].keys())
+    costs = [json.loads((job.folder / COST).read_text()) for job in done["none"].values()]
+    return Cell(
+        name,
+        np.array([aps["none"][seed] for seed in both or sorted(aps["none"])]),
+        np.array([aps["cam"][seed] - aps["none"][seed] for seed in both]),
+        float(np.median(costs)) / 60,
+    )
 
 
 def main() -> int:
@@ -172,21 +201,24 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=100, metavar="SEED")
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES), metavar="NAME")
     parser.add_argument("--parallel", type=int, default=2, metavar="N", help="runs at a time")
+    parser.add_argument("--report", action="store_true", help="train nothing: what OUT holds")
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     seeds = range(args.first, args.first + args.seeds)
+    base = Job("", "", 0, args.data, args.weights, args.out)
     jobs = [
-        Job(cell, side, seed, args.data, args.weights, args.out)
-        for seed in seeds
-        for cell in args.cells
-        for side in args.sides
+        replace(base, cell=cell, side=side, seed=seed)
+        for seed, cell, side in product(seeds, args.cells, args.sides)
     ]
+    if args.report:
+        print(table(args.cells, seeds, base))
+        return 0
     with ProcessPoolExecutor(args.parallel, get_context("spawn")) as pool:
         for line in pool.map(make, jobs):
             print(line, flush=True)
     print(f"\n{len(seeds)} seeds from {args.first} on\n")
-    print(table(args.cells, seeds, jobs[0]))
+    print(table(args.cells, seeds, base))
     return 0
 
 

@@ -110,9 +110,9 @@ def called_as(command: str) -> str:
     return f"yolox-attn {command}"
 
 
-def count(number: int, thing: str) -> str:
-    """Return "1 seed", "3 seeds"."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+def count(number: int, thing: str, things: str | None = None) -> str:
+    """Return "1 seed", "3 seeds"; `things` where the plural is not made by an s."""
+    return f"{number} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def shortlist(items: Iterable[str], most: int = 3) -> str:

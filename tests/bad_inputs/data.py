@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from bad_inputs.case import Case, Place
 
+from yolox_attn.data.formats.convert import LOOKED_FOR
+
 FIRST = "train2017/000001.png"
 
 
@@ -91,13 +93,15 @@ def refused(name: str, what: str, spoil: Callable[[Place], Any]) -> Case:
 CASES = [
     Case("no folder", "no data folder <root>/nowhere", "--data <root>/nowhere"),
     Case("a file for a folder", "no data folder <exp>", "--data <exp>"),
-    Case("an empty folder", "no folder annotations/ in <root>/empty; it holds: nothing",
+    Case("an empty folder",
+         f"no data set in <root>/empty: looked for {LOOKED_FOR}; it holds: nothing",
          "--data <root>/empty", lambda place: (place.root / "empty").mkdir()),
     Case("data_dir nowhere",
          "cannot read annotation file <root>/nowhere/annotations/instances_train2017.json: No such "
          "file or directory", "data_dir <root>/nowhere"),
     Case("no annotations folder",
-         "no folder annotations/ in <data>; it holds: manifest.json, train2017, val2017",
+         f"no data set in <data>: looked for {LOOKED_FOR}; it holds: manifest.json, train2017, "
+         "val2017",
          spoil=in_folder(lambda data: shutil.rmtree(data / "annotations"))),
     Case("no train file",
          "no train annotations in <data>/annotations: instances_train2017.json or another name "

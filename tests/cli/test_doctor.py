@@ -123,7 +123,7 @@ def test_a_split_that_cannot_be_read_is_a_finding_and_does_not_hide_the_other(
 @pytest.mark.parametrize(
     ("lost", "finding"),
     [
-        ("annotations", "error    both: no folder annotations/ in "),
+        ("annotations", "error    both: no data set in "),
         ("annotations/instances_val2017.json", "error    val: n"),
     ],
 )

@@ -53,7 +53,9 @@ def main(argv: list[str] | None = None) -> int:
     echo("\n".join([*report.scope(), *report.lines(), report.tally]))
     output = args.output
     if output is None and not args.quick:
-        output = Path("YOLOX_outputs", "doctor", Path(str(exp.data_dir)).resolve().name)
+        output = Path(
+            "YOLOX_outputs", "doctor", Path(args.data or str(exp.data_dir)).resolve().name
+        )
     if output is not None:
         echo(f"written: {', '.join(map(str, write_report(report, output)))}")
     return 1 if report.errors else 0
@@ -67,7 +69,7 @@ def find_data(args: argparse.Namespace) -> tuple[AttentionExp, Places, list[Find
     """
     if args.data is None and args.exp_file is None and args.name is None:
         raise InputError("which data? give --data DIR, or -f or -n with the Exp's own")
-    if args.data is not None and not Path(args.data).expanduser().is_dir():
+    if args.data is not None and not Path(args.data).expanduser().exists():
         raise InputError(f"no data folder {args.data}")
     named = args.exp_file is not None or args.name is not None
     exp = load_exp(args.exp_file, args.name) if named else AttentionExp()

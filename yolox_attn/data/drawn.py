@@ -4,12 +4,8 @@ Objects of five classes (scenes.py) on cluttered ground, 12 to 130 pixels across
 in part. As in COCO, a box is the extent of what is visible and `area` counts visible pixels.
 """
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +13,11 @@ import cv2
 import numpy as np
 from loguru import logger
 
+from yolox_attn.data.cache import cache_folder, cached, write_manifest
 from yolox_attn.data.scenes import CLASSES, MIN_VISIBLE, Scene, draw_scene
-from yolox_attn.errors import InputError
 
 VERSION = 1  # of the drawing: raise it whenever the same parameters give other pixels
-MANIFEST = "manifest.json"
 CATEGORY_IDS = {name: number for number, name in enumerate(CLASSES, start=1)}
-
-
-def cache_folder() -> Path:
-    """Return where drawn sets are kept: $YOLOX_ATTN_CACHE, else ~/.cache/yolox_attn."""
-    return Path(os.environ.get("YOLOX_ATTN_CACHE") or "~/.cache/yolox_attn").expanduser()
 
 
 def drawn_set(
@@ -56,50 +46,20 @@ def drawn_set(
     parameters = {"seed": seed, "train": train_images, "val": val_images, "size": size}
     key = hashlib.sha256(json.dumps(parameters).encode()).hexdigest()[:8]
     folder = (root or cache_folder()) / f"drawn-{VERSION}-{key}"
-    if is_intact(folder):
-        return folder
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".drawing-", dir=folder.parent) as scratch:
-            logger.info("drawing the demo set in {}", folder)
-            fresh = Path(scratch, "fresh")
-            _draw(fresh, parameters)
-            _put_in_place(fresh, folder, Path(scratch))
-    except OSError as error:
-        hint = "set YOLOX_ATTN_CACHE to a folder that can be written"
-        raise InputError(f"cannot draw the demo set in {folder}: {error}; {hint}") from error
-    return folder
 
+    def draw(fresh: Path) -> None:
+        logger.info("drawing the demo set in {}", folder)
+        _draw(fresh, parameters)
 
-def is_intact(folder: Path) -> bool:
-    """Tell whether every file of a drawn set is there, byte for byte as it was drawn."""
-    try:
-        files = json.loads((folder / MANIFEST).read_text())["files"]
-        return all(_sha256(folder / name) == digest for name, digest in files.items())
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
-
-
-def _put_in_place(fresh: Path, folder: Path, scratch: Path) -> None:
-    """Move a set to its place, past a damaged one or another process that does the same."""
-    for _ in range(10):
-        if is_intact(folder):
-            return
-        with contextlib.suppress(FileNotFoundError):
-            folder.rename(scratch / uuid.uuid4().hex)
-        with contextlib.suppress(OSError):
-            fresh.rename(folder)
-    raise FileExistsError(f"{folder} changes while it is being replaced")
+    return cached(folder, draw)
 
 
 def _draw(folder: Path, parameters: dict[str, int]) -> None:
     for index, split in enumerate(("train", "val")):
         rng = np.random.default_rng([VERSION, parameters["seed"], index])
         _draw_split(folder, split, parameters, rng)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    hashes = {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
-    content = {"version": VERSION, "parameters": parameters, "files": hashes}
-    (folder / MANIFEST).write_text(json.dumps(content, indent=1))
+    files = (path for path in folder.rglob("*") if path.is_file())
+    write_manifest(folder, files, version=VERSION, parameters=parameters)
 
 
 def _draw_split(
@@ -137,7 +97,3 @@ def _visible_objects(scene: Scene) -> list[dict[str, Any]]:
         category = CATEGORY_IDS[name]
         objects.append({"category_id": category, "bbox": box, "area": len(rows), "iscrowd": 0})
     return objects
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

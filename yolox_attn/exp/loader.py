@@ -9,6 +9,7 @@ from typing import Any
 
 from yolox_attn.blocks import ATTENTIONS, CONTROLS, known_names
 from yolox_attn.data.coco_folder import read_coco_folder
+from yolox_attn.data.formats import converted
 from yolox_attn.errors import InputError
 from yolox_attn.exp.attributes import check_attributes
 from yolox_attn.exp.base import AttentionExp
@@ -105,12 +106,16 @@ def _made_by(path: Path, source: bytes) -> Any:
 
 
 def use_data(exp: AttentionExp, folder: str | Path) -> None:
-    """Point `exp` at a COCO-layout folder: classes, file and folder names are read from it.
+    """Point `exp` at a data set: classes, file and folder names are read from it.
+
+    Args:
+        exp: the experiment.
+        folder: in COCO layout; a set of another layout is converted into the cache.
 
     Raises:
-        InputError: the folder is missing or wrong (see `read_coco_folder`).
+        InputError: it is missing or wrong (see `converted` and `read_coco_folder`).
     """
-    data = read_coco_folder(Path(folder))
+    data = read_coco_folder(converted(Path(folder)))
     exp.data_dir = str(data.root)
     exp.num_classes = len(data.classes)
     exp.train_ann, exp.train_name = data.train

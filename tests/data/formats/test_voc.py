@@ -1,0 +1,155 @@
+"""Pascal VOC: what its corners, lists and flags mean, and what is refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from layouts import write_xml
+from PIL import Image
+
+from yolox_attn.data.formats.voc import find_voc, read_voc
+from yolox_attn.errors import InputError
+
+CAT, SIZE = ("cat", [0, 0, 10, 5], 0), (40, 30)
+
+
+@pytest.fixture
+def voc(tmp_path: Path) -> Path:
+    """Two images a split; the second of each has no objects."""
+    root = tmp_path / "voc"
+    for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (root / folder).mkdir(parents=True)
+    for split in ("train", "val"):
+        stems = [f"{split}{k}" for k in range(2)]
+        for stem, objects in zip(stems, ([CAT], []), strict=True):
+            Image.new("RGB", SIZE).save(root / f"JPEGImages/{stem}.JPG", "JPEG")
+            write_xml(root, stem, SIZE, objects)
+        (root / f"ImageSets/Main/{split}.txt").write_text("\n".join(stems))
+    return root
+
+
+def test_corners_count_from_one_and_belong_to_the_box(voc: Path) -> None:
+    content = read_voc(voc).splits["train"]
+    assert [entry["bbox"] for entry in content["annotations"]] == [[0, 0, 10, 5]]
+    assert [image["id"] for image in content["images"]] == [1, 2]
+    assert content["images"][0]["file_name"].endswith("train0.JPG")
+
+
+def test_difficult_boxes_are_trained_on_and_not_judged_by(voc: Path) -> None:
+    for stem in ("train0", "val0"):
+        write_xml(voc, stem, SIZE, [CAT, ("cat", [5, 5, 10, 10], 1)])
+    splits = read_voc(voc).splits
+    flags = {split: [(e["iscrowd"], e.get("difficult", 0)) for e in content["annotations"]]
+             for split, content in splits.items()}  # fmt: skip
+    assert flags == {"train": [(0, 0), (0, 1)], "val": [(0, 0), (1, 1)]}
+
+
+def test_classes_are_those_listed_else_all_names_sorted(voc: Path) -> None:
+    write_xml(voc, "val1", SIZE, [("ape", [0, 0, 2, 2], 0)])
+    assert [each["name"] for each in read_voc(voc).splits["train"]["categories"]] == ["ape", "cat"]
+    (voc / "classes.txt").write_bytes(b"\xef\xbb\xbfcat\r\nape\r\n")
+    content = read_voc(voc).splits["val"]
+    assert [each["name"] for each in content["categories"]] == ["cat", "ape"]
+    assert [entry["category_id"] for entry in content["annotations"]] == [1, 2]
+
+
+def test_without_lists_all_is_one_split_and_spare_images_are_named(voc: Path) -> None:
+    (voc / "ImageSets/Main/val.txt").write_text("val0 1\n")
+    source = read_voc(voc)
+    assert len(source.splits["val"]["images"]) == 1
+    assert source.notes == ["1 image in none of the lists: val1.JPG"]
+    for file in (voc / "ImageSets/Main").iterdir():
+        file.unlink()
+    assert len(read_voc(voc).splits["all"]["images"]) == 4
+
+
+def test_an_image_without_an_xml_is_background_only_when_said(voc: Path) -> None:
+    (voc / "Annotations/train1.xml").unlink()
+    with pytest.raises(InputError, match="--unlabelled background"):
+        read_voc(voc)
+    content = read_voc(voc, unlabelled=True).splits["train"]
+    assert [(image["width"], image["height"]) for image in content["images"]] == [SIZE, SIZE]
+
+
+def test_a_size_that_is_missing_is_the_files(voc: Path) -> None:
+    write_xml(voc, "train0", (0, 0), [CAT])
+    image = read_voc(voc).splits["train"]["images"][0]
+    assert (image["width"], image["height"]) == SIZE
+
+
+def test_the_set_may_lie_below_the_folder(voc: Path) -> None:
+    assert find_voc(voc) == voc
+    assert find_voc(voc.parent) == voc
+    assert find_voc(voc / "JPEGImages") is None
+    voc.rename(voc.parent / "VOC2007")
+    (voc.parent / "VOC2012/Annotations").mkdir(parents=True)
+    (voc.parent / "VOC2012/Annotations/a.xml").touch()
+    with pytest.raises(InputError, match="several Pascal VOC sets: VOC2007, VOC2012"):
+        find_voc(voc.parent)
+
+
+def text(content: str) -> Callable[[Path], object]:
+    return lambda root: (root / "Annotations/train0.xml").write_text(content)
+
+
+def objects(*given: tuple) -> Callable[[Path], object]:
+    return lambda root: write_xml(root, "train0", SIZE, list(given))
+
+
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "an image is missing": (
+        lambda root: (root / "JPEGImages/train0.JPG").unlink(),
+        r"train0\.xml: no image of that name",
+    ),
+    "two images of one stem": (
+        lambda root: Image.new("RGB", SIZE).save(root / "JPEGImages/train0.png"),
+        r"two images of one name in .*: train0\.JPG and train0\.png",
+    ),
+    "an empty list": (
+        lambda root: (root / "ImageSets/Main/val.txt").write_text("\n"),
+        r"val\.txt names no image",
+    ),
+    "a name twice": (
+        lambda root: (root / "ImageSets/Main/val.txt").write_text("val0\nval0\n"),
+        r"val\.txt names 1 image twice",
+    ),
+    "an empty XML": (text(""), "no valid XML"),
+    "half an XML": (text("<annotation><object>"), "no valid XML"),
+    "an unknown encoding": (text("<?xml version='1.0' encoding='x9'?><a/>"), "no valid XML"),
+    "entities": (text("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), "entities"),
+    "no box": (text("<annotation><object><name>cat</name></object></annotation>"), "no box of"),
+    "a word for a number": (
+        text("<a><object><name>cat</name><bndbox><xmin>x</xmin></bndbox></object></a>"),
+        "no box of four",
+    ),
+    "no name": (objects(("", [0, 0, 2, 2], 0)), "an object without a name"),
+    "an empty box": (objects(("cat", [4, 4, 0, 3], 0)), r"the box 5, 5, 4, 7 of cat is empty"),
+    "a box outside": (objects(("cat", [50, 4, 9, 3], 0)), r"outside of the image \(40x30\)"),
+    "not a number": (objects(("cat", [float("nan"), 4, 9, 3], 0)), "no box of four numbers"),
+    "a class that is not listed": (
+        lambda root: (root / "classes.txt").write_text("dog"),
+        "'cat' is not among those of classes.txt: dog",
+    ),
+    "an empty list of classes": (
+        lambda root: (root / "classes.txt").touch(),
+        r"classes\.txt: no class names",
+    ),
+    "a class twice": (
+        lambda root: (root / "classes.txt").write_text("cat\ncat"),
+        "class 'cat' stands twice",
+    ),
+    "classes that are no text": (
+        lambda root: (root / "classes.txt").write_bytes(b"caf\xe9"),
+        r"classes\.txt is no UTF-8 text: byte 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_wrong_is_one_line_that_names_the_file(voc: Path, name: str) -> None:
+    spoil, says = BROKEN[name]
+    spoil(voc)
+    with pytest.raises(InputError, match=says) as error:
+        read_voc(voc)
+    assert str(voc) in str(error.value)
+    assert "\n" not in str(error.value)

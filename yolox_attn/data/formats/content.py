@@ -1,0 +1,145 @@
+"""What every format is read into: images with their boxes, and of these a COCO json."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from yolox_attn.coco.checks import image_name
+from yolox_attn.console import printable, shortlist
+from yolox_attn.errors import InputError
+
+IMAGE_SUFFIXES = frozenset(
+    {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)  # in small letters; what OpenCV reads
+Size = tuple[int, int]  # width, height
+Content = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box in pixels: left, top, width, height. `difficult` is Pascal VOC's."""
+
+    label: int
+    left: float
+    top: float
+    width: float
+    height: float
+    difficult: bool = False
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An image file with its boxes."""
+
+    file: Path
+    size: Size
+    boxes: tuple[Box, ...]
+
+
+@dataclass
+class Source:
+    """A data set as it was found.
+
+    Args:
+        layout: its name for messages.
+        splits: "train", "val", "test" (as far as there are) or "all" -> COCO content, whose file
+            names are whole paths.
+        notes: what could not be taken over, a sentence each.
+    """
+
+    layout: str
+    splits: dict[str, Content]
+    notes: list[str] = field(default_factory=list)
+
+
+def content_of(
+    images: Iterable[Labelled], classes: Sequence[str], *, crowds: bool = False
+) -> Content:
+    """Return COCO content: ids from 1, images sorted by their paths.
+
+    A difficult box keeps its field. In training it is a box as any other; with `crowds`, for
+    evaluation, it has iscrowd 1: a detection on it is neither right nor wrong. COCO's overlap with
+    a crowd is laxer than VOC's own rule (intersection over the detection's area), and pycocotools
+    overwrites the field `ignore`, so there is no closer one.
+    """
+    entries: list[Content] = []
+    annotations: list[Content] = []
+    for number, image in enumerate(sorted(images, key=lambda each: each.file.as_posix()), start=1):
+        width, height = image.size
+        entries.append(
+            {"id": number, "file_name": str(image.file), "width": width, "height": height}
+        )
+        for box in image.boxes:
+            entry = {
+                "id": len(annotations) + 1,
+                "image_id": number,
+                "category_id": box.label + 1,
+                "bbox": [box.left, box.top, box.width, box.height],
+                "area": box.width * box.height,
+                "iscrowd": int(crowds and box.difficult),
+            }
+            annotations.append(entry | ({"difficult": 1} if box.difficult else {}))
+    categories = [{"id": number, "name": name} for number, name in enumerate(classes, start=1)]
+    return {"images": entries, "annotations": annotations, "categories": categories}
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Return the image files in a folder and below it, sorted."""
+    found = (file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(file for file in found if file.is_file())
+
+
+def by_stem(files: Sequence[Path], where: Path) -> dict[str, Path]:
+    """Return stem -> file.
+
+    Raises:
+        InputError: two images have one, so that a label file belongs to both.
+    """
+    stems: dict[str, Path] = {}
+    for file in files:
+        other = stems.setdefault(file.stem, file)
+        if other is not file:
+            raise InputError(
+                f"two images of one name in {where}: {printable(other.name)} and "
+                f"{printable(file.name)}; a label file cannot belong to both"
+            )
+    return stems
+
+
+def size_of(file: Path) -> Size:
+    """Return width and height of an image as it is shown, with its EXIF orientation.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with Image.open(file) as image:
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            return (image.height, image.width) if turned else (image.width, image.height)
+    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise InputError(f"cannot read image {printable(str(file))}") from error
+
+
+def rebased(content: Content, file: Path) -> tuple[Content, Path]:
+    """Return the content with file names relative to the folder that holds all its images.
+
+    Raises:
+        InputError: no image, or they have no folder in common (two drives). `file` names the split.
+    """
+    names = [image_name(image) for image in content["images"]]
+    if not names:
+        raise InputError(f"{file}: no images")
+    try:
+        folder = Path(os.path.commonpath([os.path.dirname(name) for name in names]))  # noqa: PTH120
+    except ValueError as error:
+        shown = shortlist(names, 2)
+        raise InputError(f"{file}: the images have no folder in common: {shown}") from error
+    images = [
+        {**image, "file_name": Path(name).relative_to(folder).as_posix()}
+        for image, name in zip(content["images"], names, strict=True)
+    ]
+    return {**content, "images": images}, folder

@@ -1,0 +1,199 @@
+"""From any layout to COCO's: recognised, read, written beside links to the images."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from loguru import logger
+
+from yolox_attn.coco.annotations import ANNOTATIONS
+from yolox_attn.console import called_as, shortlist
+from yolox_attn.data.cache import cache_folder, cached, write_manifest
+from yolox_attn.data.formats.coco_exports import (
+    is_roboflow,
+    loose_files,
+    read_loose,
+    read_roboflow,
+)
+from yolox_attn.data.formats.content import Source, rebased
+from yolox_attn.data.formats.split import Splitting, apart
+from yolox_attn.data.formats.voc import find_voc, read_voc
+from yolox_attn.data.formats.yolo import YAML_SUFFIXES, find_yaml, looks_like_yolo, read_yolo
+from yolox_attn.errors import InputError
+
+VERSION = 1  # of the conversion: raise it whenever the same files give another json
+LOOKED_FOR = (
+    "annotations/ (COCO), */_annotations.coco.json (Roboflow), data.yaml, or labels beside images "
+    "(YOLO), Annotations/*.xml (Pascal VOC), *.json (COCO)"
+)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was made of a data set.
+
+    Args:
+        folder: in COCO layout.
+        layout: that it was found in.
+        counts: split -> images, boxes.
+        classes: their names.
+        notes: what could not be taken over, a sentence each.
+    """
+
+    folder: Path
+    layout: str
+    counts: dict[str, tuple[int, int]]
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def converted(path: Path) -> Path:
+    """Return a folder in COCO layout for a data set of any layout.
+
+    A folder with annotations/ is returned as it is. Another is converted into the cache, once for
+    as long as no file of it changes.
+
+    Raises:
+        InputError: it is not recognised, a file of it is wrong, or it has one split alone.
+    """
+    path = _existing(path)
+    if (path / ANNOTATIONS).is_dir():
+        return path
+    root = path.resolve()
+    reader = _reader(root)
+
+    def make(folder: Path) -> None:
+        source = _read(reader(), root, None)
+        _write(source, folder)
+        for note in source.notes:
+            logger.warning(f"{path} ({source.layout}): {note}")
+
+    return cached(cache_folder() / f"converted-{VERSION}-{_fingerprint(root)}", make)
+
+
+def convert(
+    path: Path, output: Path, splitting: Splitting | None = None, *, unlabelled: bool = False
+) -> Conversion:
+    """Write a data set of any layout as COCO's: annotations/, and links to the images' folders.
+
+    Args:
+        path: the data set.
+        output: a folder that is not there, or empty.
+        splitting: how to split a set of one split.
+        unlabelled: images without a Pascal VOC XML are background.
+
+    Raises:
+        InputError: as `converted`; or the output is in use, or cannot hold links.
+    """
+    path = _existing(path)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise InputError(f"-o {output} is there already, and not empty")
+    root = path.resolve()
+    if (root / ANNOTATIONS).is_dir():
+        raise InputError(f"{path} is in COCO layout already: --data takes it as it is")
+    source = _read(_reader(root, unlabelled=unlabelled)(), root, splitting)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=output.parent) as scratch:
+        fresh = Path(scratch, "fresh")
+        conversion = _write(source, fresh)
+        if output.exists():
+            output.rmdir()
+        fresh.rename(output)
+    return replace(conversion, folder=output)
+
+
+def _existing(path: Path) -> Path:
+    path = path.expanduser()
+    if not (path.is_dir() or (path.is_file() and path.suffix in (*YAML_SUFFIXES, ".json"))):
+        raise InputError(f"no data folder {path}")
+    return path
+
+
+def _reader(root: Path, *, unlabelled: bool = False) -> Callable[[], Source]:
+    """Return what reads the layout that is found at `root`.
+
+    Raises:
+        InputError: none is; or several data sets are.
+    """
+    folder = root.is_dir()
+    if folder and is_roboflow(root):
+        return lambda: read_roboflow(root)
+    if find_yaml(root) is not None:
+        return lambda: read_yolo(root)
+    if folder and (voc := find_voc(root)) is not None:
+        found = voc
+        return lambda: read_voc(found, unlabelled=unlabelled)
+    if loose_files(root):
+        return lambda: read_loose(root)
+    if folder and looks_like_yolo(root):
+        return lambda: read_yolo(root)
+    present = "a file" if not folder else shortlist(sorted(each.name for each in root.iterdir()), 8)
+    raise InputError(
+        f"no data set in {root}: looked for {LOOKED_FOR}; found: {present or 'nothing'}"
+    )
+
+
+def _read(source: Source, root: Path, splitting: Splitting | None) -> Source:
+    """Return the source with a train and a val split.
+
+    Raises:
+        InputError: it has one split and no `splitting`, or several and one.
+    """
+    names = set(source.splits)
+    alone = names & {"all", "train"} if not {"train", "val"} <= names else set()
+    if splitting is not None:
+        if not alone:
+            raise InputError(f"{root} has splits of its own: {shortlist(sorted(names))}")
+        [name] = alone
+        parts = apart(source.splits.pop(name), splitting, str(root))
+        return replace(source, splits={**parts, **source.splits})
+    if alone:
+        raise InputError(
+            f"{root} ({source.layout}) has no validation split of its own: "
+            f"{called_as('convert')} {root} -o OUT --split 0.8 makes one"
+        )
+    return source
+
+
+def _write(source: Source, folder: Path) -> Conversion:
+    """Write annotation files, links to the images, and the manifest."""
+    files: list[Path] = []
+    counts: dict[str, tuple[int, int]] = {}
+    classes: tuple[str, ...] = ()
+    (folder / ANNOTATIONS).mkdir(parents=True, exist_ok=True)
+    for split, content in source.splits.items():
+        file = folder / ANNOTATIONS / f"instances_{split}2017.json"
+        relative, images = rebased(content, file)
+        file.write_text(json.dumps(relative), encoding="utf-8")
+        link = folder / f"{split}2017"
+        try:
+            link.symlink_to(images, target_is_directory=True)
+        except OSError as error:
+            raise InputError(f"cannot link {images} as {link}: {error.strerror}") from error
+        files.append(file)
+        counts[split] = len(content["images"]), len(content["annotations"])
+        names = sorted((entry["id"], entry["name"]) for entry in content["categories"])
+        classes = tuple(name for _, name in names)
+    write_manifest(folder, files, layout=source.layout, notes=source.notes)
+    return Conversion(folder, source.layout, counts, classes, tuple(source.notes))
+
+
+def _fingerprint(root: Path) -> str:
+    """Return a hash of where a set lies, and of its files' names, sizes and times."""
+    digest = hashlib.sha256(f"{root}\n".encode(errors="surrogateescape"))
+    start = root if root.is_dir() else root.parent
+    for parent, folders, files in os.walk(start):
+        folders.sort()
+        for name in sorted(files):
+            path = os.path.join(parent, name)  # noqa: PTH118 - a hundred thousand of them
+            try:
+                status = os.stat(path)  # noqa: PTH116
+            except OSError:
+                continue
+            line = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n"
+            digest.update(line.encode(errors="surrogateescape"))
+    return digest.hexdigest()[:16]

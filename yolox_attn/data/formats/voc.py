@@ -1,0 +1,172 @@
+"""Pascal VOC: Annotations/*.xml, images beside them, ImageSets/Main/{train,val,test}.txt.
+
+Everingham et al., "The Pascal Visual Object Classes Challenge", IJCV 2010. Corners count pixels
+from 1 and belong to the box: x = xmin - 1, width = xmax - xmin + 1.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from yolox_attn.console import count, printable, shortlist
+from yolox_attn.data.formats.content import (
+    Box,
+    Labelled,
+    Source,
+    by_stem,
+    content_of,
+    images_below,
+    size_of,
+)
+from yolox_attn.data.formats.names import listed_classes, read_lines
+from yolox_attn.errors import InputError
+
+LABELS, LISTS = "Annotations", Path("ImageSets", "Main")
+SPLITS = ("train", "val", "test")
+MOST_BYTES = 64 * 2**20  # of an XML
+
+
+def find_voc(root: Path) -> Path | None:
+    """Return the folder with Annotations/*.xml: `root`, or one up to two levels below it."""
+    for pattern in ("", "*", "*/*"):
+        folders = [root] if not pattern else sorted(root.glob(pattern))
+        found = [each for each in folders if any((each / LABELS).glob("*.xml"))]
+        if len(found) > 1:
+            shown = shortlist(str(each.relative_to(root)) for each in found)
+            raise InputError(f"{root} holds several Pascal VOC sets: {shown}; name one of them")
+        if found:
+            return found[0]
+    return None
+
+
+def read_voc(root: Path, *, unlabelled: bool = False) -> Source:
+    """Read a Pascal VOC folder.
+
+    The classes are those of classes.txt in it, else the names in all XMLs, sorted. Images are
+    looked for in JPEGImages, else anywhere in the folder, by the XML's own stem.
+
+    Args:
+        root: as `find_voc` returns it.
+        unlabelled: an image without an XML is background; else it is refused.
+
+    Raises:
+        InputError: a file is missing, broken or contradictory; the message names it.
+    """
+    pictures = root / "JPEGImages"
+    images = by_stem(images_below(pictures if pictures.is_dir() else root), root)
+    lists = dict(_lists(root)) or {"all": _all_stems(root, images, unlabelled=unlabelled)}
+    wanted = dict.fromkeys(stem for stems in lists.values() for stem in stems)
+    trees = {stem: _tree(root / LABELS / f"{stem}.xml", unlabelled=unlabelled) for stem in wanted}
+    names = listed_classes([root])
+    if names is None:
+        used = {name for tree in trees.values() if tree is not None for name in _names(tree)}
+        names = sorted(used)
+    places = {name: place for place, name in enumerate(names)}
+    source = Source("Pascal VOC", {})
+    for split, stems in lists.items():
+        labelled = [_labelled(stem, trees[stem], images, places, root) for stem in stems]
+        source.splits[split] = content_of(labelled, names, crowds=split in ("val", "test"))
+    spare = sorted(images.keys() - wanted.keys())
+    if spare:
+        shown = shortlist(images[stem].name for stem in spare)
+        source.notes.append(f"{count(len(spare), 'image')} in none of the lists: {shown}")
+    return source
+
+
+def _lists(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the splits with the stems that their lists name."""
+    for split in SPLITS:
+        file = root / LISTS / f"{split}.txt"
+        if file.is_file():
+            stems = [line.split()[0] for line in read_lines(file) if line.strip()]
+            if not stems:
+                raise InputError(f"{file} names no image")
+            if twice := len(stems) - len(set(stems)):
+                raise InputError(f"{file} names {count(twice, 'image')} twice")
+            yield split, stems
+
+
+def _all_stems(root: Path, images: dict[str, Path], *, unlabelled: bool) -> list[str]:
+    stems = {file.stem for file in (root / LABELS).glob("*.xml")}
+    return sorted(stems | images.keys() if unlabelled else stems)
+
+
+def _tree(file: Path, *, unlabelled: bool) -> ElementTree.Element | None:
+    """Return an XML's root; None where there is none, and that is allowed."""
+    if not file.is_file():
+        if unlabelled:
+            return None
+        raise InputError(
+            f"no {printable(str(file))}: is the image background, or was it forgotten? "
+            "--unlabelled background takes such images as background"
+        )
+    try:
+        text = file.read_bytes()
+        if len(text) > MOST_BYTES or b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+            raise InputError(f"{printable(str(file))}: an XML with entities, or too large a one")
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise InputError(f"{printable(str(file))} is no valid XML: {error}") from error
+    except OSError as error:
+        raise InputError(f"cannot read {printable(str(file))}: {error.strerror}") from error
+
+
+def _names(tree: ElementTree.Element) -> Iterator[str]:
+    for node in tree.iter("object"):
+        yield (node.findtext("name") or "").strip()
+
+
+def _labelled(
+    stem: str,
+    tree: ElementTree.Element | None,
+    images: dict[str, Path],
+    places: dict[str, int],
+    root: Path,
+) -> Labelled:
+    """Return an image with the boxes of its XML."""
+    origin = printable(str(root / LABELS / f"{stem}.xml"))
+    file = images.get(stem)
+    if file is None:
+        raise InputError(f"{origin}: no image of that name in {root}")
+    if tree is None:
+        return Labelled(file, size_of(file), ())
+    width, height = (_number(tree, f"size/{side}", 0.0) for side in ("width", "height"))
+    whole = width >= 1 and height >= 1 and width.is_integer() and height.is_integer()
+    size = (int(width), int(height)) if whole else size_of(file)
+    boxes = tuple(_box(node, places, size, origin) for node in tree.iter("object"))
+    return Labelled(file, size, boxes)
+
+
+def _box(
+    node: ElementTree.Element, places: dict[str, int], size: Sequence[int], origin: str
+) -> Box:
+    name = (node.findtext("name") or "").strip()
+    if not name:
+        raise InputError(f"{origin}: an object without a name")
+    if name not in places:
+        known = shortlist(places, 8)
+        raise InputError(f"{origin}: class {name!r} is not among those of classes.txt: {known}")
+    corners = [_number(node, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")]
+    if not all(map(math.isfinite, corners)):
+        raise InputError(f"{origin}: {name} has no box of four numbers")
+    left, top, right, bottom = corners
+    box = Box(
+        places[name], left - 1, top - 1, right - left + 1, bottom - top + 1,
+        difficult=(node.findtext("difficult") or "").strip() == "1",
+    )  # fmt: skip
+    inside = box.left < size[0] and box.top < size[1] and right > 0 and bottom > 0
+    if right < left or bottom < top or not inside:
+        shown = ", ".join(f"{each:g}" for each in corners)
+        raise InputError(
+            f"{origin}: the box {shown} of {name} is empty or outside of the image "
+            f"({size[0]}x{size[1]})"
+        )
+    return box
+
+
+def _number(node: ElementTree.Element, path: str, otherwise: float = math.nan) -> float:
+    try:
+        return float((node.findtext(path) or "").strip())
+    except ValueError:
+        return otherwise
