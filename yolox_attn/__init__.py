@@ -11,9 +11,9 @@ __version__ = "0.1.0"
 
 # Imported when they are asked for: torch and YOLOX take seconds.
 INTERFACE = {
-    "load_detector": "yolox_attn.detector",
-    "Detector": "yolox_attn.detector",
-    "Detections": "yolox_attn.detector",
+    "load_detector": "yolox_attn.detection",
+    "Detector": "yolox_attn.detection",
+    "Detections": "yolox_attn.detection",
     "AttentionPAFPN": "yolox_attn.models",
     "create_attention": "yolox_attn.blocks",
     "AttentionExp": "yolox_attn.exp",

@@ -21,6 +21,7 @@ from yolox_attn.requirements import check_requirements
 COMMANDS = {
     "train": "train an experiment",
     "eval": "judge a checkpoint by COCO's metrics",
+    "detect": "draw and list what a trained detector finds",
     "convert": "write a Pascal VOC, YOLO or Roboflow set in COCO layout",
     "doctor": "examine a data set before anything is trained on it",
     "compare": "compare finished runs with a baseline",

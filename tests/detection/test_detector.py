@@ -11,30 +11,20 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from planned import write_exp
+from short_run import short_run
 
 import yolox_attn
 from yolox_attn import load_detector
-from yolox_attn.cli.train import main as train
-from yolox_attn.detector import Detector, read_picture
+from yolox_attn.detection.detector import Detector, read_picture
 from yolox_attn.errors import InputError
 from yolox_attn.runs import read_record
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def run(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A short run with attention; its folder."""
-    place = tmp_path_factory.mktemp("detector")
-    lines = (
-        "self.max_epoch, self.warmup_epochs = 1, 0",
-        "self.attention = 'cam'",
-        "self.test_conf = 0.0",
-    )
-    words = ["-f", write_exp(place, "tiny", *lines), "--data", str(drawn), "--device", "cpu"]
-    assert train([*words, "-b", "4", "--seed", "0", "output_dir", str(place / "out")]) == 0
-    return place / "out/tiny/seed0"
+    return short_run(drawn, tmp_path_factory.mktemp("detector"))
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from yolox_attn.console import printable
 from yolox_attn.core.checkpoint import BEST_NAME
 from yolox_attn.cost import evaluation_mode
 from yolox_attn.errors import InputError
-from yolox_attn.evaluators.predict import Rules, run_batch, to_original
+from yolox_attn.evaluators.predict import Rules, Timing, run_batch, to_original
 from yolox_attn.exp import AttentionExp
 from yolox_attn.exp.evaluation import load_model, placed
 from yolox_attn.exp.rebuild import exp_of, restore
@@ -85,6 +85,9 @@ class Detector:
         names: of the classes, in the order of its outputs.
         rules: input size, thresholds, precision.
         batch_size: images a pass.
+
+    Attributes:
+        timing: seconds of network and NMS so far, and over how many images.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Detector:
     ) -> None:
         self.model, self.names, self.rules = model.eval(), tuple(names), rules
         self.batch_size = batch_size
+        self.timing = Timing()
 
     @overload
     def __call__(self, images: Picture) -> Detections: ...
@@ -120,7 +124,8 @@ class Detector:
         inputs = np.stack([preproc(each, size)[0] for each in pixels])
         device = next(self.model.parameters()).device
         with evaluation_mode(self.model), torch.no_grad():
-            rows, _ = run_batch(self.model, torch.from_numpy(inputs).to(device), self.rules)
+            rows, timing = run_batch(self.model, torch.from_numpy(inputs).to(device), self.rules)
+        self.timing += timing
         for found, image in zip(rows, pixels, strict=True):
             yield self._detections(to_original(found, size, *image.shape[:2]), image)
 
