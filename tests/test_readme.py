@@ -76,6 +76,7 @@ WIDTH = ["depth", "0.33", "width", "0.125"]
 SHORT = ["max_epoch", "1", "warmup_epochs", "0", "no_aug_epochs", "0", "data_num_workers", "0"]
 QUICK = {
     "convert": [],
+    "detect": ["--device", "cpu"],
     "doctor": [],
     "train": ["--size", "64", "-b", "4", "--device", "cpu", *SHORT, *WIDTH],
     "eval": ["--device", "cpu"],
@@ -87,7 +88,9 @@ QUICK = {
     "study report": ["--repeats", "2", "--device", "cpu"],
 }
 PAGES = {  # read at one desk, from top to bottom
-    "English": ("README.md", "docs/data.md", "docs/training.md", "docs/studies.md"),
+    "English": (
+        *("README.md", "docs/data.md", "docs/training.md", "docs/detect.md", "docs/studies.md"),
+    ),
     "Chinese": ("README.zh-CN.md",),
 }
 
@@ -141,6 +144,7 @@ def test_every_command_of_the_pages_works_from_top_to_bottom(
         if words[1] != "tools/study.py":
             type_in(words)
     assert (desk / "YOLOX_outputs/yolox_s_cam/seed0/eval_val").is_dir()
+    assert (desk / "found/detections.jsonl").is_file()
     if language == "English":
         assert (desk / "report/comparison.html").is_file()
         assert (desk / "YOLOX_outputs/yolox_s_cam/seed0/eval_test_conf0.1").is_dir()

@@ -1,7 +1,7 @@
 """Attention blocks for YOLOX experiments, and an answer to whether they help.
 
 What programs may use: `load_detector`, `Detector`, `Detections`, `AttentionPAFPN`,
-`create_attention`, `AttentionExp` (docs/python.md).
+`create_attention`, `AttentionExp` (docs/detect.md).
 """
 
 from importlib import import_module

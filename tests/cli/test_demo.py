@@ -151,3 +151,18 @@ def test_baseline_learns(seed, tmp_path):
     assert first < last
     assert 0.08 < last < 0.80
     assert read_record(folder).state == "finished"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["image", "-f", "x.py", "--path", "my dog.jpg"], "detect 'my dog.jpg' -c RUN_FOLDER"),
+        (["video"], "detect PATH -c RUN_FOLDER"),
+        (["webcam", "--camid", "0"], "detect camera:0 -c RUN_FOLDER"),
+    ],
+)
+def test_yoloxs_demo_is_answered_with_the_line_that_does_it_here(words, line, capsys):
+    assert demo.main(words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: demo {words[0]}: ")
+    assert error.endswith(f"{line}\n")

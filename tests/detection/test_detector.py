@@ -118,7 +118,7 @@ def test_what_is_no_run_is_refused(run: Path, tmp_path: Path) -> None:
 def test_the_pages_python_does_what_it_says(
     drawn: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/detect.md").read_text(encoding="utf-8")
     [code] = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     place = tmp_path / "YOLOX_outputs/yolox_s_cam"
     place.mkdir(parents=True)

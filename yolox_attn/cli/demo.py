@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from yolox_attn.exp import DemoExp
 from yolox_attn.machine import usable_cores
 
 VARIANTS = ("cam", "eca")
+YOLOX_DEMO = ("image", "video", "webcam")  # the first word of YOLOX's own tools/demo.py
 # Nine short runs on smaller images say more than three long ones: one seed gives no verdict.
 SEEDS, EPOCHS, SIZE = 3, 4, 128
 # The demo's convolutions are small: with two threads a run took half as long again as with one.
@@ -26,6 +29,7 @@ THREADS = {"OMP_NUM_THREADS": "1"}
 @outliving_readers()
 def main(argv: list[str] | None = None) -> int:
     """Train every variant with every seed, each in its own process; returns the exit code."""
+    refuse_pictures(sys.argv[1:] if argv is None else argv)
     args = make_parser().parse_args(argv)
     for option in ("seeds", "epochs", "jobs"):
         if getattr(args, option) < 1:
@@ -48,12 +52,28 @@ def main(argv: list[str] | None = None) -> int:
     return code
 
 
+def refuse_pictures(words: Sequence[str]) -> None:
+    """Answer YOLOX's `demo.py image --path PATH ...` with the line that does it here.
+
+    Raises:
+        InputError: the words are those of YOLOX's tool.
+    """
+    if words[:1] and words[0] in YOLOX_DEMO:
+        given = dict(zip(words, words[1:], strict=False))
+        source = "camera:0" if words[0] == "webcam" else given.get("--path", "PATH")
+        line = shlex.join([source, "-c", "RUN_FOLDER"])
+        raise InputError(
+            f"demo {words[0]}: this demo trains and compares; pictures and video: "
+            f"{called_as('detect')} {line}"
+        )
+
+
 def next_lines(page: Path) -> list[str]:
     """Say where the page lies, and what to type for data of one's own."""
     study = f"{called_as('study')} {{}} studies/mine"
     return [
         f"the page: {page}",
-        "your own data, a folder DATA in COCO layout (annotations/instances_train2017.json ...):",
+        "your own data, DATA in COCO's layout, Pascal VOC, YOLO or a Roboflow export:",
         f"  {called_as('doctor')} --data DATA",
         f"  {study.format('plan')} --baseline yolox-nano --variants cam eca --controls placebo"
         " --seeds 5 --data DATA",

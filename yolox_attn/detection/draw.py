@@ -6,6 +6,7 @@ import cv2
 
 from yolox_attn.detection.detector import Detections, Pixels
 
+LUMA = (0.114, 0.587, 0.299)  # of blue, green, red
 GOLDEN = 0.618034  # of a turn: neighbouring classes get hues far apart
 
 
@@ -33,8 +34,8 @@ def draw(image: Pixels, found: Detections) -> Pixels:
         (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, thick)
         line = max(top, height + below)
         cv2.rectangle(drawn, (left, line - height - below), (left + width, line), ink, -1)
-        dark = sum(ink) < 380
-        paper = (255, 255, 255) if dark else (0, 0, 0)
+        light = sum(w * c for w, c in zip(LUMA, ink, strict=True)) > 140
+        paper = (0, 0, 0) if light else (255, 255, 255)
         place = (left, line - below // 2)
         cv2.putText(drawn, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, paper, thick, cv2.LINE_AA)
     return drawn
