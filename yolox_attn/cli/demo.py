@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import pairwise
 from pathlib import Path
 
 from yolox_attn.blocks import ATTENTIONS
@@ -59,7 +60,7 @@ def refuse_pictures(words: Sequence[str]) -> None:
         InputError: the words are those of YOLOX's tool.
     """
     if words[:1] and words[0] in YOLOX_DEMO:
-        given = dict(zip(words, words[1:], strict=False))
+        given = dict(pairwise(words))
         source = "camera:0" if words[0] == "webcam" else given.get("--path", "PATH")
         line = shlex.join([source, "-c", "RUN_FOLDER"])
         raise InputError(
