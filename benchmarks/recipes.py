@@ -44,6 +44,7 @@ def rate(factor: float) -> tuple[str, str]:
 
 CELLS: dict[str, tuple[str, ...]] = {  # name -> settings besides the default's
     "default": (),
+    "default, 10 epochs": ("max_epoch", "10"),
     "lr x 4": rate(4),
     "lr x 10": rate(10),
     "lr x 4, ema": (*rate(4), *EMA),
@@ -54,6 +55,7 @@ CELLS: dict[str, tuple[str, ...]] = {  # name -> settings besides the default's
     "lr x 8, all three": (*rate(8), *EMA, *FROZEN, *ONE_SIZE),
     "lr x 4, all three, 6 epochs": (*rate(4), *EMA, *FROZEN, *ONE_SIZE, "max_epoch", "6"),
     "lr x 8, all three, 6 epochs": (*rate(8), *EMA, *FROZEN, *ONE_SIZE, "max_epoch", "6"),
+    # What became --recipe finetune.
     "lr x 8, all three, 10 epochs": (*rate(8), *EMA, *FROZEN, *ONE_SIZE, "max_epoch", "10"),
 }
 SIDES = {"none": "yolox-nano", "cam": "yolox-nano-cam"}
