@@ -21,6 +21,7 @@ from yolox_attn.requirements import check_requirements
 COMMANDS = {
     "train": "train an experiment",
     "eval": "judge a checkpoint by COCO's metrics",
+    "fetch_weights": "fetch YOLOX's published weights",
     "detect": "draw and list what a trained detector finds",
     "convert": "write a Pascal VOC, YOLO or Roboflow set in COCO layout",
     "doctor": "examine a data set before anything is trained on it",
@@ -112,7 +113,7 @@ def run(name: str, argv: list[str] | None = None) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """The console script `yolox-attn`: the first word is the command, the rest is its own."""
-    listing = "\n".join(f"  {name:<9} {does}" for name, does in COMMANDS.items())
+    listing = "\n".join(f"  {name:<13} {does}" for name, does in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="yolox-attn",
         description="Does this attention block help my YOLOX detector, or is it noise?",
