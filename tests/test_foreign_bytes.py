@@ -48,7 +48,7 @@ from yolox_attn.exp import apply_overrides, load_exp
 from yolox_attn.report import as_csv, as_text, compare, find_runs
 from yolox_attn.runs import METRICS_NAME, RECORD_NAME, read_metrics, write_record
 from yolox_attn.runs.metrics import set_damaged_aside
-from yolox_attn.stats.bootstrap import groups_from_csv
+from yolox_attn.stats.bootstrap import image_groups
 from yolox_attn.study.plan import ADDED_NAME, ATTEMPTS_NAME, PLAN_NAME, read_plan, write_plan
 from yolox_attn.study.planned_run import read_added, read_attempts
 
@@ -188,7 +188,7 @@ def overrides(_: Path, words: list[str]) -> object:
 
 
 def groups(folder: Path, content: bytes) -> object:
-    return groups_from_csv(TRUTH, file_with(folder, "g.csv", content))
+    return image_groups(TRUTH, str(file_with(folder, "g.csv", content)))
 
 
 class Detector(nn.Module):

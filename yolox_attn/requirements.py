@@ -16,7 +16,7 @@ PACKAGES = (
     *("tabulate", "tensorboard", "thop", "torch", "torchvision", "tqdm"),
 )
 MODULES = {name: name for name in PACKAGES}  # module -> the distribution that brings it
-MODULES |= {"cv2": "opencv-python-headless"}
+MODULES |= {"cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml"}
 ONLY_IN_NEWER_YOLOX = Path("utils", "mlflow_logger.py")  # its repository still says "0.3.0"
 
 

@@ -64,11 +64,12 @@ def test_every_option_reaches_the_plan(
 def test_a_recipe_is_printed_and_becomes_overrides_of_the_plan(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*words, "--recipe", "scratch", "max_epoch", "6", "warmup_epochs", "0"]) == 0
+    given = ("max_epoch", "6", "no_aug_epochs", "0")
+    assert main([*words, "--recipe", "scratch", *given]) == 0
     overrides = read_plan(Path("s")).training.overrides
-    assert overrides[:4] == ("no_aug_epochs", "15", "basic_lr_per_img", "0.00015625")
-    assert overrides[-4:] == ("max_epoch", "6", "warmup_epochs", "0")
-    assert "recipe scratch: no_aug_epochs 15, basic_lr" in capsys.readouterr().out
+    assert overrides[:4] == ("warmup_epochs", "5", "basic_lr_per_img", "0.00015625")
+    assert overrides[-4:] == given
+    assert "recipe scratch: warmup_epochs 5, basic_lr" in capsys.readouterr().out
 
 
 def test_looks_are_numbers_of_seeds_the_usual_ones_by_default(

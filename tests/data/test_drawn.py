@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from yolox_attn.data import drawn
+from yolox_attn.data.cache import cache_folder, is_intact
 from yolox_attn.data.coco_folder import read_coco_folder
-from yolox_attn.data.drawn import drawn_set, is_intact
+from yolox_attn.data.drawn import drawn_set
 from yolox_attn.data.scenes import draw_scene
 from yolox_attn.errors import InputError
 
@@ -136,7 +137,7 @@ def test_cache_folder_follows_the_environment(tmp_path, monkeypatch):
     assert drawn_set(**SMALL).parent == tmp_path / "deep" / "cache"
     monkeypatch.delenv("YOLOX_ATTN_CACHE")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert drawn.cache_folder() == tmp_path / ".cache" / "yolox_attn"
+    assert cache_folder() == tmp_path / ".cache" / "yolox_attn"
 
 
 def test_folder_that_cannot_be_written(tmp_path):

@@ -77,7 +77,7 @@ def test_a_name_for_two_blocks_is_refused_and_says_what_differs():
 def test_one_block_under_two_names_is_one_block():
     renamed = with_cam(study("b"), replace(CAM, name="mine"))
     cam = merge({"a": study("a"), "b": renamed})[0]
-    assert (cam.name, len(cam.results)) == ("yolox_nano_cam", 2)
+    assert (cam.name, len(cam.results)) == ("yolox_nano_cam / mine", 2)
 
 
 def test_nothing_in_common_is_refused_and_one_seed_is_left_out():

@@ -7,8 +7,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.stats.bootstrap import (
     crossed_interval,
     crossed_replicates,
-    groups_from_csv,
-    groups_from_key,
+    image_groups,
     image_weights,
 )
 
@@ -70,13 +69,13 @@ def test_nothing_to_draw_is_refused(images, replicates, groups):
 
 def test_groups_by_a_key_of_the_json():
     truth = truth_of({"id": 3, "video": "b"}, {"id": 1, "video": 7}, {"id": 2, "video": "b"})
-    assert groups_from_key(truth, "video").tolist() == [0, 1, 1]
+    assert image_groups(truth, "video").tolist() == [0, 1, 1]
     with pytest.raises(InputError, match="3 images have no 'scene' in the truth, as image 1"):
-        groups_from_key(truth, "scene")
+        image_groups(truth, "scene")
     with pytest.raises(InputError, match="as image 2"):
-        groups_from_key(truth_of({"id": 1, "video": 0}, {"id": 2, "video": ""}), "video")
+        image_groups(truth_of({"id": 1, "video": 0}, {"id": 2, "video": ""}), "video")
     with pytest.raises(InputError, match="the key 'v' puts all images into one group"):
-        groups_from_key(truth_of({"id": 1, "v": 0}, {"id": 2, "v": 0}), "v")
+        image_groups(truth_of({"id": 1, "v": 0}, {"id": 2, "v": 0}), "v")
 
 
 IMAGES = ({"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}, {"id": 3})
@@ -85,7 +84,7 @@ IMAGES = ({"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}, {"id
 def test_groups_by_a_csv_with_names_or_ids(tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("group,image\nx,a.jpg\ny,2\nx,3\nz,other.jpg\n")
-    assert groups_from_csv(truth_of(*IMAGES), path).tolist() == [0, 1, 0]
+    assert image_groups(truth_of(*IMAGES), str(path)).tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -105,9 +104,9 @@ def test_a_csv_that_cannot_work_is_refused(tmp_path, text, message):
     path = tmp_path / "groups.csv"
     path.write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=message):
-        groups_from_csv(truth_of(*IMAGES), path)
+        image_groups(truth_of(*IMAGES), str(path))
     with pytest.raises(InputError, match="cannot read"):
-        groups_from_csv(truth_of(*IMAGES), tmp_path / "none.csv")
+        image_groups(truth_of(*IMAGES), str(tmp_path / "none.csv"))
 
 
 def test_both_sources_of_noise_are_in_the_spread():

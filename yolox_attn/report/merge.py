@@ -43,7 +43,7 @@ class Merged:
     """One block on several data sets.
 
     Args:
-        block: in words; name: of its variant in the first study.
+        block: in words; name: of its variants in the studies.
         results: one a data set, in the order of the studies.
         pooled: of all of them; None of a single one.
         left_out: what was on a data set that counts already, or cannot be pooled: a line each.
@@ -182,8 +182,8 @@ def _merged(found: Sequence[tuple[str, Variant]], studies: Mapping[str, Comparis
     pooled = None
     if len(results) > 1:
         pooled = pool([each.difference for each in results], [each.error for each in results])
-    first = found[0][1]
-    return Merged(first.name, first.attention, results, pooled, tuple(left_out))
+    names = dict.fromkeys(variant.name for _, variant in found)
+    return Merged(" / ".join(names), found[0][1].attention, results, pooled, tuple(left_out))
 
 
 def _rank(found: tuple[str, Variant], studies: Mapping[str, Comparison]) -> tuple[int, str]:

@@ -100,33 +100,40 @@ def image_groups(truth: Truth, groups: str) -> NDArray[np.int64]:
 
     Args:
         truth: the images.
-        groups: key of their entries, or a path that ends in .csv (`groups_from_csv`).
+        groups: key of their entries, or a path that ends in .csv, of columns `image`
+            (file name or id) and `group`.
 
     Raises:
         InputError: an image without a group, or a single group.
     """
     path = csv_of_groups(groups)
-    return groups_from_key(truth, groups) if path is None else groups_from_csv(truth, path)
+    origin = f"the key {groups!r}" if path is None else str(path)
+    return _numbered(group_names(truth.images, groups), origin)
 
 
-def groups_from_key(truth: Truth, key: str) -> NDArray[np.int64]:
-    """Number the images' groups by what their entries in the truth json say under `key`.
+def group_names(images: Sequence[dict[str, Any]], groups: str) -> list[str]:
+    """Return the name of each image's group; `images` are entries, `groups` as in `image_groups`.
 
     Raises:
-        InputError: an image without the key, or a single group.
+        InputError: an image without a group.
     """
-    if lost := [image["id"] for image in truth.images if image.get(key) in (None, "")]:
+    path = csv_of_groups(groups)
+    return _names_by_key(images, groups) if path is None else _names_by_csv(images, path)
+
+
+def _names_by_key(images: Sequence[dict[str, Any]], key: str) -> list[str]:
+    if lost := [image["id"] for image in images if image.get(key) in (None, "")]:
         raise InputError(f"{len(lost)} images have no {key!r} in the truth, as image {lost[0]!r}")
-    return _numbered([image[key] for image in truth.images], f"the key {key!r}")
+    return [repr(image[key]) for image in images]
 
 
-def groups_from_csv(truth: Truth, path: Path) -> NDArray[np.int64]:
-    """Number the images' groups by a csv with the columns `image` (file name or id) and `group`.
+def _names_by_csv(images: Sequence[dict[str, Any]], path: Path) -> list[str]:
+    """Look the images up in a csv with the columns `image` (file name or id) and `group`.
 
     Rows of other images are no fault: one file may serve several splits.
 
     Raises:
-        InputError: unreadable, columns missing, an image without a group, with two, or one group.
+        InputError: unreadable, columns missing, an image without a group, or with two.
     """
     listed: dict[str, str] = {}
     for image, group in _rows(path):
@@ -134,7 +141,7 @@ def groups_from_csv(truth: Truth, path: Path) -> NDArray[np.int64]:
             raise InputError(
                 f"{path}: image {image!r} is in the groups {listed[image]!r}, {group!r}"
             )
-    return _numbered([_group_of(image, listed, path) for image in truth.images], str(path))
+    return [_group_of(image, listed, path) for image in images]
 
 
 def _rows(path: Path) -> list[tuple[str, str]]:
@@ -159,10 +166,10 @@ def _group_of(image: dict[str, Any], listed: dict[str, str], path: Path) -> str:
     return groups.pop()
 
 
-def _numbered(labels: Sequence[object], origin: str) -> NDArray[np.int64]:
-    """Number the labels in the order of their first image: no order among labels is needed."""
+def _numbered(names: Sequence[str], origin: str) -> NDArray[np.int64]:
+    """Number the names in the order of their first image: no order among names is needed."""
     places: dict[str, int] = {}
-    numbers = [places.setdefault(repr(label), len(places)) for label in labels]
+    numbers = [places.setdefault(name, len(places)) for name in names]
     if len(places) < 2:
         raise InputError(f"{origin} puts all images into one group: there is nothing to draw from")
     return np.array(numbers, dtype=np.int64)

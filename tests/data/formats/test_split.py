@@ -49,6 +49,19 @@ def test_groups_stay_together(tmp_path: Path) -> None:
     assert len(videos[0] | videos[1]) == 20
 
 
+def test_groups_of_a_csv_keep_their_side_when_images_are_added(tmp_path: Path) -> None:
+    csv = tmp_path / "g.csv"
+    csv.write_text("\n".join(["image,group", *(f"{k}.png,film{k // 5}" for k in range(100))]))
+    trained = []
+    for number in (50, 100):
+        part = apart(content(tmp_path / "a", number), Splitting(0.6, by=str(csv)), "set")["train"]
+        trained.append({Path(image["file_name"]).stem for image in part["images"]})
+    assert trained[0] == {name for name in trained[1] if int(name) < 50}
+    csv.write_text("image,group\n0.png,a\n")
+    with pytest.raises(InputError, match=r"no group for image '1\.png'"):
+        apart(content(tmp_path / "a", 3), Splitting(0.6, by=str(csv)), "set")
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0, float("nan")])
 def test_a_share_that_is_none_is_refused(share: float) -> None:
     with pytest.raises(InputError, match="--split"):

@@ -40,14 +40,24 @@ def read_roboflow(root: Path) -> Source:
 
 
 def loose_files(root: Path) -> dict[str, Path]:
-    """Return split -> json of a folder without annotations/; "all" for a single json.
+    """Return split -> json of a folder without annotations/; "all" for a single COCO json.
 
     Raises:
         InputError: several jsons of a split.
     """
     files = [root] if root.suffix == ".json" and root.is_file() else sorted(root.glob("*.json"))
     named = {split: file for split in SPLITS if (file := pick_file(files, split))}
-    return named or ({"all": files[0]} if len(files) == 1 else {})
+    single = files[0] if len(files) == 1 else None
+    return named or ({"all": single} if single and (single == root or _is_coco(single)) else {})
+
+
+def _is_coco(file: Path) -> bool:
+    """Tell whether a json of no telling name lists images."""
+    try:
+        content, _ = read_json(file)
+    except InputError:
+        return False
+    return isinstance(content, dict) and "images" in content
 
 
 def read_loose(root: Path) -> Source:

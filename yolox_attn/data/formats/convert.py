@@ -133,7 +133,7 @@ def _reader(root: Path, *, unlabelled: bool = False) -> Callable[[], Source]:
         return lambda: read_yolo(root)
     present = "a file" if not folder else shortlist(sorted(each.name for each in root.iterdir()), 8)
     raise InputError(
-        f"no data set in {root}: looked for {LOOKED_FOR}; found: {present or 'nothing'}"
+        f"no data set in {root}: looked for {LOOKED_FOR}; it holds: {present or 'nothing'}"
     )
 
 

@@ -1,14 +1,13 @@
 """One split made two, by what the images hold: adding images moves none of the others."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolox_attn.coco.annotations import truth_from
-from yolox_attn.data.formats.content import Content
+from yolox_attn.data.formats.content import Content, rebased
 from yolox_attn.errors import InputError
-from yolox_attn.stats.bootstrap import image_groups
+from yolox_attn.stats.bootstrap import group_names
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,8 @@ def apart(content: Content, splitting: Splitting, origin: str) -> dict[str, Cont
         InputError: an image cannot be read, has no group, or a part would be empty.
     """
     images = sorted(content["images"], key=lambda image: image["id"])
-    keys = _group_names(content, splitting.by, origin) if splitting.by else map(_bytes, images)
+    by = splitting.by
+    keys = _group_names(content, images, by) if by else map(_bytes, images)
     trained = {
         image["id"]
         for image, key in zip(images, keys, strict=True)
@@ -56,16 +56,10 @@ def apart(content: Content, splitting: Splitting, origin: str) -> dict[str, Cont
     return {"train": _part(content, trained), "val": _part(content, every - trained)}
 
 
-def _group_names(content: Content, by: str, origin: str) -> list[bytes]:
-    """Return each image's group, named by the least of its images' file names."""
-    truth = truth_from({**content, "annotations": []}, origin)
-    numbers = image_groups(truth, by)
-    names: dict[int, str] = {}
-    for number, image in sorted(
-        zip(numbers.tolist(), truth.images, strict=True), key=lambda pair: pair[1]["file_name"]
-    ):
-        names.setdefault(number, Path(image["file_name"]).name)
-    return [names[number].encode() for number in numbers.tolist()]
+def _group_names(content: Content, images: Sequence[Content], by: str) -> list[bytes]:
+    """Return each image's group; a csv names images by their paths below the set's folder."""
+    relative, _ = rebased({**content, "images": [*images]}, Path("the set"))
+    return [name.encode() for name in group_names(relative["images"], by)]
 
 
 def _bytes(image: Content) -> bytes:
