@@ -118,7 +118,7 @@ def desk(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     as_voc(drawn, tmp_path / "PHOTOS")
     shutil.rmtree(tmp_path / "PHOTOS/ImageSets")
     photos = sorted((tmp_path / "PHOTOS/JPEGImages").iterdir())
-    rows = (f"{photo.name},video{place // 3}" for place, photo in enumerate(photos))
+    rows = (f"{photo.name},film{place // 3}" for place, photo in enumerate(photos))
     (tmp_path / "groups.csv").write_text("\n".join(["image,group", *rows]))
     exp = load_exp(name="yolox-s")
     exp.merge(WIDTH)
