@@ -54,6 +54,14 @@ def test_every_layout_gives_the_same_images_boxes_and_classes(
     assert converted(folder) == folder
 
 
+def test_annotations_in_small_letters_are_those_of_voc_too(drawn: Path, tmp_path: Path) -> None:
+    """As many shared sets have it: annotations/*.xml beside images/."""
+    root = as_voc(drawn, tmp_path / "voc")
+    (root / "Annotations").rename(root / "annotations")
+    (root / "JPEGImages").rename(root / "images")
+    assert items(converted(root), "val") == items(drawn, "val")
+
+
 def test_it_is_converted_once_until_a_file_of_it_changes(drawn: Path, tmp_path: Path) -> None:
     root = as_voc(drawn, tmp_path / "voc")
     folder = converted(root)
@@ -67,6 +75,26 @@ def test_it_is_converted_once_until_a_file_of_it_changes(drawn: Path, tmp_path: 
     xml = next((root / "Annotations").glob("val_*.xml"))
     os.utime(xml, ns=(1, 1))
     assert converted(root) != folder
+
+
+@pytest.mark.parametrize("how", ["by its path", "by a link"])
+def test_images_that_lie_elsewhere_are_never_taken_from_an_old_conversion(
+    drawn: Path, tmp_path: Path, how: str
+) -> None:
+    root = as_yolo(drawn, tmp_path / "far")
+    (tmp_path / "near").mkdir()
+    if how == "by its path":
+        text = (root / "data.yaml").read_text().replace("path: .", f"path: {root}")
+        (tmp_path / "near/data.yaml").write_text(text)
+    else:
+        (tmp_path / "near/data.yaml").write_text((root / "data.yaml").read_text())
+        for kind in ("images", "labels"):
+            (tmp_path / "near" / kind).symlink_to(root / kind)
+    before = converted(tmp_path / "near")
+    assert converted(tmp_path / "near") == before
+    next((root / "labels/train").iterdir()).write_text("0 0.5 0.5 0.5 0.5")
+    after = converted(tmp_path / "near")
+    assert items(after, "train") != items(before, "train")
 
 
 def test_a_data_yaml_itself_is_a_set_too(drawn: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from loguru import logger
 
 from yolox_attn.coco.annotations import ANNOTATIONS
 from yolox_attn.console import called_as, shortlist
-from yolox_attn.data.cache import cache_folder, cached, write_manifest
+from yolox_attn.data.cache import cache_folder, cached, is_intact, write_manifest
 from yolox_attn.data.formats.coco_exports import (
     is_roboflow,
     loose_files,
@@ -21,7 +21,7 @@ from yolox_attn.data.formats.coco_exports import (
 )
 from yolox_attn.data.formats.content import Source, rebased
 from yolox_attn.data.formats.split import Splitting, apart
-from yolox_attn.data.formats.voc import find_voc, read_voc
+from yolox_attn.data.formats.voc import find_voc, has_xmls, read_voc
 from yolox_attn.data.formats.yolo import YAML_SUFFIXES, find_yaml, looks_like_yolo, read_yolo
 from yolox_attn.errors import InputError
 
@@ -55,24 +55,30 @@ def converted(path: Path) -> Path:
     """Return a folder in COCO layout for a data set of any layout.
 
     A folder with annotations/ is returned as it is. Another is converted into the cache, once for
-    as long as no file of it changes.
+    as long as no file of it changes; one whose images lie elsewhere is read each time.
 
     Raises:
         InputError: it is not recognised, a file of it is wrong, or it has one split alone.
     """
     path = _existing(path)
-    if (path / ANNOTATIONS).is_dir():
+    if _is_coco_layout(path):
         return path
     root = path.resolve()
-    reader = _reader(root)
+    start = root if root.is_dir() else root.parent
+    folder = cache_folder() / f"converted-{VERSION}-{_fingerprint(root, start)}"
+    if is_intact(folder):
+        return folder
+    source = _read(_reader(root)(), root, None)
+    for note in source.notes:
+        logger.warning(f"{path} ({source.layout}): {note}")
+    if _leads_outside(source, start):  # where a change would not be seen
+        content = json.dumps(source.splits).encode()
+        folder = folder.with_name(f"converted-{VERSION}-{hashlib.sha256(content).hexdigest()[:16]}")
 
-    def make(folder: Path) -> None:
-        source = _read(reader(), root, None)
-        _write(source, folder)
-        for note in source.notes:
-            logger.warning(f"{path} ({source.layout}): {note}")
+    def make(fresh: Path) -> None:
+        _write(source, fresh)
 
-    return cached(cache_folder() / f"converted-{VERSION}-{_fingerprint(root)}", make)
+    return cached(folder, make)
 
 
 def convert(
@@ -93,7 +99,7 @@ def convert(
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError(f"-o {output} is there already, and not empty")
     root = path.resolve()
-    if (root / ANNOTATIONS).is_dir():
+    if _is_coco_layout(root):
         raise InputError(f"{path} is in COCO layout already: --data takes it as it is")
     source = _read(_reader(root, unlabelled=unlabelled)(), root, splitting)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -104,6 +110,10 @@ def convert(
             output.rmdir()
         fresh.rename(output)
     return replace(conversion, folder=output)
+
+
+def _is_coco_layout(root: Path) -> bool:
+    return (root / ANNOTATIONS).is_dir() and not has_xmls(root)
 
 
 def _existing(path: Path) -> Path:
@@ -182,10 +192,19 @@ def _write(source: Source, folder: Path) -> Conversion:
     return Conversion(folder, source.layout, counts, classes, tuple(source.notes))
 
 
-def _fingerprint(root: Path) -> str:
-    """Return a hash of where a set lies, and of its files' names, sizes and times."""
+def _leads_outside(source: Source, start: Path) -> bool:
+    """Tell whether images lie elsewhere than below `start`, by their paths or by links."""
+    names = (
+        image["file_name"] for content in source.splits.values() for image in content["images"]
+    )
+    folders = {os.path.dirname(name) for name in names}  # noqa: PTH120
+    real = start.resolve()
+    return any(not Path(folder).resolve().is_relative_to(real) for folder in folders)
+
+
+def _fingerprint(root: Path, start: Path) -> str:
+    """Return a hash of where a set lies, and of names, sizes and times of what is in `start`."""
     digest = hashlib.sha256(f"{root}\n".encode(errors="surrogateescape"))
-    start = root if root.is_dir() else root.parent
     for parent, folders, files in os.walk(start):
         folders.sort()
         for name in sorted(files):

@@ -22,7 +22,8 @@ from yolox_attn.data.formats.content import (
 from yolox_attn.data.formats.names import listed_classes, read_lines
 from yolox_attn.errors import InputError
 
-LABELS, LISTS = "Annotations", Path("ImageSets", "Main")
+LABELS = ("Annotations", "annotations")  # the second: of many sets that are shared
+LISTS = Path("ImageSets", "Main")
 SPLITS = ("train", "val", "test")
 MOST_BYTES = 64 * 2**20  # of an XML
 
@@ -31,13 +32,23 @@ def find_voc(root: Path) -> Path | None:
     """Return the folder with Annotations/*.xml: `root`, or one up to two levels below it."""
     for pattern in ("", "*", "*/*"):
         folders = [root] if not pattern else sorted(root.glob(pattern))
-        found = [each for each in folders if any((each / LABELS).glob("*.xml"))]
+        found = [each for each in folders if has_xmls(each)]
         if len(found) > 1:
             shown = shortlist(str(each.relative_to(root)) for each in found)
             raise InputError(f"{root} holds several Pascal VOC sets: {shown}; name one of them")
         if found:
             return found[0]
     return None
+
+
+def has_xmls(root: Path) -> bool:
+    """Tell whether a folder holds Pascal VOC's annotations."""
+    return any((root / _labels(root)).glob("*.xml"))
+
+
+def _labels(root: Path) -> str:
+    """Return the name of the folder of XMLs."""
+    return next((name for name in LABELS if any((root / name).glob("*.xml"))), LABELS[0])
 
 
 def read_voc(root: Path, *, unlabelled: bool = False) -> Source:
@@ -53,11 +64,11 @@ def read_voc(root: Path, *, unlabelled: bool = False) -> Source:
     Raises:
         InputError: a file is missing, broken or contradictory; the message names it.
     """
-    pictures = root / "JPEGImages"
+    labels, pictures = root / _labels(root), root / "JPEGImages"
     images = by_stem(images_below(pictures if pictures.is_dir() else root), root)
-    lists = dict(_lists(root)) or {"all": _all_stems(root, images, unlabelled=unlabelled)}
+    lists = dict(_lists(root)) or {"all": _all_stems(labels, images, unlabelled=unlabelled)}
     wanted = dict.fromkeys(stem for stems in lists.values() for stem in stems)
-    trees = {stem: _tree(root / LABELS / f"{stem}.xml", unlabelled=unlabelled) for stem in wanted}
+    trees = {stem: _tree(labels / f"{stem}.xml", unlabelled=unlabelled) for stem in wanted}
     names = listed_classes([root])
     if names is None:
         used = {name for tree in trees.values() if tree is not None for name in _names(tree)}
@@ -65,7 +76,9 @@ def read_voc(root: Path, *, unlabelled: bool = False) -> Source:
     places = {name: place for place, name in enumerate(names)}
     source = Source("Pascal VOC", {})
     for split, stems in lists.items():
-        labelled = [_labelled(stem, trees[stem], images, places, root) for stem in stems]
+        labelled = [
+            _labelled(labels / f"{stem}.xml", trees[stem], images, places) for stem in stems
+        ]
         source.splits[split] = content_of(labelled, names, crowds=split in ("val", "test"))
     spare = sorted(images.keys() - wanted.keys())
     if spare:
@@ -87,8 +100,8 @@ def _lists(root: Path) -> Iterator[tuple[str, list[str]]]:
             yield split, stems
 
 
-def _all_stems(root: Path, images: dict[str, Path], *, unlabelled: bool) -> list[str]:
-    stems = {file.stem for file in (root / LABELS).glob("*.xml")}
+def _all_stems(labels: Path, images: dict[str, Path], *, unlabelled: bool) -> list[str]:
+    stems = {file.stem for file in labels.glob("*.xml")}
     return sorted(stems | images.keys() if unlabelled else stems)
 
 
@@ -118,17 +131,16 @@ def _names(tree: ElementTree.Element) -> Iterator[str]:
 
 
 def _labelled(
-    stem: str,
+    labels: Path,
     tree: ElementTree.Element | None,
     images: dict[str, Path],
     places: dict[str, int],
-    root: Path,
 ) -> Labelled:
-    """Return an image with the boxes of its XML."""
-    origin = printable(str(root / LABELS / f"{stem}.xml"))
-    file = images.get(stem)
+    """Return the image that an XML is named after, with the boxes of the XML."""
+    origin = printable(str(labels))
+    file = images.get(labels.stem)
     if file is None:
-        raise InputError(f"{origin}: no image of that name in {root}")
+        raise InputError(f"{origin}: no image of that name in {labels.parent.parent}")
     if tree is None:
         return Labelled(file, size_of(file), ())
     width, height = (_number(tree, f"size/{side}", 0.0) for side in ("width", "height"))
