@@ -62,16 +62,19 @@ def test_a_video_is_written_anew_and_a_broken_file_stops_nothing(
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
+    thin = tmp_path / "thin.png"
+    thin.write_bytes(cv2.imencode(".png", cv2.imread(str(pictures[0]))[:1, :1].repeat(2000, 1))[1])
     good = Path(shutil.copy(pictures[0], tmp_path / "good.png"))
-    sources = [str(each) for each in (broken, good, whole, cut)]
+    sources = [str(each) for each in (broken, thin, good, whole, cut)]
     output = tmp_path / "out"
     assert main([*sources, "-c", str(run), "--device", "cpu", "-o", str(output)]) == 1
     errors = capsys.readouterr().err
-    assert "error: cannot read image" in errors
+    assert "error: broken.png: cannot read image" in errors
+    assert "error: thin.png: an image of 2000x1 vanishes at 64x64" in errors
     assert "cut.avi" in errors
     frames = [each["frame"] for each in lines_of(output) if each["file"] == "whole.avi"]
     assert frames == list(range(len(pictures)))
-    capture = cv2.VideoCapture(str(output / "whole.mp4"))
+    capture = cv2.VideoCapture(str(output / "whole.avi.mp4"))
     assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == len(pictures)
     assert (output / "good.png").is_file()
     json.loads((output / COCO).read_text())

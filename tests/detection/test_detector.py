@@ -113,6 +113,22 @@ def test_what_is_no_run_is_refused(run: Path, tmp_path: Path) -> None:
             load_detector(source)
     with pytest.raises(InputError, match="confidence 2: from 0 to 1"):
         load_detector(run, confidence=2)
+    with pytest.raises(InputError, match="batch_size 0: at least 1"):
+        load_detector(run, batch_size=0)
+
+
+def test_names_are_those_of_the_training_though_the_json_was_edited(
+    drawn: Path, run: Path, tmp_path: Path
+) -> None:
+    data, copy = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(drawn, data)
+    shutil.copytree(run, copy)
+    record = (copy / "run.json").read_text().replace(str(drawn), str(data))
+    (copy / "run.json").write_text(record)
+    names = load_detector(copy, device="cpu").names
+    file = data / "annotations/instances_val2017.json"
+    file.write_text(file.read_text().replace('"disc"', '"dish"'))
+    assert sorted(load_detector(copy, device="cpu").names) == sorted(names)
 
 
 def test_the_pages_python_does_what_it_says(

@@ -31,7 +31,15 @@ COMMANDS = {
 }
 
 # What the system says when the user must make room, or leave to write: no fault of the program.
-UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
+UNWRITABLE = {
+    errno.ENAMETOOLONG,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EIO,
+}
 BROKEN_PIPE = 141  # as a shell says of a program that SIGPIPE has ended
 
 # Idle OpenMP threads sleep instead of spinning: on a shared CPU training is several times faster.

@@ -111,9 +111,11 @@ class Work:
         """Yield the frames of the files that can be read."""
         for source in sources:
             try:
-                yield still(source)
+                frame = still(source)
+                self.detector.check(frame.pixels)
+                yield frame
             except InputError as error:
-                self.failed.append(str(error))
+                self.failed.append(f"{source.name}: {error}")
 
     def video(self, source: Source, most: int | None) -> None:
         """Look at a video or a camera, and write it anew with its boxes."""
@@ -126,11 +128,13 @@ class Work:
         bar = tqdm(islice(video, most), source.name, total, unit="frame", leave=False, disable=None)
         writer = None
         if self.pictures_to is not None:
-            path = (self.pictures_to / source.name).with_suffix(".mp4")
+            path = self.pictures_to / f"{source.name}.mp4"
             path.parent.mkdir(parents=True, exist_ok=True)
             writer = cv2.VideoWriter(
                 str(path), cv2.VideoWriter.fourcc(*"mp4v"), video.rate, video.size
             )
+            if not writer.isOpened():
+                self.failed.append(f"{source.name}: no video of {video.size} can be written")
         try:
             for _, drawn in self.looked_at(self.timed(bar)):
                 if writer is not None and drawn is not None:

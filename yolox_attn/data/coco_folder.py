@@ -86,7 +86,7 @@ def pick_file(files: list[Path], split: str) -> Path | None:
     Raises:
         InputError: there are several.
     """
-    own = [file for file in files if _split_of(file.stem) == split]
+    own = [file for file in files if split_of(file.stem) == split]
     own = [file for file in own if not file.name.startswith(OTHER_TASKS)]
     own = [file for file in own if file.name.startswith("instances")] or own
     if len(own) > 1:
@@ -210,17 +210,18 @@ def _check_same_categories(first: Annotations, second: Annotations) -> None:
 
 def _candidates(root: Path, file: Path) -> Iterator[str]:
     """Yield image folders that `file` may mean, relative to `root`, the likeliest first."""
-    split = _split_of(file.stem)
+    split = split_of(file.stem)
     stem = file.stem.removeprefix("instances_")
     parents = [Path(), Path("images")]
     yield from (str(parent / stem) for parent in parents if (root / parent / stem).is_dir())
     for parent in parents:
         for folder in sorted((root / parent).glob("*")):
-            if folder.is_dir() and _split_of(folder.name) == split and folder.name != stem:
+            if folder.is_dir() and split_of(folder.name) == split and folder.name != stem:
                 yield str(parent / folder.name)
     yield from (str(parent) for parent in reversed(parents) if (root / parent).is_dir())
 
 
-def _split_of(name: str) -> str | None:
+def split_of(name: str) -> str | None:
+    """Return the split that a name holds: train, val (valid), test; None for none."""
     match = SPLIT.search(name.lower())
     return match[1] if match else None

@@ -27,7 +27,7 @@ from yolox_attn.evaluators.predict import Rules, Timing, run_batch, to_original
 from yolox_attn.exp import AttentionExp
 from yolox_attn.exp.evaluation import load_model, placed
 from yolox_attn.exp.rebuild import exp_of, restore
-from yolox_attn.runs import RECORD_NAME, RunRecord, read_record
+from yolox_attn.runs import RECORD_NAME, RunRecord, file_hash, read_record
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Picture: TypeAlias = str | Path | Pixels | Image.Image
@@ -119,8 +119,22 @@ class Detector:
             pixels = [read_picture(each) for each in images[start : start + self.batch_size]]
             yield from self._batch(pixels)
 
+    def check(self, pixels: Pixels) -> None:
+        """Refuse an image of which a side would vanish at the network's size.
+
+        Raises:
+            InputError: its size, and the network's.
+        """
+        height, width = pixels.shape[:2]
+        scale = min(self.rules.image_size[0] / height, self.rules.image_size[1] / width)
+        if min(int(height * scale), int(width * scale)) < 1:
+            size = "x".join(map(str, reversed(self.rules.image_size)))
+            raise InputError(f"an image of {width}x{height} vanishes at {size}")
+
     def _batch(self, pixels: Sequence[Pixels]) -> Iterator[Detections]:
         size = self.rules.image_size
+        for each in pixels:
+            self.check(each)
         inputs = np.stack([preproc(each, size)[0] for each in pixels])
         device = next(self.model.parameters()).device
         with evaluation_mode(self.model), torch.no_grad():
@@ -168,6 +182,8 @@ def load_detector(
         raise InputError(f"no run folder or checkpoint {path}")
     if not (folder / RECORD_NAME).is_file():
         raise InputError(f"{folder}: not a run folder, it has no {RECORD_NAME}")
+    if batch_size < 1:
+        raise InputError(f"batch_size {batch_size}: at least 1")
     for name, value in (("confidence", confidence), ("nms_iou", nms_iou)):
         if value is not None and not 0 <= value <= 1:
             raise InputError(f"{name} {value}: from 0 to 1")
@@ -190,7 +206,8 @@ def class_names(exp: AttentionExp, record: RunRecord) -> list[str]:
     """Return the names of the run's classes: its annotations', else its metrics', else COCO's."""
     folder = record.data.get("dir")
     file = Path(str(folder), ANNOTATIONS, str(record.data.get("val_ann")))
-    if folder is not None and file.is_file():
+    same = file.is_file() and file_hash(file) == record.data.get("val_sha256")
+    if folder is not None and same:
         with contextlib.suppress(InputError):
             names = [name for _, name in read_annotations(file).categories]
             if len(names) == exp.num_classes:
@@ -211,6 +228,8 @@ def read_picture(image: Picture) -> Pixels:
     if isinstance(image, str | Path):
         return _read_file(Path(image))
     if isinstance(image, Image.Image):
+        if image.mode.startswith(("I", "F")):
+            raise InputError(f"a PIL image of mode {image.mode}: convert it to 8 bits before")
         turned = ImageOps.exif_transpose(image).convert("RGB")
         return np.ascontiguousarray(np.asarray(turned)[..., ::-1])
     array = np.asarray(image)

@@ -58,7 +58,9 @@ def written(folder: Path) -> Iterator[Results]:
     """Open the three files in a folder; they are whole, whatever ends the work."""
     with ExitStack() as stack:
         lines, table, coco = (
-            stack.enter_context((folder / name).open("w", encoding="utf-8", newline=""))
+            stack.enter_context(
+                (folder / name).open("w", encoding="utf-8", errors="backslashreplace", newline="")
+            )
             for name in (JSONL, CSV, COCO)
         )
         coco.write("[")

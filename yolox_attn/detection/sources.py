@@ -1,6 +1,7 @@
 """What is to be looked at: images, folders, patterns, videos, cameras, as one stream of frames."""
 
 import glob
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 
 from yolox_attn.console import printable
-from yolox_attn.data.formats.content import IMAGE_SUFFIXES, images_below
+from yolox_attn.data.formats.content import IMAGE_SUFFIXES, files_below, images_below
 from yolox_attn.detection.detector import Pixels, read_picture
 from yolox_attn.errors import InputError
 
@@ -74,12 +75,10 @@ def _named(word: str) -> Iterator[Source]:
         return
     path = Path(word).expanduser()
     if path.is_dir():
-        files = images_below(path) + sorted(
-            file for file in path.rglob("*") if file.suffix.lower() in VIDEO_SUFFIXES
-        )
+        files = images_below(path) + files_below(path, VIDEO_SUFFIXES)
         if not files:
             raise InputError(f"{word}: no image and no video in this folder")
-        yield from (Source(file.relative_to(path).as_posix(), file.resolve()) for file in files)
+        yield from (Source(file.relative_to(path).as_posix(), _whole(file)) for file in files)
         return
     files = [path] if path.is_file() else _matching(str(path))
     if not files:
@@ -90,7 +89,11 @@ def _named(word: str) -> Iterator[Source]:
             raise InputError(
                 f"{printable(str(file))}: neither image nor video, by its ending: {known}"
             )
-        yield Source(file.name, file.resolve())
+        yield Source(file.name, _whole(file))
+
+
+def _whole(file: Path) -> Path:
+    return Path(os.path.abspath(file))  # noqa: PTH100 - a link is what it is called
 
 
 def _matching(pattern: str) -> list[Path]:

@@ -61,6 +61,9 @@ def test_without_lists_all_is_one_split_and_spare_images_are_named(voc: Path) ->
     for file in (voc / "ImageSets/Main").iterdir():
         file.unlink()
     assert len(read_voc(voc).splits["all"]["images"]) == 4
+    (voc / "Annotations/val1.xml").unlink()
+    with pytest.raises(InputError, match="--unlabelled background"):
+        read_voc(voc)
 
 
 def test_an_image_without_an_xml_is_background_only_when_said(voc: Path) -> None:
@@ -69,6 +72,32 @@ def test_an_image_without_an_xml_is_background_only_when_said(voc: Path) -> None
         read_voc(voc)
     content = read_voc(voc, unlabelled=True).splits["train"]
     assert [(image["width"], image["height"]) for image in content["images"]] == [SIZE, SIZE]
+
+
+@pytest.mark.parametrize("how", ["a namespace", "capitals"])
+def test_namespaces_and_capitals_lose_no_box(voc: Path, how: str) -> None:
+    file = voc / "Annotations/train0.xml"
+    xml = file.read_text()
+    changed = xml.replace("<annotation>", "<annotation xmlns='http://x.y'>")
+    if how == "capitals":
+        changed = xml.replace("object>", "Object>").replace("bndbox>", "BndBox>")
+    file.write_text(changed)
+    assert [e["bbox"] for e in read_voc(voc).splits["train"]["annotations"]] == [[0, 0, 10, 5]]
+
+
+def test_trainval_is_the_set_where_there_is_no_train(voc: Path) -> None:
+    lists = voc / "ImageSets/Main"
+    (lists / "val.txt").unlink()
+    (lists / "train.txt").rename(lists / "trainval.txt")
+    assert [len(each["images"]) for each in read_voc(voc).splits.values()] == [2]
+    assert [*read_voc(voc).splits] == ["all"]
+
+
+def test_names_with_spaces_and_lists_of_a_class(voc: Path) -> None:
+    for folder, ending in (("JPEGImages", "JPG"), ("Annotations", "xml")):
+        (voc / f"{folder}/val1.{ending}").rename(voc / f"{folder}/val 1.{ending}")
+    (voc / "ImageSets/Main/val.txt").write_text("val0 -1\nval 1\n")
+    assert len(read_voc(voc).splits["val"]["images"]) == 2
 
 
 def test_a_size_that_is_missing_is_the_files(voc: Path) -> None:
@@ -86,6 +115,9 @@ def test_the_set_may_lie_below_the_folder(voc: Path) -> None:
     (voc.parent / "VOC2012/Annotations/a.xml").touch()
     with pytest.raises(InputError, match="several Pascal VOC sets: VOC2007, VOC2012"):
         find_voc(voc.parent)
+
+
+HALF_A_BOX = "<object><name>cat</name><bndbox><xmin>x</xmin></bndbox></object>"
 
 
 def text(content: str) -> Callable[[Path], object]:
@@ -114,12 +146,13 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         r"val\.txt names 1 image twice",
     ),
     "an empty XML": (text(""), "no valid XML"),
+    "another XML": (text("<html><object/></html>"), "is no Pascal VOC: it begins with <html>"),
     "half an XML": (text("<annotation><object>"), "no valid XML"),
     "an unknown encoding": (text("<?xml version='1.0' encoding='x9'?><a/>"), "no valid XML"),
     "entities": (text("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), "entities"),
     "no box": (text("<annotation><object><name>cat</name></object></annotation>"), "no box of"),
     "a word for a number": (
-        text("<a><object><name>cat</name><bndbox><xmin>x</xmin></bndbox></object></a>"),
+        text(f"<annotation>{HALF_A_BOX}</annotation>"),
         "no box of four",
     ),
     "no name": (objects(("", [0, 0, 2, 2], 0)), "an object without a name"),

@@ -100,6 +100,41 @@ def test_folders_without_a_yaml(yolo: Path, tmp_path: Path, places: tuple[str, .
     assert boxes(root) == boxes(root, "val") == [(1, [15, 5, 10, 10])]
 
 
+def test_labels_beside_the_images_are_found_below_any_folder(tmp_path: Path) -> None:
+    """Also where a folder of the path is called images, and there is no labels/ to it."""
+    root = tmp_path / "images/set"
+    for split in ("train2017", "val2017"):
+        (root / split).mkdir(parents=True)
+        Image.new("RGB", SIZE).save(root / split / "a.png")
+        (root / split / "a.txt").write_text("0 0.5 0.5 0.25 0.5")
+    (root / "classes.txt").write_text("cat")
+    (root / "config.yaml").write_text("lr: 1")  # not every yaml is a data.yaml
+    assert boxes(root) == boxes(root, "val") == [(1, [15, 5, 10, 10])]
+
+
+def test_links_keep_the_labels_of_their_own_names(yolo: Path) -> None:
+    store = yolo / "store"
+    store.mkdir()
+    (yolo / "images/train/0.png").rename(store / "abc.png")
+    (yolo / "images/train/0.png").symlink_to(store / "abc.png")
+    assert boxes(yolo) == [(1, [15, 5, 10, 10])]
+    (yolo / "images").rename(yolo / "pictures")
+    (yolo / "images").symlink_to(yolo / "pictures")
+    assert boxes(yolo) == [(1, [15, 5, 10, 10])]
+
+
+def test_what_is_hidden_is_no_data_and_spare_labels_are_named(yolo: Path) -> None:
+    (yolo / "images/train/.ipynb_checkpoints").mkdir()
+    Image.new("RGB", SIZE).save(yolo / "images/train/.ipynb_checkpoints/0.png")
+    (yolo / "labels/train/7.txt").write_text("0 0.5 0.5 0.25 0.5")
+    source = read_yolo(yolo)
+    assert len(source.splits["train"]["images"]) == 2
+    assert source.notes[0] == "1 label file without an image: 7.txt"
+    (yolo / "images/train/gone.png").symlink_to(yolo / "nothing")
+    with pytest.raises(InputError, match=r"gone\.png is a link to nothing"):
+        read_yolo(yolo)
+
+
 def line(text: str) -> Callable[[Path], object]:
     return lambda root: label(root, text)
 
@@ -132,6 +167,11 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "two images of one name",
     ),
     "no names": (listed("train: images/train\nval: images/val"), "names must be a list"),
+    "key points": (listed(f"{YAML}kpt_shape: [2, 2]"), "labels of key points"),
+    "a name that yaml takes for no text": (
+        listed("names: [yes, 'no']\ntrain: images/train\nval: images/val"),
+        "the class name True is no text; put it in quotes",
+    ),
     "a wrong nc": (listed(f"{YAML}nc: 3"), "nc is 3, names are 2"),
     "numbers with a gap": (listed("names: {0: a, 2: b}"), "numbered 0, 2, not from 0"),
     "no val": (listed("names: [a]\ntrain: images/train"), "names no val images"),
@@ -150,7 +190,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         r"no data\.yaml, classes\.txt or obj\.names",
     ),
     "two yamls": (
-        lambda root: [(root / "data.yaml").rename(root / "a.yaml"), (root / "b.yml").touch()],
+        lambda root: [
+            (root / "data.yaml").rename(root / "a.yaml"),
+            (root / "b.yml").write_text(YAML),
+        ],
         "several yaml files: a.yaml, b.yml",
     ),
 }

@@ -1,7 +1,7 @@
 """COCO jsons that do not lie in COCO's layout: Roboflow's exports, and loose ones."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,14 @@ def read_roboflow(root: Path) -> Source:
     Raises:
         InputError: a json is broken, or its images are missing.
     """
+    files = {name: root / name / ROBOFLOW for name in ROBOFLOW_FOLDERS}
+    contents = {name: _read(file) for name, file in files.items() if file.is_file()}
+    used = {e["category_id"] for content in contents.values() for e in content["annotations"]}
     source = Source("Roboflow's COCO export", {})
-    for name, split in ROBOFLOW_FOLDERS.items():
-        file = root / name / ROBOFLOW
-        if file.is_file():
-            content = _without_root(_read(file), source)
-            source.splits[split] = _with_paths(content, file, root / name, {})
+    for name, content in contents.items():
+        kept = _without_root(content, used, source)
+        split = ROBOFLOW_FOLDERS[name]
+        source.splits[split] = _with_paths(kept, files[name], root / name, {})
     return source
 
 
@@ -80,10 +82,9 @@ def _read(file: Path) -> Content:
     return check_annotations(read_json(file)[0], str(file))
 
 
-def _without_root(content: Content, source: Source) -> Content:
+def _without_root(content: Content, used: Container[Any], source: Source) -> Content:
     """Return the content without the category that only groups the others."""
-    used = {entry["category_id"] for entry in content["annotations"]}
-    parents = {entry.get("supercategory") for entry in content["categories"]}
+    parents = {str(entry.get("supercategory")) for entry in content["categories"]}
     spare = [
         entry for entry in content["categories"]
         if entry["id"] not in used and entry["name"] in parents
@@ -119,6 +120,8 @@ def _with_paths(
             raise InputError(
                 f"{file}: {printable(image_name(image))} is at several places: {shown}"
             )
+    if twice := len(found) - len({places[0] for places in found}):
+        raise InputError(f"{file}: {count(twice, 'image')} listed twice")
     images: list[dict[str, Any]] = [
         {**image, "file_name": str(places[0])}
         for image, places in zip(content["images"], found, strict=True)
@@ -127,8 +130,8 @@ def _with_paths(
 
 
 def _find(name: str, folder: Path, anywhere: dict[str, list[Path]]) -> list[Path]:
-    """Return the places of an image: where its path leads, else every file of its name."""
-    return list(_led_to(name, folder)) or anywhere.get(os.path.basename(name), [])  # noqa: PTH119
+    """Return the places of an image: where its path leads; of a bare name every file of it."""
+    return list(_led_to(name, folder)) or anywhere.get(name, [])
 
 
 def _led_to(name: str, folder: Path) -> Iterator[Path]:

@@ -1,7 +1,7 @@
 """What every format is read into: images with their boxes, and of these a COCO json."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from yolox_attn.console import printable, shortlist
 from yolox_attn.errors import InputError
 
 IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+    {".bmp", ".jfif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )  # in small letters; what OpenCV reads
+TURNED = ("JPEG", "MPO", "PNG", "WEBP")  # what OpenCV turns by its EXIF
 Size = tuple[int, int]  # width, height
 Content = dict[str, Any]
 
@@ -87,10 +88,39 @@ def content_of(
     return {"images": entries, "annotations": annotations, "categories": categories}
 
 
-def images_below(folder: Path) -> list[Path]:
-    """Return the image files in a folder and below it, sorted."""
-    found = (file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+def files_below(folder: Path, suffixes: Container[str]) -> list[Path]:
+    """Return the files of these endings in a folder and below it, sorted; links are followed.
+
+    What is hidden (".ipynb_checkpoints") is nobody's data.
+
+    Raises:
+        InputError: a folder that cannot be read, or a file that is a link to nothing.
+    """
+    found, seen = [], set()
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=_unreadable):
+        real = os.path.realpath(parent)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if real in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [
+            Path(parent, name)
+            for name in names
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122
+        ]
+    if lost := next((file for file in found if not file.exists()), None):
+        raise InputError(f"{printable(str(lost))} is a link to nothing")
     return sorted(file for file in found if file.is_file())
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Return the image files in a folder and below it, as `files_below`."""
+    return files_below(folder, IMAGE_SUFFIXES)
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(f"cannot read {printable(str(error.filename))}: {error.strerror}") from error
 
 
 def by_stem(files: Sequence[Path], where: Path) -> dict[str, Path]:
@@ -118,10 +148,17 @@ def size_of(file: Path) -> Size:
     """
     try:
         with Image.open(file) as image:
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            turned = image.format in TURNED and _orientation(image) in (5, 6, 7, 8)
             return (image.height, image.width) if turned else (image.width, image.height)
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise InputError(f"cannot read image {printable(str(file))}") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return what the EXIF block says, and not XMP, which OpenCV does not read."""
+    exif = Image.Exif()
+    exif.load(image.info.get("exif") or b"")
+    return int(exif.get(0x0112, 1))
 
 
 def rebased(content: Content, file: Path) -> tuple[Content, Path]:

@@ -12,7 +12,7 @@ from loguru import logger
 
 from yolox_attn.coco.annotations import ANNOTATIONS
 from yolox_attn.console import called_as, shortlist
-from yolox_attn.data.cache import cache_folder, cached, is_intact, write_manifest
+from yolox_attn.data.cache import cache_folder, cached, write_manifest
 from yolox_attn.data.formats.coco_exports import (
     is_roboflow,
     loose_files,
@@ -54,8 +54,8 @@ class Conversion:
 def converted(path: Path) -> Path:
     """Return a folder in COCO layout for a data set of any layout.
 
-    A folder with annotations/ is returned as it is. Another is converted into the cache, once for
-    as long as no file of it changes; one whose images lie elsewhere is read each time.
+    A folder with annotations/ is returned as it is. Another is read, and what it holds is written
+    into the cache, where it is not there yet: nothing of it can be out of date.
 
     Raises:
         InputError: it is not recognised, a file of it is wrong, or it has one split alone.
@@ -64,21 +64,15 @@ def converted(path: Path) -> Path:
     if _is_coco_layout(path):
         return path
     root = path.resolve()
-    start = root if root.is_dir() else root.parent
-    folder = cache_folder() / f"converted-{VERSION}-{_fingerprint(root, start)}"
-    if is_intact(folder):
-        return folder
     source = _read(_reader(root)(), root, None)
     for note in source.notes:
         logger.warning(f"{path} ({source.layout}): {note}")
-    if _leads_outside(source, start):  # where a change would not be seen
-        content = json.dumps(source.splits).encode()
-        folder = folder.with_name(f"converted-{VERSION}-{hashlib.sha256(content).hexdigest()[:16]}")
+    content = hashlib.sha256(json.dumps(source.splits).encode()).hexdigest()
 
     def make(fresh: Path) -> None:
         _write(source, fresh)
 
-    return cached(folder, make)
+    return cached(cache_folder() / f"converted-{VERSION}-{content[:16]}", make)
 
 
 def convert(
@@ -102,6 +96,15 @@ def convert(
     if _is_coco_layout(root):
         raise InputError(f"{path} is in COCO layout already: --data takes it as it is")
     source = _read(_reader(root, unlabelled=unlabelled)(), root, splitting)
+    output = Path(os.path.realpath(output))
+    try:
+        return replace(_moved(source, output), folder=output)
+    except OSError as error:
+        raise InputError(f"-o {output}: cannot be written: {error.strerror}") from error
+
+
+def _moved(source: Source, output: Path) -> Conversion:
+    """Write beside the output, and move it there in one step."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=output.parent) as scratch:
         fresh = Path(scratch, "fresh")
@@ -109,7 +112,7 @@ def convert(
         if output.exists():
             output.rmdir()
         fresh.rename(output)
-    return replace(conversion, folder=output)
+    return conversion
 
 
 def _is_coco_layout(root: Path) -> bool:
@@ -155,6 +158,8 @@ def _read(source: Source, root: Path, splitting: Splitting | None) -> Source:
     """
     names = set(source.splits)
     alone = names & {"all", "train"} if not {"train", "val"} <= names else set()
+    if not names & {"all", "train"}:
+        raise InputError(f"{root} ({source.layout}) has no training split: {shortlist(names)}")
     if splitting is not None:
         if not alone:
             raise InputError(f"{root} has splits of its own: {shortlist(sorted(names))}")
@@ -190,29 +195,3 @@ def _write(source: Source, folder: Path) -> Conversion:
         classes = tuple(name for _, name in names)
     write_manifest(folder, files, layout=source.layout, notes=source.notes)
     return Conversion(folder, source.layout, counts, classes, tuple(source.notes))
-
-
-def _leads_outside(source: Source, start: Path) -> bool:
-    """Tell whether images lie elsewhere than below `start`, by their paths or by links."""
-    names = (
-        image["file_name"] for content in source.splits.values() for image in content["images"]
-    )
-    folders = {os.path.dirname(name) for name in names}  # noqa: PTH120
-    real = start.resolve()
-    return any(not Path(folder).resolve().is_relative_to(real) for folder in folders)
-
-
-def _fingerprint(root: Path, start: Path) -> str:
-    """Return a hash of where a set lies, and of names, sizes and times of what is in `start`."""
-    digest = hashlib.sha256(f"{root}\n".encode(errors="surrogateescape"))
-    for parent, folders, files in os.walk(start):
-        folders.sort()
-        for name in sorted(files):
-            path = os.path.join(parent, name)  # noqa: PTH118 - a hundred thousand of them
-            try:
-                status = os.stat(path)  # noqa: PTH116
-            except OSError:
-                continue
-            line = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n"
-            digest.update(line.encode(errors="surrogateescape"))
-    return digest.hexdigest()[:16]

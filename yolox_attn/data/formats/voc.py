@@ -66,7 +66,7 @@ def read_voc(root: Path, *, unlabelled: bool = False) -> Source:
     """
     labels, pictures = root / _labels(root), root / "JPEGImages"
     images = by_stem(images_below(pictures if pictures.is_dir() else root), root)
-    lists = dict(_lists(root)) or {"all": _all_stems(labels, images, unlabelled=unlabelled)}
+    lists = dict(_lists(root, images)) or {"all": _all_stems(labels, images)}
     wanted = dict.fromkeys(stem for stems in lists.values() for stem in stems)
     trees = {stem: _tree(labels / f"{stem}.xml", unlabelled=unlabelled) for stem in wanted}
     names = listed_classes([root])
@@ -87,12 +87,16 @@ def read_voc(root: Path, *, unlabelled: bool = False) -> Source:
     return source
 
 
-def _lists(root: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield the splits with the stems that their lists name."""
-    for split in SPLITS:
-        file = root / LISTS / f"{split}.txt"
+def _lists(root: Path, images: dict[str, Path]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the splits with the stems that their lists name; trainval where it is all there is."""
+    splits = {split: root / LISTS / f"{split}.txt" for split in SPLITS}
+    if not (splits["train"].is_file() or splits["val"].is_file()):
+        splits["all"] = root / LISTS / "trainval.txt"
+    for split, file in splits.items():
         if file.is_file():
-            stems = [line.split()[0] for line in read_lines(file) if line.strip()]
+            lines = [line.strip() for line in read_lines(file) if line.strip()]
+            # A second column, of the lists of a class, says whether it is in the image.
+            stems = [line if line in images else line.rsplit(maxsplit=1)[0] for line in lines]
             if not stems:
                 raise InputError(f"{file} names no image")
             if twice := len(stems) - len(set(stems)):
@@ -100,9 +104,8 @@ def _lists(root: Path) -> Iterator[tuple[str, list[str]]]:
             yield split, stems
 
 
-def _all_stems(labels: Path, images: dict[str, Path], *, unlabelled: bool) -> list[str]:
-    stems = {file.stem for file in labels.glob("*.xml")}
-    return sorted(stems | images.keys() if unlabelled else stems)
+def _all_stems(labels: Path, images: dict[str, Path]) -> list[str]:
+    return sorted({file.stem for file in labels.glob("*.xml")} | images.keys())
 
 
 def _tree(file: Path, *, unlabelled: bool) -> ElementTree.Element | None:
@@ -116,13 +119,19 @@ def _tree(file: Path, *, unlabelled: bool) -> ElementTree.Element | None:
         )
     try:
         text = file.read_bytes()
-        if len(text) > MOST_BYTES or b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-            raise InputError(f"{printable(str(file))}: an XML with entities, or too large a one")
-        return ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise InputError(f"{printable(str(file))} is no valid XML: {error}") from error
     except OSError as error:
         raise InputError(f"cannot read {printable(str(file))}: {error.strerror}") from error
+    if len(text) > MOST_BYTES or b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise InputError(f"{printable(str(file))}: an XML with entities, or too large a one")
+    try:
+        tree = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise InputError(f"{printable(str(file))} is no valid XML: {error}") from error
+    for node in tree.iter():  # some tools write a namespace, or capitals
+        node.tag = str(node.tag).rpartition("}")[2].lower()
+    if tree.tag != "annotation":
+        raise InputError(f"{printable(str(file))} is no Pascal VOC: it begins with <{tree.tag}>")
+    return tree
 
 
 def _names(tree: ElementTree.Element) -> Iterator[str]:

@@ -3,6 +3,7 @@
 As Ultralytics reads it: images/... beside labels/..., named by data.yaml or by their folders.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 
 from yolox_attn.console import count, printable, shortlist
+from yolox_attn.data.coco_folder import split_of
 from yolox_attn.data.formats.content import (
     Box,
     Labelled,
@@ -20,10 +22,10 @@ from yolox_attn.data.formats.content import (
     images_below,
     size_of,
 )
-from yolox_attn.data.formats.names import checked_classes, listed_classes, read_lines
+from yolox_attn.data.formats.names import CLASS_FILES, checked_classes, listed_classes, read_lines
 from yolox_attn.errors import InputError
 
-SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+SPLITS = ("train", "val", "test")
 YAML_SUFFIXES = (".yaml", ".yml")
 ROUNDING = 1e-3  # by how much a written fraction may leave the image
 
@@ -36,11 +38,20 @@ def find_yaml(path: Path) -> Path | None:
     """
     if path.is_file():
         return path if path.suffix in YAML_SUFFIXES else None
-    found = [file for suffix in YAML_SUFFIXES for file in sorted(path.glob(f"*{suffix}"))]
-    found = [file for file in found if file.stem == "data"] or found
+    every = [file for suffix in YAML_SUFFIXES for file in sorted(path.glob(f"*{suffix}"))]
+    found = [file for file in every if file.stem == "data"] or list(filter(_is_data_yaml, every))
     if len(found) > 1:
         raise InputError(f"{path} holds several yaml files: {shortlist(f.name for f in found)}")
     return found[0] if found else None
+
+
+def _is_data_yaml(file: Path) -> bool:
+    """Tell whether a yaml of another name lists classes and splits."""
+    try:
+        content = yaml.safe_load("\n".join(read_lines(file)))
+    except (InputError, yaml.YAMLError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and "names" in content and bool({*content} & {*SPLITS})
 
 
 def looks_like_yolo(root: Path) -> bool:
@@ -72,35 +83,51 @@ def read_yolo(path: Path) -> Source:
             )
         names = found
         folders = [(split, images_below(folder)) for split, folder in _folders(root)]
-    unlabelled = 0
+    used: dict[Path, bool] = {}  # label file -> is it there
     for split, images in folders:
         if not images:
             raise InputError(f"{file or root}: no image in the {split} split")
-        for each in {image.parent for image in images}:
-            by_stem([image for image in images if image.parent == each], each)
-        unlabelled += sum(not _label_file(image).is_file() for image in images)
+        _refuse_one_stem(images)
+        used |= {label: label.is_file() for label in map(_label_file, images)}
         labelled = [Labelled(image, *_read_labels(image, names)) for image in images]
         source.splits[split] = content_of(labelled, names)
-    if unlabelled:
-        source.notes.append(f"{count(unlabelled, 'image')} without a label file: background")
+    source.notes += _notes(used)
     return source
+
+
+def _refuse_one_stem(images: Sequence[Path]) -> None:
+    together: dict[Path, list[Path]] = {}
+    for image in images:
+        together.setdefault(image.parent, []).append(image)
+    for parent, neighbours in together.items():
+        by_stem(neighbours, parent)
+
+
+def _notes(used: dict[Path, bool]) -> Iterator[str]:
+    """Say what label files are missing, and which have no image; `used` says which are there."""
+    folders = {label.parent for label in used if label.parent.is_dir()}
+    there = (label for folder in sorted(folders) for label in sorted(folder.glob("*.txt")))
+    spare = [label.name for label in there if label not in used and label.name not in CLASS_FILES]
+    if spare:
+        yield f"{count(len(spare), 'label file')} without an image: {shortlist(spare)}"
+    if unlabelled := sum(not is_there for is_there in used.values()):
+        yield f"{count(unlabelled, 'image')} without a label file: background"
 
 
 def _folders(root: Path) -> Iterator[tuple[str, Path]]:
     """Yield the splits of a folder: images/train or train/images or train; else all of it."""
-    found = False
-    for split, words in SPLITS.items():
-        places = [
-            root.joinpath(*parts)
-            for word in words
-            for parts in (("images", word), (word, "images"), (word,))
-        ]
-        folder = next((each for each in places if each.is_dir() and images_below(each)), None)
-        if folder is not None:
-            found = True
-            yield split, folder
-    if not found:
-        yield "all", root / "images" if (root / "images").is_dir() else root
+    for base, below in ((root / "images", ""), (root, "images"), (root, "")):
+        splits: dict[str, Path] = {}
+        for folder in sorted(base.iterdir()) if base.is_dir() else []:
+            split, images = split_of(folder.name), folder / below
+            if split and images.is_dir() and images_below(images):
+                if split in splits:
+                    raise InputError(f"{root}: two {split} folders, {splits[split]} and {images}")
+                splits[split] = images
+        if splits:
+            yield from splits.items()
+            return
+    yield "all", root / "images" if (root / "images").is_dir() else root
 
 
 def _label_files(folder: Path) -> Iterator[Path]:
@@ -108,12 +135,13 @@ def _label_files(folder: Path) -> Iterator[Path]:
 
 
 def _label_file(image: Path) -> Path:
-    """Return where an image's labels are: labels/ for the last images/ of its path, or beside."""
-    parts = list(image.parts)
-    if "images" in parts[:-1]:
-        place = len(parts) - 2 - parts[:-1][::-1].index("images")
-        parts[place] = "labels"
-    return Path(*parts).with_suffix(".txt")
+    """Return an image's label file: in labels/ for the last images/ of its path, else beside it."""
+    beside, parts = image.with_suffix(".txt"), list(image.parts)
+    if "images" not in parts[:-1]:
+        return beside
+    parts[len(parts) - 2 - parts[:-1][::-1].index("images")] = "labels"
+    apart = Path(*parts).with_suffix(".txt")
+    return apart if apart.is_file() or not beside.is_file() else beside
 
 
 def _read_yaml(file: Path) -> tuple[list[str], dict[str, Any]]:
@@ -124,6 +152,17 @@ def _read_yaml(file: Path) -> tuple[list[str], dict[str, Any]]:
         raise InputError(f"{file} is no valid yaml: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise InputError(f"{file}: needs names, train and val")
+    if "kpt_shape" in content:
+        raise InputError(f"{file}: labels of key points (kpt_shape); boxes and polygons are read")
+    names = _names_of(content, file)
+    number = content.get("nc", len(names))
+    if number != len(names):
+        raise InputError(f"{file}: nc is {number!r}, names are {len(names)}")
+    return names, content
+
+
+def _names_of(content: dict[str, Any], file: Path) -> list[str]:
+    """Return the class names of a data.yaml."""
     names = content.get("names")
     if isinstance(names, dict):
         if sorted(names, key=str) != sorted(range(len(names)), key=str):
@@ -131,10 +170,10 @@ def _read_yaml(file: Path) -> tuple[list[str], dict[str, Any]]:
         names = [names[number] for number in range(len(names))]
     if not isinstance(names, list):
         raise InputError(f"{file}: names must be a list of class names, or numbers with names")
-    number = content.get("nc", len(names))
-    if number != len(names):
-        raise InputError(f"{file}: nc is {number}, names are {len(names)}")
-    return checked_classes([str(name).strip() for name in names], str(file)), content
+    for name in names:  # yaml takes a bare yes for True, and 1.10 for 1.1
+        if isinstance(name, bool) or not isinstance(name, str | int):
+            raise InputError(f"{file}: the class name {name!r} is no text; put it in quotes")
+    return checked_classes([str(name).strip() for name in names], str(file))
 
 
 def _named_images(file: Path, content: dict[str, Any]) -> Iterator[tuple[str, list[Path]]]:
@@ -145,7 +184,7 @@ def _named_images(file: Path, content: dict[str, Any]) -> Iterator[tuple[str, li
         root = file.parent  # Ultralytics' own files name a folder of the machine they come from
     for split in SPLITS:
         entries = content.get(split)
-        if entries is None:
+        if entries in (None, "", []):
             if split != "test":
                 raise InputError(f"{file} names no {split} images")
             continue
@@ -161,7 +200,7 @@ def _images_of(entry: str, root: Path, file: Path) -> list[Path]:
     tried = [root / entry, file.parent / entry, file.parent / entry.removeprefix("../")]
     for place in tried:
         if place.is_dir():
-            return images_below(place.resolve())
+            return images_below(Path(os.path.abspath(place)))  # noqa: PTH100 - links keep their labels
         if place.is_file() and place.suffix == ".txt":
             listed = [line.strip() for line in read_lines(place) if line.strip()]
             return [_listed_image(name, place, root) for name in listed]
@@ -171,7 +210,7 @@ def _images_of(entry: str, root: Path, file: Path) -> list[Path]:
 def _listed_image(name: str, listing: Path, root: Path) -> Path:
     for image in (root / name, listing.parent / name):
         if image.is_file():
-            return image.resolve()
+            return Path(os.path.abspath(image))  # noqa: PTH100 - links keep their labels
     raise InputError(f"{listing}: no image {printable(name)}")
 
 
