@@ -1,5 +1,6 @@
 """Pascal VOC: what its corners, lists and flags mean, and what is refused."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from layouts import write_xml
 from PIL import Image
 
+from yolox_attn.data.formats import Splitting, convert
 from yolox_attn.data.formats.voc import find_voc, read_voc
 from yolox_attn.errors import InputError
 
@@ -35,13 +37,20 @@ def test_corners_count_from_one_and_belong_to_the_box(voc: Path) -> None:
     assert content["images"][0]["file_name"].endswith("train0.JPG")
 
 
-def test_difficult_boxes_are_trained_on_and_not_judged_by(voc: Path) -> None:
-    for stem in ("train0", "val0"):
+@pytest.mark.parametrize("lists", [True, False], ids=["its own splits", "split here"])
+def test_difficult_boxes_are_trained_on_and_not_judged_by(voc: Path, lists: bool) -> None:
+    for stem in ("train0", "train1", "val0", "val1"):
         write_xml(voc, stem, SIZE, [CAT, ("cat", [5, 5, 10, 10], 1)])
-    splits = read_voc(voc).splits
-    flags = {split: [(e["iscrowd"], e.get("difficult", 0)) for e in content["annotations"]]
-             for split, content in splits.items()}  # fmt: skip
-    assert flags == {"train": [(0, 0), (0, 1)], "val": [(0, 0), (1, 1)]}
+    if not lists:
+        for number, image in enumerate(sorted((voc / "JPEGImages").iterdir())):
+            Image.new("RGB", SIZE, (60 * number, 0, 0)).save(image, "JPEG")
+        for file in (voc / "ImageSets/Main").iterdir():
+            file.unlink()
+    made = convert(voc, voc.parent / "out", None if lists else Splitting(0.5)).folder
+    for split, crowd in (("train", 0), ("val", 1)):
+        entries = json.loads((made / f"annotations/instances_{split}2017.json").read_text())
+        flags = [(e["iscrowd"], e.get("difficult", 0)) for e in entries["annotations"]]
+        assert flags == [(0, 0), (crowd, 1)] * len(entries["images"])
 
 
 def test_classes_are_those_listed_else_all_names_sorted(voc: Path) -> None:
@@ -169,7 +178,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a class twice": (
         lambda root: (root / "classes.txt").write_text("cat\ncat"),
-        "class 'cat' stands twice",
+        "class 'cat' is listed twice",
     ),
     "classes that are no text": (
         lambda root: (root / "classes.txt").write_bytes(b"caf\xe9"),

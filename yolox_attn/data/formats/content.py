@@ -57,16 +57,8 @@ class Source:
     notes: list[str] = field(default_factory=list)
 
 
-def content_of(
-    images: Iterable[Labelled], classes: Sequence[str], *, crowds: bool = False
-) -> Content:
-    """Return COCO content: ids from 1, images sorted by their paths.
-
-    A difficult box keeps its field. In training it is a box as any other; with `crowds`, for
-    evaluation, it has iscrowd 1: a detection on it is neither right nor wrong. COCO's overlap with
-    a crowd is laxer than VOC's own rule (intersection over the detection's area), and pycocotools
-    overwrites the field `ignore`, so there is no closer one.
-    """
+def content_of(images: Iterable[Labelled], classes: Sequence[str]) -> Content:
+    """Return COCO content: ids from 1, images sorted by their paths; `difficult` stays a field."""
     entries: list[Content] = []
     annotations: list[Content] = []
     for number, image in enumerate(sorted(images, key=lambda each: each.file.as_posix()), start=1):
@@ -81,11 +73,25 @@ def content_of(
                 "category_id": box.label + 1,
                 "bbox": [box.left, box.top, box.width, box.height],
                 "area": box.width * box.height,
-                "iscrowd": int(crowds and box.difficult),
+                "iscrowd": 0,
             }
             annotations.append(entry | ({"difficult": 1} if box.difficult else {}))
     categories = [{"id": number, "name": name} for number, name in enumerate(classes, start=1)]
     return {"images": entries, "annotations": annotations, "categories": categories}
+
+
+def judging(content: Content) -> Content:
+    """Return the content of a split that judges: its difficult boxes have iscrowd 1.
+
+    A detection on one is neither right nor wrong. COCO's overlap with a crowd is laxer than VOC's
+    own rule (intersection over the detection's area), and pycocotools overwrites the field
+    `ignore`, so there is no closer one. In training a difficult box is a box as any other.
+    """
+    annotations = [
+        {**entry, "iscrowd": 1} if entry.get("difficult") == 1 else entry
+        for entry in content["annotations"]
+    ]
+    return {**content, "annotations": annotations}
 
 
 def files_below(folder: Path, suffixes: Container[str]) -> list[Path]:

@@ -19,7 +19,7 @@ from yolox_attn.data.formats.coco_exports import (
     read_loose,
     read_roboflow,
 )
-from yolox_attn.data.formats.content import Source, rebased
+from yolox_attn.data.formats.content import Source, judging, rebased
 from yolox_attn.data.formats.split import Splitting, apart
 from yolox_attn.data.formats.voc import find_voc, has_xmls, read_voc
 from yolox_attn.data.formats.yolo import YAML_SUFFIXES, find_yaml, looks_like_yolo, read_yolo
@@ -151,7 +151,7 @@ def _reader(root: Path, *, unlabelled: bool = False) -> Callable[[], Source]:
 
 
 def _read(source: Source, root: Path, splitting: Splitting | None) -> Source:
-    """Return the source with a train and a val split.
+    """Return the source with a train and a val split; what judges is made `judging`.
 
     Raises:
         InputError: it has one split and no `splitting`, or several and one.
@@ -159,19 +159,25 @@ def _read(source: Source, root: Path, splitting: Splitting | None) -> Source:
     names = set(source.splits)
     alone = names & {"all", "train"} if not {"train", "val"} <= names else set()
     if not names & {"all", "train"}:
-        raise InputError(f"{root} ({source.layout}) has no training split: {shortlist(names)}")
+        raise InputError(
+            f"{root} ({source.layout}) has no training split: {shortlist(sorted(names))}"
+        )
     if splitting is not None:
         if not alone:
             raise InputError(f"{root} has splits of its own: {shortlist(sorted(names))}")
         [name] = alone
         parts = apart(source.splits.pop(name), splitting, str(root))
-        return replace(source, splits={**parts, **source.splits})
-    if alone:
+        source = replace(source, splits={**parts, **source.splits})
+    elif alone:
         raise InputError(
             f"{root} ({source.layout}) has no validation split of its own: "
             f"{called_as('convert')} {root} -o OUT --split 0.8 makes one"
         )
-    return source
+    splits = {
+        split: content if split == "train" else judging(content)
+        for split, content in source.splits.items()
+    }
+    return replace(source, splits=splits)
 
 
 def _write(source: Source, folder: Path) -> Conversion:

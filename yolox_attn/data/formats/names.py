@@ -41,7 +41,7 @@ def checked_classes(names: Sequence[str], origin: str) -> list[str]:
     """Return the names without empty ones at the end.
 
     Raises:
-        InputError: there is none, one is empty, or one stands twice.
+        InputError: there is none, one is empty, or one is listed twice.
     """
     names = list(names)
     while names and not names[-1]:
@@ -49,5 +49,5 @@ def checked_classes(names: Sequence[str], origin: str) -> list[str]:
     if not names or not all(names):
         raise InputError(f"{origin}: {'an empty class name' if names else 'no class names'}")
     if twice := next((name for place, name in enumerate(names) if name in names[:place]), None):
-        raise InputError(f"{origin}: class {twice!r} stands twice")
+        raise InputError(f"{origin}: class {twice!r} is listed twice")
     return names

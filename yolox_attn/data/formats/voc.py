@@ -79,7 +79,7 @@ def read_voc(root: Path, *, unlabelled: bool = False) -> Source:
         labelled = [
             _labelled(labels / f"{stem}.xml", trees[stem], images, places) for stem in stems
         ]
-        source.splits[split] = content_of(labelled, names, crowds=split in ("val", "test"))
+        source.splits[split] = content_of(labelled, names)
     spare = sorted(images.keys() - wanted.keys())
     if spare:
         shown = shortlist(images[stem].name for stem in spare)
