@@ -20,7 +20,7 @@ ROWS = [  # from the bottom up; the parts of one row stand side by side and do n
     {"models", "data", "evaluators"},
     {"core"},
     {"exp"},
-    {"report", "detection"},
+    {"report", "detection", "export"},
     {"study"},
     {"cli"},
 ]

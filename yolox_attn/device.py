@@ -13,6 +13,8 @@ NO_MEMORY = (  # what torch says in a plain RuntimeError
     *("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory"),
     *("CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED"),
 )
+# What ONNX Runtime calls a device.
+RUNTIME_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 def pick_device(name: str = "auto") -> torch.device:

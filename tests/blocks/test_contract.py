@@ -231,14 +231,17 @@ def test_exports_with_a_batch_of_any_size(name):
 
 @pytest.mark.slow
 @every_trained_block
-def test_exports_to_onnx(name, tmp_path):
+def test_exports_to_onnx_for_maps_of_any_size(name, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
-    block, x, path = make(name).eval(), draw(1, 16, 20, 12), tmp_path / "block.onnx"
-    with torch.no_grad():
-        torch.onnx.export(block, (x,), path, dynamo=True, opset_version=18)
-        session = onnxruntime.InferenceSession(path)
+    block, path, any_length = make(name).eval(), tmp_path / "block.onnx", torch.export.Dim.DYNAMIC
+    shapes = ({0: any_length, 2: any_length, 3: any_length},)
+    torch.onnx.export(block, (draw(2, 16, 20, 12),), path, dynamo=True, dynamic_shapes=shapes)
+    session = onnxruntime.InferenceSession(path)
+    for shape in ((1, 16, 20, 12), (3, 16, 7, 40), (1, 16, 1, 1), (2, 16, 3, 1)):
+        x = draw(*shape)
         (y,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
-        assert distance(torch.from_numpy(y), block(x)) < 1e-5
+        with torch.no_grad():
+            assert distance(torch.from_numpy(y), block(x)) < 1e-5, shape
 
 
 @every_trained_block

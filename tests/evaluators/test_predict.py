@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -70,6 +71,8 @@ def test_infinite_boxes_of_a_young_network_are_dropped():
     (rows,) = keep_best(outputs, RULES)
     assert rows[:, :4].tolist() == [pytest.approx([20, 25, 40, 35])]
     assert outputs[0, 0, 2] == float("inf")  # what was given stays as it is
+    every = replace(RULES, confidence=0.0)
+    assert len(keep_best(outputs, every)[0]) == 1
 
 
 def loader_of(images, batch_size=2):

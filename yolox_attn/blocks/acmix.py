@@ -6,7 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from yolox_attn.blocks.gates import match_input, require_counts, require_flags, require_odd
+from yolox_attn.blocks.gates import (
+    is_recorded,
+    match_input,
+    require_counts,
+    require_flags,
+    require_odd,
+)
 from yolox_attn.blocks.neighbourhood import attend
 
 
@@ -14,6 +20,16 @@ def shift_kernels(out_channels: int, size: int) -> Tensor:
     """(out, size * size, size, size): s-th input moved by s-th offset."""
     kernels = torch.eye(size * size).view(1, size * size, size, size)
     return kernels.repeat(out_channels, 1, 1, 1)
+
+
+def coordinates(length: int, like: Tensor) -> Tensor:
+    """(length,) numbers from -1 to 1, at equal distances; -1 of a single pixel."""
+    if is_recorded():  # linspace would be recorded with this very length
+        steps = torch.arange(length, dtype=like.dtype, device=like.device)
+        gaps: Any = torch.sym_max(length - 1, 1)
+        points: Tensor = 2 * steps / gaps - 1
+        return points
+    return torch.linspace(-1, 1, length, dtype=like.dtype, device=like.device)
 
 
 class ACmix(nn.Module):
@@ -98,8 +114,7 @@ class ACmix(nn.Module):
         """conv_p of each pixel's two coordinates in -1..1, (d, H, W), at least in float32."""
         weight = self.conv_p.weight.flatten(1)  # (d, 2): of the horizontal and the vertical one
         weight = weight.to(torch.promote_types(weight.dtype, torch.float32))
-        across = torch.linspace(-1, 1, width, dtype=weight.dtype, device=weight.device)
-        down = torch.linspace(-1, 1, height, dtype=weight.dtype, device=weight.device)
+        across, down = coordinates(width, weight), coordinates(height, weight)
         return weight[:, :1, None] * across + weight[:, 1:, None] * down[:, None]
 
     def convolve(self, qkv: Tensor) -> Tensor:

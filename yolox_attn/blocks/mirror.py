@@ -7,15 +7,18 @@ import torch
 from torch import Tensor
 
 
-def folded_indices(length: int, before: int, after: int) -> list[int]:
+def folded_indices(length: int, before: int, after: int) -> Tensor:
     """Indices that mirror an axis beyond both of its ends without repeating them.
 
     Equals reflection padding where that is defined, and goes on folding where the axis is shorter
-    than the padding; an axis of length 1 is repeated.
+    than the padding; an axis of length 1 is repeated. Ordinary operations of any length, so that
+    an exported network takes maps of any size.
+
+    Shape: (before + length + after,).
     """
-    period = max(2 * (length - 1), 1)
-    steps = [index % period for index in range(-before, length + after)]
-    return [min(step, period - step) if length > 1 else 0 for step in steps]
+    period = torch.full((1,), torch.sym_max(2 * (length - 1), 1))
+    steps = torch.arange(-before, length + after) % period
+    return torch.minimum(steps, period - steps)
 
 
 def mirror_pad(x: Tensor, padding: int, extra: tuple[int, int] = (0, 0)) -> Tensor:
@@ -25,7 +28,7 @@ def mirror_pad(x: Tensor, padding: int, extra: tuple[int, int] = (0, 0)) -> Tens
     """
     for axis, more in zip((2, 3), extra, strict=True):
         indices = folded_indices(x.shape[axis], padding, padding + more)
-        x = x.index_select(axis, torch.tensor(indices, device=x.device))
+        x = x.index_select(axis, indices.to(x.device))
     return x
 
 
@@ -39,7 +42,7 @@ def mirror_fold(gradient: Tensor, padding: int, height: int, width: int) -> Tens
     """
     for axis, length in ((2, height), (3, width)):
         folded = gradient.narrow(axis, padding, length).clone()
-        sources = folded_indices(length, padding, padding)
+        sources = folded_indices(length, padding, padding).tolist()
         for place in (*range(padding), *range(padding + length, length + 2 * padding)):
             folded.select(axis, sources[place]).add_(gradient.select(axis, place))
         gradient = folded

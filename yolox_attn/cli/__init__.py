@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "train an experiment",
     "eval": "judge a checkpoint by COCO's metrics",
     "fetch_weights": "fetch YOLOX's published weights",
+    "export": "write a trained detector as ONNX or OpenVINO, and compare the two",
     "detect": "draw and list what a trained detector finds",
     "convert": "write a Pascal VOC, YOLO or Roboflow set in COCO layout",
     "doctor": "examine a data set before anything is trained on it",

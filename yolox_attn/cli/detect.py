@@ -20,6 +20,7 @@ from yolox_attn.detection.draw import draw
 from yolox_attn.detection.results import Results, written
 from yolox_attn.detection.sources import Frame, Source, Video, find_sources, still
 from yolox_attn.errors import InputError
+from yolox_attn.exp import load_exp
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -32,7 +33,10 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     sources = "images, folders, patterns, videos, camera:0"
     add("sources", nargs="+", metavar="SOURCE", help=sources)
-    add("-c", "--ckpt", required=True, metavar="RUN", help="a run's folder, or a checkpoint in one")
+    run = "a run's folder, a checkpoint in one, an exported file, or weights"
+    add("-c", "--ckpt", required=True, metavar="RUN", help=run)
+    add("-f", "--exp_file", metavar="FILE", help="experiment file of weights that belong to no run")
+    add("-n", "--name", metavar="NAME", help="the same by name, as yolox-s")
     output = "results; default: YOLOX_outputs/detect/TIME"
     add("-o", "--output", type=Path, metavar="DIR", help=output)
     add("--conf", type=float, default=0.3, metavar="P", help="lowest confidence (default 0.3)")
@@ -56,8 +60,10 @@ def main(argv: list[str] | None = None) -> int:
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError(f"-o {output} is there already, and not empty")
     prepare_process()
+    named = args.exp_file is not None or args.name is not None
     detector = load_detector(
         args.ckpt,
+        exp=load_exp(args.exp_file, args.name) if named else None,
         device=args.device,
         confidence=args.conf,
         nms_iou=args.nms,

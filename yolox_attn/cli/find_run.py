@@ -111,13 +111,14 @@ def asked_for(exp: AttentionExp, record: RunRecord, given: Collection[str]) -> l
 def named_folder(args: argparse.Namespace) -> Path:
     """Return the run folder that stands before the overrides, and take it from them.
 
-    With --seed K a folder of seeds names its run seedK.
+    Without one it is the folder that -c names or that its file lies in. With --seed K a folder of
+    seeds names its run seedK.
 
     Raises:
         InputError: there is none, or it holds no run; where its seeds are runs, they are named.
     """
     if len(args.opts) % 2 == 0:
-        raise InputError("which run? give RUN_FOLDER, or -f exps/yolox_s_cam.py, or -n yolox-s-cam")
+        args.opts.insert(0, str(folder_of_checkpoint(args)))
     if args.experiment_name is not None:
         raise InputError(f"-expn {args.experiment_name}: RUN_FOLDER names the run; drop -expn")
     folder = Path(args.opts.pop(0))
@@ -134,6 +135,27 @@ def named_folder(args: argparse.Namespace) -> Path:
     seeds = runs_below(folder)
     hint = f"; runs in it: {', '.join(seeds)}" if seeds else ""
     raise InputError(f"{folder}: not a run folder, it has no {RECORD_NAME}{hint}")
+
+
+def folder_of_checkpoint(args: argparse.Namespace) -> Path:
+    """Return the run folder that -c means, and take it from there if it is no file.
+
+    Raises:
+        InputError: there is no -c, or what it names lies in no run.
+    """
+    if args.ckpt is None:
+        raise InputError("which run? give RUN_FOLDER, or -f exps/yolox_s_cam.py, or -n yolox-s-cam")
+    path = Path(args.ckpt)
+    if path.is_dir():
+        args.ckpt = None
+        return path
+    if not path.exists():
+        raise InputError(f"-c {path}: no such file")
+    if not (path.parent / RECORD_NAME).is_file():
+        raise InputError(
+            f"-c {path}: it lies in no run folder; give its experiment, by -f FILE or -n NAME"
+        )
+    return path.parent
 
 
 def refuse_folder_word(args: argparse.Namespace) -> None:

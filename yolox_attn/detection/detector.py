@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 from yolox.data.data_augment import preproc
-from yolox.data.datasets import COCO_CLASSES
 
 from yolox_attn import device as devices
-from yolox_attn.coco.annotations import ANNOTATIONS, read_annotations
 from yolox_attn.console import printable
 from yolox_attn.core.checkpoint import BEST_NAME
 from yolox_attn.cost import evaluation_mode
 from yolox_attn.errors import InputError
-from yolox_attn.evaluators.predict import Rules, Timing, run_batch, to_original
+from yolox_attn.evaluators.predict import Rules, Timing, model_device, run_batch, to_original
 from yolox_attn.exp import AttentionExp
+from yolox_attn.exp.class_names import class_names
 from yolox_attn.exp.evaluation import load_model, placed
 from yolox_attn.exp.rebuild import exp_of, restore
-from yolox_attn.runs import RECORD_NAME, RunRecord, file_hash, read_record
+from yolox_attn.models.exported import ExportedModel, is_exported
+from yolox_attn.runs import RECORD_NAME, RunRecord, read_record
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Picture: TypeAlias = str | Path | Pixels | Image.Image
@@ -136,7 +136,7 @@ class Detector:
         for each in pixels:
             self.check(each)
         inputs = np.stack([preproc(each, size)[0] for each in pixels])
-        device = next(self.model.parameters()).device
+        device = model_device(self.model)
         with evaluation_mode(self.model), torch.no_grad():
             rows, timing = run_batch(self.model, torch.from_numpy(inputs).to(device), self.rules)
         self.timing += timing
@@ -153,23 +153,25 @@ class Detector:
         return Detections(inside[order], scores[order], classes[order], self.names)
 
 
-def load_detector(
+def load_detector(  # noqa: PLR0913 - keywords
     source: str | Path,
     *,
+    exp: AttentionExp | None = None,
     device: str = "auto",
     confidence: float = 0.3,
     nms_iou: float | None = None,
     batch_size: int = 8,
 ) -> Detector:
-    """Return the detector of a run: its folder, or a checkpoint in it (else best_ckpt.pth).
+    """Return a detector: of a run's folder, a checkpoint in one, an exported file, or weights.
 
     The run's record says how it was made; its own Exp file, if it has one, is run for it, as long
-    as it is the one that the record holds by sha256.
+    as it is the one that the record holds by sha256. An exported file says all by itself.
 
     Args:
-        source: the folder or the checkpoint.
+        source: the folder (of its best_ckpt.pth), the checkpoint, the .onnx or .xml file.
+        exp: the experiment of weights that belong to no run.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        confidence: boxes below it are dropped.
+        confidence: boxes below it are dropped; a file with NMS inside has dropped some before.
         nms_iou: overlap above which NMS drops a box; None: as the run was judged.
         batch_size: images a pass.
 
@@ -177,46 +179,66 @@ def load_detector(
         InputError: there is no run, its Exp file has changed, or its weights do not fit.
     """
     path = Path(source).expanduser()
-    folder, checkpoint = (path, path / BEST_NAME) if path.is_dir() else (path.parent, path)
     if not path.exists():
-        raise InputError(f"no run folder or checkpoint {path}")
-    if not (folder / RECORD_NAME).is_file():
-        raise InputError(f"{folder}: not a run folder, it has no {RECORD_NAME}")
+        raise InputError(f"no run folder, checkpoint or exported file {path}")
     if batch_size < 1:
         raise InputError(f"batch_size {batch_size}: at least 1")
     for name, value in (("confidence", confidence), ("nms_iou", nms_iou)):
         if value is not None and not 0 <= value <= 1:
             raise InputError(f"{name} {value}: from 0 to 1")
-    record = read_record(folder)
-    exp = exp_of(record)
-    restore(exp, record)
+    if is_exported(path):
+        model, names, rules = _exported(path, device, confidence, nms_iou)
+        return Detector(model, names, rules, batch_size=batch_size)
+    exp, record, checkpoint = _trained(path) if exp is None else (exp, None, path)
     exp.check()
     place = devices.pick_device(device)
-    model = placed(load_model(exp, checkpoint), exp, place)
+    trained = placed(load_model(exp, checkpoint), exp, place)
     rules = Rules(
         image_size=tuple(exp.test_size),
         num_classes=exp.num_classes,
         confidence=confidence,
         nms_iou=exp.nmsthre if nms_iou is None else nms_iou,
     )
-    return Detector(model, class_names(exp, record), rules, batch_size=batch_size)
+    return Detector(trained, class_names(exp, record), rules, batch_size=batch_size)
 
 
-def class_names(exp: AttentionExp, record: RunRecord) -> list[str]:
-    """Return the names of the run's classes: its annotations', else its metrics', else COCO's."""
-    folder = record.data.get("dir")
-    file = Path(str(folder), ANNOTATIONS, str(record.data.get("val_ann")))
-    same = file.is_file() and file_hash(file) == record.data.get("val_sha256")
-    if folder is not None and same:
-        with contextlib.suppress(InputError):
-            names = [name for _, name in read_annotations(file).categories]
-            if len(names) == exp.num_classes:
-                return names
-    if len(record.class_ap) == exp.num_classes:
-        return [*record.class_ap]
-    if len(COCO_CLASSES) == exp.num_classes:
-        return [*COCO_CLASSES]
-    return [f"class {number}" for number in range(exp.num_classes)]
+def _trained(path: Path) -> tuple[AttentionExp, RunRecord, Path]:
+    """Return the experiment, the record and the checkpoint of a run's folder, or of a file in it.
+
+    Raises:
+        InputError: there is no run, or its Exp file has changed.
+    """
+    folder, checkpoint = (path, path / BEST_NAME) if path.is_dir() else (path.parent, path)
+    if not (folder / RECORD_NAME).is_file():
+        raise InputError(
+            f"{folder}: not a run folder, it has no {RECORD_NAME}; of weights that belong to no "
+            "run name the experiment (-f FILE or -n NAME; exp=... in Python)"
+        )
+    record = read_record(folder)
+    exp = exp_of(record)
+    restore(exp, record)
+    return exp, record, checkpoint
+
+
+def _exported(
+    file: Path, device: str, confidence: float, nms_iou: float | None
+) -> tuple[ExportedModel, tuple[str, ...], Rules]:
+    """Return an exported network, its class names and its rules.
+
+    Raises:
+        InputError: it cannot be read, or NMS inside it has other thresholds.
+    """
+    place = torch.device("cpu") if device == "auto" else devices.pick_device(device)
+    model = ExportedModel(file, place)
+    card = model.card
+    if card.nms and nms_iou not in (None, card.nms_iou):
+        raise InputError(f"{file} holds NMS at {card.nms_iou}: export it again for {nms_iou}")
+    if card.nms and confidence < card.confidence:
+        raise InputError(
+            f"{file} holds NMS from confidence {card.confidence} on: export it again for less"
+        )
+    overlap = card.nms_iou if nms_iou is None else nms_iou
+    return model, card.names, Rules(card.image_size, len(card.names), confidence, overlap)
 
 
 def read_picture(image: Picture) -> Pixels:

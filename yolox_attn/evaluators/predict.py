@@ -203,7 +203,8 @@ def run_batch(model: nn.Module, images: Tensor, rules: Rules) -> tuple[list[Tens
         outputs = rules.decoder(outputs, dtype=outputs.type())
     synchronize(images.device)
     middle = time.perf_counter()
-    kept = keep_best(outputs, rules)
+    # An exported network may hold NMS itself: then its outputs are what NMS has kept.
+    kept = above(outputs, rules) if isinstance(outputs, list) else keep_best(outputs, rules)
     synchronize(images.device)
     return kept, Timing(len(kept), middle - start, time.perf_counter() - middle)
 
@@ -222,14 +223,19 @@ def keep_best(outputs: Tensor, rules: Rules) -> list[Tensor]:
         raise RuntimeError("non-finite outputs: the network computes nan on these images")
     outputs = outputs.float().clone()  # YOLOX writes corners into what it is given
     infinite = outputs[..., :4].isinf().any(dim=-1)
-    outputs[infinite] = 0
-    outputs[..., 4][infinite] = -1
+    outputs[infinite] = 1
+    outputs[..., 4][infinite] = -1  # times a class's 1 is below every threshold
     if outputs.shape[1] == 1:  # YOLOX fails on exactly one anchor: add one that is never kept
         never = torch.ones_like(outputs)
         never[..., 4] = -1
         outputs = torch.cat((outputs, never), dim=1)
     kept = postprocess(outputs, rules.num_classes, rules.confidence, rules.nms_iou)
     return [outputs.new_zeros((0, 7)) if boxes is None else boxes for boxes in kept]
+
+
+def above(images: list[Tensor], rules: Rules) -> list[Tensor]:
+    """Return the rows of each image, as in `Rows`, that reach the confidence."""
+    return [rows[rows[:, 4] * rows[:, 5] >= rules.confidence] for rows in images]
 
 
 def to_original(boxes: Tensor, image_size: tuple[int, int], height: int, width: int) -> Tensor:

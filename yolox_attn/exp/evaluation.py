@@ -17,6 +17,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.evaluators import AnyDevice, adapt_evaluator
 from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.fuse import fuse
+from yolox_attn.models.exported import ExportedModel, is_exported
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Evaluation:
 
 
 def evaluate_checkpoint(exp: AttentionExp, checkpoint: Path, how: Conditions) -> Evaluation:
-    """Judge the checkpoint on the experiment's validation or test split.
+    """Judge the checkpoint, or exported file, on the experiment's validation or test split.
 
     Of several processes each evaluates its share of the images with its share of the batch, and
     rank 0 gets the result; the others get an Evaluation of nothing.
@@ -59,7 +60,10 @@ def evaluate_checkpoint(exp: AttentionExp, checkpoint: Path, how: Conditions) ->
     )
     _set_precision(evaluator, how)
     evaluator.per_class_AP = True
-    model = load_model(exp, checkpoint)
+    if is_exported(checkpoint):
+        model: nn.Module = _exported(exp, checkpoint, how)
+    else:
+        model = load_model(exp, checkpoint)
     if how.fuse:
         model = _fuse(model, _first_images(evaluator.dataloader.dataset))
     ap, ap50, summary = evaluator.evaluate(placed(model, exp, how.device), shared)
@@ -97,6 +101,18 @@ def load_model(exp: AttentionExp, checkpoint: Path) -> nn.Module:
     model = exp.get_model()
     init = exp.attention_init
     _log(str(load_weights(model, checkpoint, attention_init=init, complete=True)))
+    return model
+
+
+def _exported(exp: AttentionExp, file: Path, how: Conditions) -> ExportedModel:
+    if how.fuse or how.precision != "fp32":
+        raise InputError(
+            f"{file} is exported: how it computes is fixed; drop --fuse, --fp16, --bf16"
+        )
+    model = ExportedModel(file, how.device)
+    if len(model.card.names) != exp.num_classes:
+        there, here = len(model.card.names), exp.num_classes
+        raise InputError(f"{file} has {there} classes, the data have {here}")
     return model
 
 

@@ -18,6 +18,7 @@ from yolox_attn.exp.base import AttentionExp
 from yolox_attn.exp.evaluation import Conditions
 from yolox_attn.exp.image_size import SIZE_SETTINGS
 from yolox_attn.exp.loader import DATA_SETTINGS
+from yolox_attn.models.exported import is_exported
 from yolox_attn.runs import DETECTIONS_NAME, RECORD_NAME, RunRecord, file_hash, read_json
 from yolox_attn.runs.protocol import COSMETIC, differences, listed
 
@@ -100,7 +101,8 @@ def folder_name(
     own, checkpoint = source.config, Path(settings["checkpoint"]["file"])
     parts = []
     if checkpoint.name != BEST_NAME or checkpoint.parent.resolve() != source.folder.resolve():
-        parts.append(checkpoint.stem.removesuffix("_ckpt"))
+        named = checkpoint.name if is_exported(checkpoint) else checkpoint.stem
+        parts.append(named.removesuffix("_ckpt"))
     if settings["test_size"] != own.get("test_size"):
         parts.append("x".join(map(str, settings["test_size"])))
     values = {"conf": ("test_conf", settings["confidence"]), "nms": ("nmsthre", settings["nms"])}

@@ -1,0 +1,175 @@
+"""`export`: a trained detector as an ONNX or OpenVINO file, compared with what it was made of."""
+
+import argparse
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from loguru import logger
+
+from yolox_attn.cli import report_errors
+from yolox_attn.cli.common import SIZE_HELP, add_overrides, parse, prepare_process
+from yolox_attn.cli.find_run import FoundRun, find_run
+from yolox_attn.console import count, echo
+from yolox_attn.core.checkpoint import BEST_NAME
+from yolox_attn.errors import InputError
+from yolox_attn.exp.class_names import class_names
+from yolox_attn.exp.evaluation_folder import runs_below
+from yolox_attn.export.build import FORMATS, Difference, Exported, Request, export
+from yolox_attn.export.openvino import require_openvino
+from yolox_attn.export.parity import ALLOWED, TIE, Parity
+from yolox_attn.models.exported import ONNX, is_exported
+from yolox_attn.runs import write_json
+
+# What `find_run` asks of a command line and this one does not offer.
+UNUSED = {
+    "experiment_name": None,
+    "seed": None,
+    "fp16": False,
+    "bf16": False,
+    "nms": None,
+    "tsize": None,
+}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        "export",
+        usage="export -c RUN [options] [key value ...]\n       "
+        "export (-f FILE | -n NAME) -c WEIGHTS [options] [key value ...]",
+        description="Write a trained detector as ONNX or OpenVINO, for any batch and size, and "
+        "compare outputs and AP with the network's.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("-c", "--ckpt", metavar="RUN", help="a run's folder, a checkpoint in one, or weights")
+    add("-f", "--exp_file", metavar="FILE", help="experiment file of weights of no run")
+    add("-n", "--name", metavar="NAME", help="the same by name, as yolox-m-cam")
+    add("--format", choices=FORMATS, default="onnx", help="default: onnx")
+    rows = "with NMS inside: rows of image, x1, y1, x2, y2, score, class"
+    add("--nms", dest="with_nms", action="store_true", help=rows)
+    add("--half", action="store_true", help="float16 weights, judged by AP alone")
+    lowest = "lowest confidence that NMS lets through; default: the Exp's test_conf"
+    add("--conf", type=float, metavar="P", help=lowest)
+    add("-o", "--output", type=Path, metavar="FILE", help="default: beside the checkpoint")
+    add("--images", type=int, default=8, metavar="N", help="images compared, default 8")
+    add("--data", metavar="DIR", help="data set to compare on; default: the run's")
+    add("--size", type=int, metavar="N", help=SIZE_HELP)
+    add_overrides(parser, "override settings of the Exp, as nmsthre 0.5")
+    parser.set_defaults(**UNUSED)
+    return parser
+
+
+@report_errors
+def main(argv: list[str] | None = None) -> int:
+    """Export; returns the exit code: 1, and no file, if it does not do what the network does."""
+    args = parse(make_parser(), argv)
+    if args.images < 2:
+        raise InputError(f"--images {args.images}: at least 2")
+    if args.format == "openvino":
+        require_openvino()
+    run = find_run(args)
+    checkpoint = checkpoint_of(run, args)
+    request = Request(
+        exp=run.exp,
+        checkpoint=checkpoint,
+        name=run.exp.exp_name,
+        names=tuple(class_names(run.exp, run.source.record)),
+        format=args.format,
+        nms=args.with_nms,
+        half=args.half,
+        images=args.images,
+    )
+    file = destination(args, checkpoint)
+    prepare_process()
+    run.log()
+    fresh = file.with_name(f"{file.stem}.unchecked{file.suffix}")
+    try:
+        made = export(request, fresh, logger.info)
+        echo("\n".join(sentences(request, made)))
+        if made.fault:
+            echo(f"error: not exported: {made.fault}", err=True)
+            return 1
+        for old, new in zip(parts(fresh), parts(file), strict=True):
+            old.replace(new)
+    finally:
+        for left in parts(fresh):
+            left.unlink(missing_ok=True)
+    found = file.with_name(f"{file.name}.json")
+    write_json(found, asdict(replace(made, file=str(file))))
+    echo(f"written: {', '.join(map(str, (*parts(file), found)))}")
+    return 0
+
+
+def checkpoint_of(run: FoundRun, args: argparse.Namespace) -> Path:
+    """Return the file that -c names, else the best of the run.
+
+    Raises:
+        InputError: there is none, or it is exported already.
+    """
+    checkpoint = Path(args.ckpt) if args.ckpt else run.source.folder / BEST_NAME
+    if is_exported(checkpoint):
+        raise InputError(f"{checkpoint} is exported already; -c is a run or a checkpoint")
+    if not checkpoint.is_file():
+        runs = ", ".join(runs_below(run.source.folder))
+        raise InputError(f"no checkpoint {checkpoint}{f'; runs there: {runs}' if runs else ''}")
+    return checkpoint
+
+
+def destination(args: argparse.Namespace, checkpoint: Path) -> Path:
+    """Return the file to write.
+
+    Raises:
+        InputError: its name does not end as the format's do.
+    """
+    ending = FORMATS[args.format]
+    file: Path = args.output or checkpoint.with_suffix(ending)
+    if file.suffix != ending:
+        raise InputError(f"-o {file}: a file of --format {args.format} ends with {ending}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
+
+
+def parts(file: Path) -> list[Path]:
+    """Return the files that an exported detector consists of."""
+    return [file] if file.suffix == ONNX else [file, file.with_suffix(".bin")]
+
+
+def sentences(request: Request, made: Exported) -> list[str]:
+    """Return what was found, a line each."""
+    lines = [f"opset {made.opset}, any batch, any size in steps of 32"]
+    if made.parity is not None:
+        lines.append(parity_sentence(made.parity, real=made.real_images))
+    if made.ap is not None:
+        lines.append(ap_sentence(request.format, made.ap))
+    else:
+        lines.append("AP: not compared, there are no data with objects; give --data")
+    return lines
+
+
+def parity_sentence(parity: Parity, *, real: bool) -> str:
+    """Say how far both are from float64, and whether that is near enough."""
+    sizes = " and ".join(f"{height}x{width}" for height, width in parity.sizes)
+    both, allowed = (parity.torch, parity.exported), parity.allowed
+    boxes, shares = (
+        [f"{getattr(each, name):.1e}" for each in (*both, allowed)]
+        for name in ("boxes", "probabilities")
+    )
+    tied = f"; {count(parity.tied_images, 'image')} left out, " if parity.tied_images else ""
+    if tied:
+        tied += f"where regions of DRConv tie within {TIE:g} ({count(parity.ties, 'pixel')})"
+    return (
+        f"outputs: {'equal' if parity.holds else 'NOT EQUAL'} on "
+        f"{count(parity.images, 'image' if real else 'drawn image')} of {sizes}: from float64 "
+        f"torch departs by {boxes[0]} px, the file by {boxes[1]} (allowed {ALLOWED:g} times: "
+        f"{boxes[2]}); probabilities {shares[0]}, {shares[1]} ({shares[2]}){tied}"
+    )
+
+
+def ap_sentence(form: str, ap: Difference) -> str:
+    """Say AP of both, and what other images would make of the difference."""
+    low, high = ap.interval
+    return (
+        f"AP on {count(ap.images, 'validation image')}: torch {ap.torch:.2f}, {form} "
+        f"{ap.exported:.2f}: {ap.points:+.2f} (95 % interval {low:+.2f} to {high:+.2f} over images)"
+    )

@@ -1,0 +1,214 @@
+"""A checkpoint becomes an exported file, once that is shown to detect the same."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from yolox.data.data_augment import preproc
+
+from yolox_attn import __version__
+from yolox_attn.coco.annotations import read_truth
+from yolox_attn.coco.evaluate import match
+from yolox_attn.data.scenes import draw_scene
+from yolox_attn.exp import AttentionExp
+from yolox_attn.exp.evaluation import Conditions, evaluate_checkpoint, load_model
+from yolox_attn.exp.evaluation_folder import annotations_of
+from yolox_attn.exp.fuse import fuse
+from yolox_attn.export.node import first_departing
+from yolox_attn.export.onnx import trace, write_onnx
+from yolox_attn.export.openvino import write_openvino
+from yolox_attn.export.parity import Parity, compare_outputs
+from yolox_attn.models.exported import ONNX, OPENVINO, STRIDE, Card, ExportedModel
+from yolox_attn.runs import file_hash
+from yolox_attn.stats.interval import estimate, image_interval
+from yolox_attn.stats.jackknife import draw_blocks, effective_number, image_noise
+from yolox_attn.stats.measured import measure
+
+FORMATS = {"onnx": ONNX, "openvino": OPENVINO}
+CPU = Conditions(torch.device("cpu"))
+LOSS = 0.5  # AP points: the smallest effect that verdicts take as worth having
+GREY = 114  # YOLOX fills with it what a picture leaves free
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be exported, and how.
+
+    Args:
+        exp: the experiment; checkpoint: its weights; name: what it is called.
+        names: of the classes.
+        format: "onnx" or "openvino".
+        nms: whether the file holds NMS; half: whether its weights are float16.
+        images: how many are compared.
+    """
+
+    exp: AttentionExp
+    checkpoint: Path
+    name: str
+    names: tuple[str, ...]
+    format: str
+    nms: bool = False
+    half: bool = False
+    images: int = 8
+
+    def card(self, *, nms: bool) -> Card:
+        """Return what the file is to say of itself."""
+        return Card(
+            experiment=self.name,
+            checkpoint_sha256=file_hash(self.checkpoint),
+            names=self.names,
+            image_size=(self.exp.test_size[0], self.exp.test_size[1]),
+            confidence=self.exp.test_conf,
+            nms_iou=self.exp.nmsthre,
+            nms=nms,
+            half=self.half,
+            version=__version__,
+        )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """AP of both on the validation images, and what other images would make of the difference.
+
+    Args:
+        images: how many; torch, exported: AP, points.
+        interval: 95 % of the difference exported minus torch, AP points.
+    """
+
+    images: int
+    torch: float
+    exported: float
+    interval: tuple[float, float]
+
+    @property
+    def points(self) -> float:
+        """Exported minus torch."""
+        return self.exported - self.torch
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was made, and what was found.
+
+    Args:
+        file: the file, .onnx or .xml; opset: of the ONNX form.
+        parity: of the outputs, None of float16 weights, which are judged by AP alone.
+        node: where the first departure lies if parity fails, as far as it can be told.
+        ap: None without data.
+        real_images: whether data were there; else the pictures compared were drawn.
+    """
+
+    file: str
+    opset: int
+    parity: Parity | None
+    node: str | None
+    ap: Difference | None
+    real_images: bool
+
+    @property
+    def fault(self) -> str | None:
+        """Return why the file is not to be used, None if it may be."""
+        if self.parity is not None and not self.parity.holds:
+            where = f"; first at {self.node}" if self.node else ""
+            return f"its outputs depart from the network's{where}"
+        if self.ap is not None and self.ap.points < -LOSS:
+            return f"it loses {-self.ap.points:.2f} AP, more than {LOSS}"
+        return None
+
+
+Progress = Callable[[str], None]
+
+
+def export(request: Request, file: Path, progress: Progress) -> Exported:
+    """Write `file` and compare it with the network; a file with a fault has to be taken away.
+
+    Args:
+        request: what.
+        file: where: .onnx, or .xml, whose weights lie beside it as .bin.
+        progress: is told what is being done.
+
+    Raises:
+        InputError: the checkpoint does not fit, something needed is not installed, or the network
+            cannot be exported.
+    """
+    exp = request.exp
+    truth = annotations_of(exp, CPU)
+    real = truth is not None and truth.is_file()
+    pictures = dataset_images(exp, request.images) if real else drawn_images(exp, request.images)
+    model = load_model(exp, request.checkpoint).eval()
+    fused, _ = fuse(model, pictures[:2])
+    progress("tracing the network")
+    program = trace(fused, half=request.half)
+    opset = write_form(program, request, file, nms=request.nms)
+    parity, node = None, None
+    if not request.half:
+        progress(f"comparing outputs on {len(pictures)} images")
+        with tempfile.TemporaryDirectory() as scratch:
+            plain = Path(scratch, file.name)
+            write_form(program, request, plain, nms=False)
+            parity = compare_outputs(model, ExportedModel(plain), at_two_sizes(pictures))
+        if not parity.holds and request.format == "onnx":
+            node = first_departing(program, pictures[:2])
+    ap = None
+    if real and truth is not None:
+        progress("evaluating both")
+        ap = ap_difference(exp, request.checkpoint, file, truth)
+    return Exported(str(file), opset, parity, node, ap, real)
+
+
+def write_form(program: torch.onnx.ONNXProgram, request: Request, file: Path, *, nms: bool) -> int:
+    """Write the program in the format asked for; return the opset of its ONNX form."""
+    card = request.card(nms=nms)
+    if request.format == "onnx":
+        return write_onnx(program, file, card)
+    with tempfile.TemporaryDirectory() as scratch:
+        between = Path(scratch, "network.onnx")
+        opset = write_onnx(program, between, card)
+        write_openvino(between, file, card)
+    return opset
+
+
+def dataset_images(exp: AttentionExp, count: int) -> Tensor:
+    """Return the first images of the validation split as the network gets them, (N, 3, H, W)."""
+    dataset = exp.get_evaluator(1, is_distributed=False).dataloader.dataset
+    images = [dataset[index][0] for index in range(min(count, len(dataset)))]
+    return torch.from_numpy(np.stack(images)).float()
+
+
+def drawn_images(exp: AttentionExp, count: int) -> Tensor:
+    """Return drawn scenes as the network gets them, (N, 3, H, W)."""
+    size, rng = tuple(exp.test_size), np.random.default_rng(0)
+    scenes = [draw_scene(max(size), rng).pixels for _ in range(count)]
+    return torch.from_numpy(np.stack([preproc(each, size)[0] for each in scenes])).float()
+
+
+def at_two_sizes(images: Tensor) -> list[Tensor]:
+    """Return the images in a batch at their size, and two of them at one that is no square."""
+    taller = functional.pad(images[:2], (0, -STRIDE, 0, STRIDE), value=GREY)
+    narrow = images.shape[3] <= STRIDE
+    return [images] if narrow else [images, taller]
+
+
+def ap_difference(
+    exp: AttentionExp, checkpoint: Path, file: Path, truth_file: Path
+) -> Difference | None:
+    """Evaluate both on the validation images; None where these show no object to find."""
+    truth = read_truth(truth_file)
+    blocks = draw_blocks(np.random.default_rng(0), len(truth.images))
+    none = np.empty((0, len(truth.images)), dtype=np.int32)  # resamples: the jackknife alone
+    sides = []
+    for each in (checkpoint, file):
+        detections = evaluate_checkpoint(exp, each, CPU).detections
+        sides.append(measure(match(truth, detections, str(each)), none, blocks))
+    here, there = (side.metrics["AP"] for side in sides)
+    left_out = (sides[1].left_out["AP"] - sides[0].left_out["AP"])[:, None]
+    if not np.isfinite([here, there]).all() or not np.isfinite(left_out).all():
+        return None
+    paired = estimate([there - here], image_noise(left_out), effective_number(blocks))
+    low, high = map(float, image_interval(paired))
+    return Difference(len(truth.images), here, there, (low, high))

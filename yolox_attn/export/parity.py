@@ -1,0 +1,128 @@
+"""Does an exported detector compute what it was made of? Both are held against float64."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from yolox_attn.blocks.drconv import DRConv
+
+ALLOWED = 3.0  # times torch's own departure from float64
+# Of that departure, relative to the largest box and to a probability of 1: a few roundings, and
+# what the runtimes' own exponential may be off by.
+LEAST = 1e-6
+TIE = 1e-5  # two regions whose scores are as near: rounding decides which kernel a pixel gets
+
+
+@dataclass(frozen=True)
+class Departure:
+    """Largest departures from float64.
+
+    Args:
+        boxes: of centres and sides, pixels; probabilities: of objectness and classes.
+    """
+
+    boxes: float
+    probabilities: float
+
+    def __or__(self, other: "Departure") -> "Departure":
+        return Departure(max(self.boxes, other.boxes), max(self.probabilities, other.probabilities))
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What `compare_outputs` found.
+
+    Args:
+        images: that were compared; sizes: (height, width) that they had.
+        torch, exported: how far each is from float64, on images without ties.
+        tied_images: with a tie between a DRConv's regions, judged by AP alone; ties: pixels.
+        allowed: the most that the exported detector may depart.
+    """
+
+    images: int
+    sizes: tuple[tuple[int, int], ...]
+    torch: Departure
+    exported: Departure
+    tied_images: int
+    ties: int
+    allowed: Departure
+
+    @property
+    def holds(self) -> bool:
+        """Whether the exported detector is as exact as torch, to the factor `ALLOWED`."""
+        return (
+            self.tied_images < self.images
+            and self.exported.boxes <= self.allowed.boxes
+            and self.exported.probabilities <= self.allowed.probabilities
+        )
+
+
+def compare_outputs(model: nn.Module, exported: nn.Module, batches: Sequence[Tensor]) -> Parity:
+    """Hold both against the network in float64, on the same images.
+
+    The exported one may depart from float64 three times as far as torch's float32 does, which
+    leaves room for another order of the same sums. Where two regions of a DRConv are as good as
+    equal, rounding chooses the pixel's kernel: such images are counted and not compared.
+
+    Args:
+        model: in float32, in eval mode, on the CPU.
+        exported: gives the outputs of all anchors.
+        batches: (N, 3, H, W) each, of any sizes.
+    """
+    exact = copy.deepcopy(model).double()
+    ours = theirs = Departure(0.0, 0.0)
+    largest, tied, ties = 0.0, 0, 0
+    with torch.no_grad():
+        for images in batches:
+            with counted_ties(exact) as counts:
+                expected = exact(images.double())
+            pixels = torch.stack(counts).sum(dim=0) if counts else torch.zeros(len(images))
+            ties, tied = ties + int(pixels.sum()), tied + int((pixels > 0).sum())
+            alike = pixels == 0
+            if not alike.any():
+                continue
+            # One part of the network for all: what it does to a batch is torch's own business.
+            here = torch.cat([model(image[None]) for image in images])
+            ours |= departure(here[alike], expected[alike])
+            theirs |= departure(exported(images)[alike], expected[alike])
+            largest = max(largest, float(expected[alike][..., :4].abs().max()))
+    return Parity(
+        images=sum(map(len, batches)),
+        sizes=tuple((each.shape[2], each.shape[3]) for each in batches),
+        torch=ours,
+        exported=theirs,
+        tied_images=tied,
+        ties=ties,
+        allowed=Departure(
+            ALLOWED * max(ours.boxes, LEAST * largest),
+            ALLOWED * max(ours.probabilities, LEAST),
+        ),
+    )
+
+
+def departure(outputs: Tensor, expected: Tensor) -> Departure:
+    """Return how far outputs (N, anchors, 5 + classes) are from what is expected; nan is far."""
+    gap = (outputs.double() - expected.double()).abs().nan_to_num(nan=torch.inf)
+    return Departure(float(gap[..., :4].max()), float(gap[..., 4:].max()))
+
+
+@contextmanager
+def counted_ties(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect, of every DRConv, (N,) how many pixels of each image have two equal best regions."""
+    counts: list[Tensor] = []
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], scores: Tensor) -> None:
+        best, second = scores.topk(2, dim=1).values.unbind(dim=1)
+        counts.append((best - second < TIE).sum(dim=(1, 2)))
+
+    blocks = [each for each in model.modules() if isinstance(each, DRConv) and each.region_num > 1]
+    hooks = [block.conv_guide.register_forward_hook(count) for block in blocks]
+    try:
+        yield counts
+    finally:
+        for hook in hooks:
+            hook.remove()
