@@ -45,7 +45,7 @@ from yolox_attn.core.weights import load_weights
 from yolox_attn.data.doctor import examine_splits, load_split
 from yolox_attn.errors import InputError
 from yolox_attn.exp import apply_overrides, load_exp
-from yolox_attn.report import as_csv, as_text, compare, find_runs
+from yolox_attn.report import as_csv, as_text, build_comparison, find_runs
 from yolox_attn.runs import METRICS_NAME, RECORD_NAME, read_metrics, write_record
 from yolox_attn.runs.metrics import set_damaged_aside
 from yolox_attn.stats.bootstrap import image_groups
@@ -143,7 +143,7 @@ def run_record(folder: Path, content: bytes) -> object:
     for name in ("yolox_s", "yolox_s_cam"):
         write_record(folder / name, make_record(name, 0, 0.4))
     file_with(folder, f"yolox_s/{RECORD_NAME}", content)
-    comparison = compare(find_runs([folder / "yolox_s", folder / "yolox_s_cam"]))
+    comparison = build_comparison(find_runs([folder / "yolox_s", folder / "yolox_s_cam"]))
     return as_text(comparison), as_csv(comparison)
 
 
@@ -176,7 +176,9 @@ def evaluation(folder: Path, content: bytes) -> object:
         file_with(folder / name, "eval_test/evaluation.json", json.dumps(EVALUATED).encode())
     file_with(folder, "yolox_s/eval_test/evaluation.json", content)
     found = find_runs([folder / "yolox_s", folder / "yolox_s_cam"])
-    comparison = compare([replace(run, evaluation=run.folder / "eval_test") for run in found])
+    comparison = build_comparison(
+        [replace(run, evaluation=run.folder / "eval_test") for run in found]
+    )
     return as_text(comparison), as_csv(comparison)
 
 

@@ -1,7 +1,7 @@
 """Attention blocks for YOLOX experiments, and an answer to whether they help.
 
-What programs may use: `load_detector`, `Detector`, `Detections`, `AttentionPAFPN`,
-`create_attention`, `AttentionExp` (docs/detect.md).
+What programs may use: `load_detector`, `Detector`, `Detections`; `load_runs`, `compare`, `Terms`;
+`AttentionPAFPN`, `create_attention`, `AttentionExp` (docs/python.md).
 """
 
 from importlib import import_module
@@ -14,6 +14,9 @@ INTERFACE = {
     "load_detector": "yolox_attn.detection",
     "Detector": "yolox_attn.detection",
     "Detections": "yolox_attn.detection",
+    "load_runs": "yolox_attn.report",
+    "compare": "yolox_attn.report",
+    "Terms": "yolox_attn.stats.verdict",
     "AttentionPAFPN": "yolox_attn.models",
     "create_attention": "yolox_attn.blocks",
     "AttentionExp": "yolox_attn.exp",

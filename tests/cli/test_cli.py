@@ -77,6 +77,29 @@ def test_one_of_several_processes_says_which(
     assert capsys.readouterr().err == "[rank 1] error: no image\n"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "-n", "yolox-nano", "--data", "~nobody-here/x"],
+        ["train", "-n", "yolox-nano", "--data=~nobody-here/x"],
+        ["doctor", "--data", "~nobody-here/x"],
+        ["convert", "~nobody-here/x", "-o", "out"],
+        ["compare", "~nobody-here/x"],
+        ["detect", "~nobody-here/x", "-c", "run"],
+        ["study", "plan", "s", "--baseline", "~nobody-here/x", "--variants", "cam", "--seeds", "3"],
+    ],
+    ids=" ".join,
+)
+def test_the_home_of_nobody_is_one_line(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "error: ~nobody-here/x: no user of that name has a home here\n")
+
+
 PRINTS = """
 import sys
 from yolox_attn.cli import report_errors
@@ -102,6 +125,8 @@ def test_a_reader_who_has_seen_enough_is_no_fault() -> None:
 def test_a_fault_of_the_program_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         cli.report_errors(raising(ZeroDivisionError()))([])
+    with pytest.raises(RuntimeError, match="shape"):
+        cli.report_errors(raising(RuntimeError("shape '[2]' is invalid")))([])
     with pytest.raises(ConnectionError):
         cli.report_errors(raising(ConnectionError(errno.ECONNRESET, "reset")))([])
 

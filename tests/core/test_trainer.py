@@ -298,3 +298,16 @@ def test_weights_that_do_not_all_fit_are_not_judged(
     record = read_record(train(tiny(**short, **settings), ckpt=start).folder)
     assert record.pretrained is not None
     assert ("AP" in record.pretrained) == judged
+
+
+@pytest.mark.parametrize("value", [None, torch.zeros(1)])
+def test_weights_of_which_a_tensor_is_missing_or_reshaped_are_not_judged(
+    tiny: Callable, train: Callable, tmp_path: Path, value: torch.Tensor | None
+) -> None:
+    weights = tiny().get_model().state_dict() | {"head.stems.0.conv.weight": value}
+    start = tmp_path / "start.pth"
+    torch.save({key: each for key, each in weights.items() if each is not None}, start)
+    short = {"max_epoch": 1, "warmup_epochs": 0, "no_aug_epochs": 0}
+    record = read_record(train(tiny(**short), ckpt=start).folder)
+    assert record.pretrained is not None
+    assert "AP" not in record.pretrained

@@ -1,7 +1,6 @@
 """A run's detector in Python: what it finds is what the run was judged by."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -18,8 +17,6 @@ from yolox_attn import load_detector
 from yolox_attn.detection.detector import Detector, read_picture
 from yolox_attn.errors import InputError
 from yolox_attn.runs import read_record
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -129,23 +126,6 @@ def test_names_are_those_of_the_training_though_the_json_was_edited(
     file = data / "annotations/instances_val2017.json"
     file.write_text(file.read_text().replace('"disc"', '"dish"'))
     assert sorted(load_detector(copy, device="cpu").names) == sorted(names)
-
-
-def test_the_pages_python_does_what_it_says(
-    drawn: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = (ROOT / "docs/detect.md").read_text(encoding="utf-8")
-    [code] = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    place = tmp_path / "YOLOX_outputs/yolox_s_cam"
-    place.mkdir(parents=True)
-    (place / "seed0").symlink_to(run)
-    photos = files_of(drawn).values()
-    for name, photo in zip(("photo.jpg", "other.png"), photos, strict=False):
-        shutil.copy(photo, tmp_path / name)
-    monkeypatch.chdir(tmp_path)
-    known: dict[str, object] = {}
-    exec(code, known)
-    assert len(known["several"]) == 2
 
 
 def test_the_package_itself_imports_nothing_until_it_is_asked() -> None:

@@ -2,16 +2,19 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import pytest
 import torch
 
 from yolox_attn.errors import InputError
-from yolox_attn.exp import load_exp
+from yolox_attn.exp import load_exp, published
 from yolox_attn.exp.published import RELEASE, SIZES, fetch
+from yolox_attn.runs import alone_at
 
 
 @dataclass
@@ -23,6 +26,8 @@ class Server:
     tag: str | None = '"one"'
     asked: list[str | None] = field(default_factory=list)
     address: str = ""
+    begun: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event | None = None  # what it waits for in the middle of the file
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +55,11 @@ def server(weights: bytes) -> Iterator[Server]:
             if state.tag:
                 self.send_header("ETag", state.tag)
             self.end_headers()
+            if state.go_on:
+                self.wfile.write(body[:1000])
+                state.begun.set()
+                state.go_on.wait(60)
+                body = body[1000:]
             self.wfile.write(body[: state.most])  # and the connection is closed
 
         def log_message(self, *_: object) -> None: ...
@@ -113,11 +123,44 @@ def test_what_is_not_these_weights_is_not_kept(server: Server, tmp_path: Path) -
         assert not list((tmp_path / "w").iterdir())
 
 
+def test_two_at_once_do_not_spoil_each_others_file(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yolox_attn.runs.folder.PATIENCE", 0)
+    server.go_on = threading.Event()
+    with ThreadPool(1) as pool:
+        first = pool.apply_async(fetch, ("nano", tmp_path), {"release": server.address})
+        assert server.begun.wait(60)
+        with pytest.raises(InputError, match=r"nano\.pth\.part: another process is fetching it"):
+            fetch("nano", tmp_path, release=server.address)
+        server.go_on.set()
+        path = first.get(60)
+    assert path.read_bytes() == server.content
+    assert len(server.asked) == 1
+    assert fetch("nano", tmp_path, release=server.address) == path
+
+
+def test_who_comes_when_another_has_just_ended_takes_its_file(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def after_another(part: Path, *, busy: str) -> AbstractContextManager[None]:
+        monkeypatch.setattr(published, "alone_at", alone_at)
+        fetch("nano", tmp_path, release=server.address)
+        return alone_at(part, busy=busy)
+
+    monkeypatch.setattr(published, "alone_at", after_another)
+    path = fetch("nano", tmp_path, release=server.address)
+    assert path.read_bytes() == server.content
+    assert len(server.asked) == 1
+    assert sorted(each.name for each in tmp_path.iterdir()) == [path.name, f"{path.name}.sha256"]
+
+
 def test_no_server_no_file_no_size(server: Server, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="404"):
         fetch("tiny", tmp_path, release=server.address)
     with pytest.raises(InputError, match=r"cannot fetch http://127\.0\.0\.1:9/yolox_s\.pth"):
         fetch("s", tmp_path, release="http://127.0.0.1:9")
+    assert not list(tmp_path.iterdir())
     with pytest.raises(InputError, match="no published weights of size huge: nano, tiny, s"):
         fetch("huge", tmp_path)
     assert RELEASE.startswith("https://github.com/Megvii-BaseDetection/YOLOX/")

@@ -44,6 +44,20 @@ def as_voc(coco: Path, root: Path, *, newline: str = "\n") -> Path:
     return root
 
 
+def as_roboflow_voc(coco: Path, root: Path) -> Path:
+    """Roboflow's Pascal VOC export, XMLs beside images; classes.txt, which it lacks, for order."""
+    voc = as_voc(coco, root / "voc")
+    for split, name in (("train", "train"), ("val", "valid")):
+        (root / name).mkdir()
+        for folder in ("Annotations", "JPEGImages"):
+            for file in (voc / folder).glob(f"{split}_*"):
+                file.rename(root / name / file.name)
+    (voc / "classes.txt").rename(root / "classes.txt")
+    shutil.rmtree(voc)
+    (root / "README.roboflow.txt").write_text("exported")
+    return root
+
+
 def write_xml(
     root: Path, stem: str, size: tuple[int, int], objects: list[tuple[str, list[float], int]]
 ) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.report import Comparison, Run, compare, find_runs
+from yolox_attn.report import Comparison, Run, build_comparison, find_runs
 from yolox_attn.report.build import EVALUATION, require_same_protocol, training_command
 from yolox_attn.report.comparison import Built
 from yolox_attn.runs import append_metrics, read_record
@@ -24,7 +24,7 @@ def compared(write_run: WriteRun) -> Compare:
         folders = [
             write_run(name, seed, ap) for name, aps in variants.items() for seed, ap in aps.items()
         ]
-        return compare(find_runs(folders), baseline=baseline)
+        return build_comparison(find_runs(folders), baseline=baseline)
 
     return build
 
@@ -79,15 +79,15 @@ def test_none_or_two_without_attention(compared: Compare, write_run: WriteRun) -
         compared(yolox_s_cam={0: 0.4}, yolox_s_se={0: 0.5})
     two = find_runs([write_run("yolox_s"), write_run("yolox_s_other", attention={})])
     with pytest.raises(InputError, match="yolox_s and yolox_s_other are without attention"):
-        compare(two)
-    assert compare(two, baseline="yolox_s").variants[1].attention == "none"
+        build_comparison(two)
+    assert build_comparison(two, baseline="yolox_s").variants[1].attention == "none"
 
 
 def test_a_baseline_alone_is_no_comparison_unless_requested(write_run: WriteRun) -> None:
     runs = find_runs([write_run("yolox_s", seed) for seed in (0, 1)])
     with pytest.raises(InputError, match="only yolox_s is here"):
-        compare(runs)
-    assert compare(runs, alone=True).alone
+        build_comparison(runs)
+    assert build_comparison(runs, alone=True).alone
 
 
 def test_roles(compared: Compare, write_run: WriteRun) -> None:
@@ -99,7 +99,9 @@ def test_roles(compared: Compare, write_run: WriteRun) -> None:
     assert [each.role for each in other.variants][:2] == ["baseline", "variant"]
     attention = {"dark3": {"block": "placebo"}, "dark5": {"block": "cam"}}
     mixed = [write_run("yolox_s"), write_run("yolox_s_mixed", attention=attention)]
-    assert compare(find_runs(mixed)).variants[1].role == "variant"  # not all of it is a control
+    assert (
+        build_comparison(find_runs(mixed)).variants[1].role == "variant"
+    )  # not all of it is a control
 
 
 def test_what_was_built_trained_and_optimised(write_run: WriteRun) -> None:
@@ -107,7 +109,7 @@ def test_what_was_built_trained_and_optimised(write_run: WriteRun) -> None:
     attention = {"dark3": cam, "dark4": {"block": "none", "options": {}, "parameters": {}}}
     changes = {"attention": attention, "trainable_parameters": 7, "optimised_parameters": 6}
     folders = [write_run("yolox_s"), write_run("yolox_s_cam", **changes)]
-    base, found = compare(find_runs(folders)).variants
+    base, found = build_comparison(find_runs(folders)).variants
     assert found.built == (Built("dark3", "cam", {"ratio": 4}, 24),)
     assert (found.trainable, found.optimised) == (7, 6)
     assert (base.built, base.optimised) == ((), None)
@@ -118,7 +120,7 @@ def test_each_run_has_its_curve_time_and_memory(write_run: WriteRun) -> None:
     for epoch, ap in ((1, None), (2, 0.2), (3, 0.4)):
         append_metrics(folder, {"epoch": epoch} | ({} if ap is None else {"AP": ap}))
     append_metrics(folder, {"epoch": 4, "AP": None})
-    base, cam = compare(find_runs([folder, write_run("yolox_s_cam")])).variants
+    base, cam = build_comparison(find_runs([folder, write_run("yolox_s_cam")])).variants
     assert base.runs[0].curve == ((2, 0.2), (3, 0.4))
     assert (base.runs[0].seconds, base.runs[0].peak_memory) == (12.5, 1000)
     assert (cam.runs[0].curve, cam.runs[0].seconds, cam.runs[0].peak_memory) == ((), None, None)
@@ -128,7 +130,7 @@ def test_another_schedule_is_refused_and_names_the_baseline_first(write_run: Wri
     cam = write_run("yolox_s_cam", config={"max_epoch": 30})
     base = write_run("yolox_s")
     with pytest.raises(InputError) as caught:
-        compare(find_runs([cam, base]))
+        build_comparison(find_runs([cam, base]))
     assert str(caught.value) == (
         f"{base} and {cam} cannot be compared: another schedule (max_epoch 3 / 30)"
     )
@@ -183,7 +185,7 @@ def test_other_machines_and_versions_are_noted(write_run: WriteRun) -> None:
     other = {"device": "cuda:0 H100", "threads": 8, "versions": {"torch": "2.8", "yolox": "0.3.0"}}
     folders = [write_run("yolox_s", 0), write_run("yolox_s", 1)]
     folders += [write_run("yolox_s_cam", 0, **other), write_run("yolox_s_cam", 1)]
-    assert compare(find_runs(folders)).notes == (
+    assert build_comparison(find_runs(folders)).notes == (
         "The runs differ in training device: cpu x86_64 (yolox_s, yolox_s_cam seed 1); "
         "cuda:0 H100 (yolox_s_cam seed 0).",
         "The runs differ in number of threads: 2 (yolox_s, yolox_s_cam seed 1); "
@@ -198,14 +200,14 @@ def test_runs_that_a_stop_has_changed_are_noted(write_run: WriteRun) -> None:
     folders = [write_run("yolox_s", 0), write_run("yolox_s", 1, resumed=[exact])]
     folders += [write_run("yolox_s_cam", 0, resumed=[exact, {**exact, "exact": False}])]
     folders += [write_run("yolox_s_cam", 1)]
-    (note,) = compare(find_runs(folders)).notes
+    (note,) = build_comparison(find_runs(folders)).notes
     assert note.startswith("Stopped and continued, but not exactly: yolox_s_cam seed 0; without")
 
 
 def test_one_batch_in_one_pass_or_two_is_noted(write_run: WriteRun) -> None:
     folders = [write_run("yolox_s", seed) for seed in (0, 1)]
     folders += [write_run("yolox_s_cam", seed, batch_size=4, accumulate=2) for seed in (0, 1)]
-    (note,) = compare(find_runs(folders)).notes
+    (note,) = build_comparison(find_runs(folders)).notes
     assert note == "The runs differ in images of one forward pass: 8 (yolox_s); 4 (yolox_s_cam)."
 
 
@@ -245,7 +247,7 @@ def test_what_all_runs_share_is_kept_and_nothing_else(write_run: WriteRun) -> No
     folders = [write_run("yolox_s", seed, command=words, cpu="a chip") for seed in (0, 1)]
     data = {"dir": "elsewhere"}
     folders.append(write_run("yolox_s_cam", command=["own"], cpu="a chip", data=data, **other))
-    found = compare(find_runs(folders))
+    found = build_comparison(find_runs(folders))
     assert found.software == {"torch": "2.9"}
     assert found.hardware == {
         "device": "cpu x86_64",
@@ -266,7 +268,7 @@ def test_runs_cut_short_or_spoiled_and_a_long_warm_up_are_noted(write_run: Write
     climbing = write_run("yolox_s_cam", 0, 0.40, pretrained=began, config=schedule)
     for epoch, ap in ((2, 0.1), (3, 0.4)):
         append_metrics(climbing, {"epoch": epoch, "AP": ap})
-    notes = compare(find_runs([spoiled, climbing])).notes
+    notes = build_comparison(find_runs([spoiled, climbing])).notes
     assert (
         "Cut short, or spoiled: yolox_s seed 0 AP 40.0, below the 43.0 that its weights gave before"
         " training; yolox_s_cam seed 0 still climbing when it ended: +30.0 AP in its last epoch;"

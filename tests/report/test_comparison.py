@@ -3,7 +3,15 @@ from dataclasses import replace
 import pytest
 from judged_comparison import judged_comparison
 
-from yolox_attn.report.comparison import AP_METRICS, RunResult, difference, mean_metrics, sd_metrics
+from yolox_attn.report import as_markdown, as_text
+from yolox_attn.report.comparison import (
+    AP_METRICS,
+    RunResult,
+    cleaned,
+    difference,
+    mean_metrics,
+    sd_metrics,
+)
 
 
 def run(seed: int | None, ap: float | None) -> RunResult:
@@ -39,3 +47,10 @@ def test_what_one_run_lacks_has_no_mean() -> None:
     assert (mean_metrics(runs)["APs"], sd_metrics(runs)["APs"]) == (0.5, 0)
     assert sd_metrics(runs[1:])["AP"] is None
     assert difference([run(0, None)], [run(0, 0.1)]).metrics["AP"] is None
+
+
+def test_printed_it_is_what_the_command_prints_and_in_a_notebook_the_whole_report() -> None:
+    comparison = replace(judged_comparison(3), notes=("a class \x1b[31mred",))
+    assert str(comparison) == as_text(comparison)
+    assert comparison._repr_markdown_() == as_markdown(cleaned(comparison))
+    assert "\x1b" not in str(comparison) + comparison._repr_markdown_()

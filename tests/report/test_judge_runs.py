@@ -21,7 +21,14 @@ from yolox_attn.coco.annotations import read_truth
 from yolox_attn.coco.evaluate import match
 from yolox_attn.coco.results import read_detections
 from yolox_attn.errors import InputError
-from yolox_attn.report import Comparison, JudgingRequest, Run, compare, find_runs, judge_runs
+from yolox_attn.report import (
+    Comparison,
+    JudgingRequest,
+    Run,
+    build_comparison,
+    find_runs,
+    judge_runs,
+)
 from yolox_attn.report.comparison import Variant
 from yolox_attn.report.judge_runs import find_truth, named_truth, seed_noise
 from yolox_attn.report.sentences import settling_sentence, verdict_sentence
@@ -48,7 +55,7 @@ def write_all(study: DrawnStudy, seeds: Sequence[int] = (0, 1, 2), **blurs: floa
 
 def judged(folders: Sequence[Path], request: JudgingRequest = REQUEST) -> Comparison:
     runs = find_runs(folders)
-    return judge_runs(compare(runs), runs, request)
+    return judge_runs(build_comparison(runs), runs, request)
 
 
 def variant(comparison: Comparison, name: str = "yolox_s_cam") -> Variant:
@@ -104,7 +111,7 @@ def test_each_run_with_a_partner_is_announced_before_it_is_judged(study: DrawnSt
     folders = write_all(study, seeds=(0, 1), **THREE)
     folders.append(study.write("yolox_s_cam", 9, 0.2))  # has no partner: nothing to judge
     runs = find_runs(folders)
-    judge_runs(compare(runs), runs, REQUEST, lines.append)
+    judge_runs(build_comparison(runs), runs, REQUEST, lines.append)
     engine = best_engine().name
     assert lines[0] == f"[1/6] judging yolox_s seed 0 ({engine})"
     assert lines[3] == f"[4/6] judging yolox_s_cam seed 1 ({engine})"
@@ -243,7 +250,7 @@ def test_the_noise_of_seeds_is_the_baselines_with_or_without_variants(study: Dra
     assert (noise.runs, noise.seeds, noise.images) == (3, 3, IMAGES)
     assert noise.detectable > 2**0.5 * noise.sd
     runs = find_runs(folders[:3])
-    alone = judge_runs(compare(runs, alone=True), runs, REQUEST)
+    alone = judge_runs(build_comparison(runs, alone=True), runs, REQUEST)
     assert (alone.seed_noise, alone.terms, alone.judged()) == (noise, TERMS, [])
 
 
@@ -292,7 +299,7 @@ def evaluated(study: DrawnStudy, tmp_path: Path) -> list[Run]:
 
 
 def test_another_split_is_judged_by_its_own_truth(evaluated: list[Run]) -> None:
-    found = judge_runs(compare(evaluated), evaluated, REQUEST)
+    found = judge_runs(build_comparison(evaluated), evaluated, REQUEST)
     assert (found.val_images, found.test_size) == (20, (64, 96))
     assert (found.data["split"], found.data["annotations"]) == ("test", "test.json")
     assert found.dropped == ()
@@ -302,7 +309,7 @@ def test_another_split_is_judged_by_its_own_truth(evaluated: list[Run]) -> None:
 
 def test_an_evaluation_from_before_the_run_went_on_closes_its_pair(evaluated: list[Run]) -> None:
     (evaluated[3].folder / "latest_ckpt.pth").write_bytes(b"two epochs more")
-    found = judge_runs(compare(evaluated), evaluated, REQUEST)
+    found = judge_runs(build_comparison(evaluated), evaluated, REQUEST)
     (dropped,) = found.dropped
     assert (dropped.name, dropped.seed) == ("yolox_s_cam", 1)
     assert "latest_ckpt.pth as it is now" in dropped.why
@@ -314,7 +321,7 @@ def test_an_evaluation_is_compared_with_its_own_metrics(evaluated: list[Run]) ->
     values["metrics"]["AP"] += 2e-6
     write_json(path, values)
     runs = [replace(run) for run in evaluated]
-    (dropped,) = judge_runs(compare(runs), runs, REQUEST).dropped
+    (dropped,) = judge_runs(build_comparison(runs), runs, REQUEST).dropped
     assert "evaluation.json says" in dropped.why
 
 

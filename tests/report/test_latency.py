@@ -9,7 +9,7 @@ from yolox_attn import cost
 from yolox_attn.core.describe import describe_config
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp
-from yolox_attn.report import Comparison, compare, find_runs, measure_latency
+from yolox_attn.report import Comparison, build_comparison, find_runs, measure_latency
 from yolox_attn.report.latency import rebuild
 from yolox_attn.runs import file_hash
 
@@ -24,7 +24,7 @@ class Exp(AttentionExp):
 
 def timed(folders: list[Path]) -> Comparison:
     runs = find_runs(folders)
-    return measure_latency(compare(runs), runs, device=torch.device("cpu"), repeats=2)
+    return measure_latency(build_comparison(runs), runs, device=torch.device("cpu"), repeats=2)
 
 
 def test_a_model_is_built_again_as_the_run_had_it(write_run: WriteRun) -> None:
@@ -72,7 +72,7 @@ def test_each_variant_gets_its_latency_or_a_note(write_run: WriteRun, tmp_path: 
     folders = [write_run("yolox_s", **nano), write_run("yolox_s_se", exp_file="gone.py")]
     own = {"exp_file": str(exp_file), "exp_sha256": file_hash(exp_file)}
     folders.append(write_run("yolox_s_own", **own, config={"attention": "none"}))
-    before, after = compare(find_runs(folders)), timed(folders)
+    before, after = build_comparison(find_runs(folders)), timed(folders)
     assert [each.latency is not None for each in after.variants] == [True, False, False]
     assert tuple(replace(each, latency=None) for each in after.variants) == before.variants
     gone, failing, latency = after.notes[len(before.notes) :]
@@ -92,6 +92,6 @@ def test_no_word_of_latency_where_none_could_be_measured(write_run: WriteRun) ->
 
 def test_external_detections_have_no_model_to_time(write_run: WriteRun) -> None:
     runs = find_runs([write_run(name) for name in ("yolox_s", "yolox_s_se")])
-    external = replace(compare(runs), test_size=None)
+    external = replace(build_comparison(runs), test_size=None)
     with pytest.raises(InputError, match="come without a model"):
         measure_latency(external, runs, device=torch.device("cpu"), repeats=2)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.report import find_runs
+from yolox_attn.report import find_runs, load_runs
 from yolox_attn.report.load_runs import attention_in_words, by_variant, read_evaluation
 from yolox_attn.runs import hold
 
@@ -161,3 +161,21 @@ def test_an_evaluation_of_an_earlier_version_is_to_be_made_again(tmp_path: Path)
     (tmp_path / "figures.json").write_text("{}")
     with pytest.raises(InputError, match=r"figures\.json is of an earlier version: evaluate again"):
         read_evaluation(tmp_path)
+
+
+def test_runs_of_named_folders_and_of_folders_of_runs(
+    write_run: WriteRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, ap in (("yolox_s", 0.4), ("yolox_s_cam", 0.5)):
+        for seed in range(2):
+            write_run(name, seed, ap)
+    write_run("yolox_s_cam", 2, state="failed", error="no memory left")
+    runs = load_runs(str(tmp_path / "yolox_s/seed1"), tmp_path / "yolox_s_cam")
+    assert [run.title for run in runs.named] == ["yolox_s seed 1"]
+    assert [run.title for run in runs[1:]] == ["yolox_s_cam seed 0", "yolox_s_cam seed 1"]
+    assert (len(runs), runs[-1].record.seed) == (3, 1)
+    lines = str(runs).splitlines()
+    assert lines[:2] == ["yolox_s seed 1: AP 40.00", "yolox_s_cam seed 0: AP 50.00"]
+    assert lines[3].startswith("left out: yolox_s_cam seed 2: ")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert len(load_runs("~/yolox_s")) == 2

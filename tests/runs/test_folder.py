@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.runs import check_hold, held, hold, remove_leftovers, replacing, write_text
+from yolox_attn.runs import (
+    alone_at,
+    check_hold,
+    held,
+    hold,
+    remove_leftovers,
+    replacing,
+    write_text,
+)
 from yolox_attn.runs import folder as module
 from yolox_attn.runs.folder import is_mine, open_log, set_aside
 
@@ -252,3 +260,18 @@ def test_what_is_damaged_is_kept_under_names_of_its_own(tmp_path: Path) -> None:
         assert set_aside(tmp_path / "a") == tmp_path / name
     (tmp_path / "a").mkdir()
     assert set_aside(tmp_path / "a").is_dir()
+
+
+def test_one_alone_is_at_a_file_until_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yolox_attn.runs.folder.PATIENCE", 0)
+    file = tmp_path / "a.part"
+    with alone_at(file, busy="busy"):
+        with pytest.raises(InputError, match=r"a\.part: busy"), alone_at(file, busy="busy"):
+            pass
+        file.rename(tmp_path / "a")
+        with alone_at(file, busy="busy"):  # another file, by the same name
+            assert file.read_bytes() == b""
+    with alone_at(file, busy="busy"):
+        pass

@@ -7,7 +7,13 @@ from judged_runs import DrawnStudy
 
 from yolox_attn.cli import main
 from yolox_attn.errors import InputError
-from yolox_attn.report import JudgingRequest, compare, find_runs, judge_runs, write_comparison
+from yolox_attn.report import (
+    JudgingRequest,
+    build_comparison,
+    find_runs,
+    judge_runs,
+    write_comparison,
+)
 from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.text import to_text
 from yolox_attn.stats.verdict import Terms
@@ -45,7 +51,7 @@ def judged(study: DrawnStudy, folder: Path, seeds: tuple[int, ...], blur: float)
     ]
     found = find_runs(runs)
     request = JudgingRequest(terms=Terms(replicates=100))
-    write_comparison(folder, judge_runs(compare(found), found, request))
+    write_comparison(folder, judge_runs(build_comparison(found), found, request))
     return folder
 
 

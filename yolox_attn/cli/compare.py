@@ -23,9 +23,10 @@ from yolox_attn.report import (
     Comparison,
     JudgingRequest,
     as_text,
-    compare,
+    build_comparison,
     compare_detections,
     judge_runs,
+    load_runs,
     measure_latency,
     select_runs,
     write_comparison,
@@ -102,8 +103,8 @@ def check(args: argparse.Namespace) -> None:
 def from_runs(args: argparse.Namespace) -> Comparison:
     """Compare run folders: judged unless --no-verdict, timed unless --no-latency."""
     request = request_of(args)
-    runs, dropped = select_runs(args.runs, args.baseline)
-    comparison = replace(compare(runs, baseline=args.baseline), dropped=tuple(dropped))
+    runs, dropped = select_runs(load_runs(*args.runs), args.baseline)
+    comparison = replace(build_comparison(runs, baseline=args.baseline), dropped=tuple(dropped))
     if args.verdict:
         comparison = judge_runs(comparison, runs, request, progress)
     if args.latency:

@@ -94,7 +94,8 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
             loaded = load_weights(model, path, attention_init=exp.attention_init)
             logger.info(str(loaded))
             unspoiled = not loaded.attention or exp.attention_init == "identity"
-            self.start_can_be_judged = unspoiled and not loaded.classes
+            drawn = loaded.classes + loaded.missing + loaded.reshaped
+            self.start_can_be_judged = unspoiled and not drawn
         self.start_epoch, self.start_iter = state.get("start_epoch", 0), state.get("start_iter", 0)
         self.exact = True
         if options.start_epoch is not None:

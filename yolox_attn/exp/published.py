@@ -10,7 +10,7 @@ from typing import Any
 from yolox_attn.core.weights import load_weights
 from yolox_attn.errors import InputError
 from yolox_attn.exp.loader import load_exp
-from yolox_attn.runs import file_hash, write_text
+from yolox_attn.runs import alone_at, file_hash, write_text
 
 RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
 SIZES = ("nano", "tiny", "s", "m", "l", "x")
@@ -30,7 +30,7 @@ def fetch(
 
     Raises:
         InputError: no such size, no connection, an incomplete file (the same call goes on), one
-            that is no such weights, or one that was changed.
+            that is no such weights, or one that was changed; or somebody else is fetching it there.
     """
     if size not in SIZES:
         raise InputError(f"no published weights of size {size}: {', '.join(SIZES)}")
@@ -41,15 +41,28 @@ def fetch(
         return path
     folder.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    _download(f"{release}/{path.name}", part, progress)
+    with alone_at(part, busy="another process is fetching it; wait for it to end"):
+        try:
+            if path.exists():  # by who was there just before
+                _check_known(path, kept)
+            else:
+                _fetch_whole(size, release, part, progress)
+                write_text(kept, f"{file_hash(part)}  {path.name}\n")
+                part.rename(path)
+        finally:
+            if part.is_file() and not part.stat().st_size:
+                part.unlink()
+    return path
+
+
+def _fetch_whole(size: str, release: str, part: Path, progress: Progress) -> None:
+    """Bring `part` to its length, and remove it where it is not what it should be."""
+    _download(f"{release}/yolox_{size}.pth", part, progress)
     try:
         load_weights(load_exp(name=f"yolox-{size}").get_model(), part, complete=True)
     except InputError as error:
         part.unlink()
         raise InputError(f"what came from {release} is no yolox-{size}: {error}") from error
-    write_text(kept, f"{file_hash(part)}  {path.name}\n")
-    part.rename(path)
-    return path
 
 
 def _check_known(path: Path, kept: Path) -> None:

@@ -39,8 +39,10 @@ HARDWARE = ("device", "cpu", "threads", "processes", "precision", "memory_format
 CHECKPOINT_FLAGS = ("-c", "--ckpt")
 
 
-def compare(runs: Sequence[Run], *, baseline: str | None = None, alone: bool = False) -> Comparison:
-    """Compare the variants among `runs`, of which `baseline` (None: the one without attention).
+def build_comparison(
+    runs: Sequence[Run], *, baseline: str | None = None, alone: bool = False
+) -> Comparison:
+    """Return the variants among `runs` next to `baseline` (None: the one without attention).
 
     With `alone` the baseline may have no variants: its runs show the noise of seeds.
 

@@ -181,6 +181,19 @@ class Comparison:
     looks: tuple[int, ...] = ()
     epochs: int | None = None
 
+    # The renderers are functions of what stands here, so they are imported where they are called.
+    def __str__(self) -> str:
+        """Return what the `compare` command prints."""
+        from yolox_attn.report.text import as_text
+
+        return as_text(self)
+
+    def _repr_markdown_(self) -> str:
+        """Return the whole report, as a notebook shows it."""
+        from yolox_attn.report.text import as_markdown
+
+        return as_markdown(cleaned(self))
+
     def judged(self) -> list[tuple[Variant, Judgement]]:
         """Return the variants with a judgement: blocks first, then controls."""
         pairs = [(each, each.judgement) for each in self.variants if each.judgement is not None]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from yolox_attn.coco.annotations import read_truth
+from yolox_attn.coco.annotations import ANNOTATIONS, read_truth
 from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.coco.results import EVALUATION_NAME
 from yolox_attn.core.checkpoint import LATEST_NAME
@@ -24,7 +24,7 @@ from yolox_attn.report.comparison import (
     with_differences,
     without,
 )
-from yolox_attn.report.load_runs import Run, find_truth, named_truth
+from yolox_attn.report.load_runs import Run
 from yolox_attn.report.notes import outlier_notes, unknown_category_notes
 from yolox_attn.report.sentences import settling_sentence, verdict_sentence
 from yolox_attn.runs import RECORD_NAME, file_hash
@@ -79,7 +79,7 @@ def judge_runs(
     pair, and is named. Of a baseline alone only the noise of its seeds is measured.
 
     Args:
-        comparison: by `compare` of these runs.
+        comparison: by `build_comparison` of these runs.
         runs: those of the comparison.
         request: how to judge.
         progress: called with a line before each run.
@@ -162,6 +162,34 @@ def with_verdicts(
     )
 
 
+def find_truth(runs: Sequence[Run], wanted: Path | None) -> Path | None:
+    """Return the truth file: `wanted`, else the one that the first run names; None if it is gone.
+
+    Raises:
+        InputError: `wanted` is no file, or the file is not the one that judged the runs.
+    """
+    path = wanted or named_truth(runs[0])
+    if path is None or not path.is_file():
+        if wanted is not None:
+            raise InputError(f"--truth {wanted}: no such file")
+        return None
+    known = _known_hash(runs[0])
+    if known is not None and (now := file_hash(path)) != known:
+        raise InputError(
+            f"{path} is not the truth that judged the runs: its sha256 is {now[:12]}, theirs "
+            f"{known[:12]}; name that file by --truth, or leave the verdict out by --no-verdict"
+        )
+    return path
+
+
+def named_truth(run: Run) -> Path | None:
+    """Return where the run, or its other evaluation, says that its truth is."""
+    evaluated, data = run.evaluated, run.record.data
+    folder = evaluated.get("data_dir") if evaluated else data.get("dir")
+    name = evaluated.get("annotations") if evaluated else data.get("val_ann")
+    return Path(folder) / ANNOTATIONS / name if folder and name else None
+
+
 def seed_noise(runs: Mapping[int, Measured], test: TestSet, terms: Terms) -> SeedNoise | None:
     """Return the baseline's noise and what a study of as many seeds on these images could see.
 
@@ -191,6 +219,14 @@ def seed_noise(runs: Mapping[int, Measured], test: TestSet, terms: Terms) -> See
         detectable=fraction(detectable),
         needed=seeds_needed(terms.sesoi, noise, images=test.images, alpha=terms.alpha),
     )
+
+
+def _known_hash(run: Run) -> str | None:
+    """Return the truth's sha256 where the run kept it: of the split that it validated on."""
+    if run.evaluated and run.evaluated["split"] != "val":
+        return None
+    known = run.record.data.get("val_sha256")
+    return None if known is None else str(known)
 
 
 def _runs_to_measure(comparison: Comparison, runs: Sequence[Run]) -> list[tuple[Run, int]]:

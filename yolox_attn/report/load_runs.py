@@ -1,25 +1,26 @@
-"""The runs that are to be compared: their folders and records, other evaluations, their truth."""
+"""The runs that are to be compared: their folders and records, other evaluations."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, overload
 
-from yolox_attn.coco.annotations import ANNOTATIONS
 from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.coco.results import EVALUATION_NAME
+from yolox_attn.console import called_as, printable, shortlist
 from yolox_attn.errors import InputError
+from yolox_attn.report.comparison import Dropped
 from yolox_attn.runs import (
     DETECTIONS_NAME,
     RECORD_NAME,
     RunRecord,
-    file_hash,
     read_json,
     read_record,
 )
 from yolox_attn.runs.codec import convert
 
+PLAN_NAME = "plan.json"  # of a study, which has a report of its own
 OLD_EVALUATION = "figures.json"  # what evaluation.json was called, with other words in it
 UNFINISHED = {  # state of a run that has not ended -> how to say it, and what to do about it
     "running": ("is running", "let it end, or leave it out"),
@@ -98,6 +99,75 @@ class Run:
         return {} if self.evaluation is None else read_evaluation(self.evaluation)
 
 
+@dataclass(frozen=True, repr=False)
+class Runs(Sequence[Run]):
+    """The runs at some paths, in the order of a report; printed it is a line each.
+
+    Args:
+        named: by their own folders: they must fit together.
+        found: in other folders: those that fit the others are compared.
+        left_out: what lies in those folders and cannot be compared.
+    """
+
+    named: tuple[Run, ...]
+    found: tuple[Run, ...] = ()
+    left_out: tuple[Dropped, ...] = ()
+
+    @property
+    def every(self) -> tuple[Run, ...]:
+        """All of them."""
+        return (*self.named, *self.found)
+
+    def __len__(self) -> int:
+        return len(self.every)
+
+    @overload
+    def __getitem__(self, place: int) -> Run: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Run]: ...
+
+    def __getitem__(self, place: int | slice) -> Run | Sequence[Run]:
+        return self.every[place]
+
+    def __repr__(self) -> str:
+        lines = [f"{run.title}: AP {100 * (run.metrics['AP'] or 0):.2f}" for run in self]
+        lines += [f"left out: {each.title}: {each.why}" for each in self.left_out]
+        return "\n".join(map(printable, lines))
+
+
+def load_runs(*paths: str | Path) -> Runs:
+    """Return the runs at `paths`, as the `compare` command finds them.
+
+    A path is a run's folder, or a folder with runs one or two levels down (a variant's seeds, all
+    variants of a study, YOLOX_outputs). What has not ended well is refused where it is named, and
+    left out where it was found.
+
+    Args:
+        paths: in the order in which they are to be shown.
+
+    Raises:
+        InputError: a path without runs, or a study; a named run that cannot be compared; or one
+            variant and seed named twice.
+    """
+    places = [Path(path).expanduser() for path in paths]
+    for path in places:
+        _refuse_runs_within(path)
+    named = find_runs(path for path in places if not _is_collection(path))
+    found, left_out = list[Run](), list[Dropped]()
+    seen = {run.folder.resolve() for run in named}
+    for path in filter(_is_collection, places):
+        new = [each for each in _folders_in(path) if each.resolve() not in seen]
+        seen |= {each.resolve() for each in new}
+        fit, unfit = _read(new)
+        found += fit
+        left_out += unfit
+    if not named and not found:
+        reasons = shortlist((each.why for each in left_out), 2)
+        raise InputError(f"no run to compare in {', '.join(map(str, places))}: {reasons}")
+    return Runs(tuple(named), tuple(found), tuple(left_out))
+
+
 def find_runs(paths: Iterable[Path]) -> list[Run]:
     """Return the runs whose folders `paths` are.
 
@@ -138,34 +208,6 @@ def by_variant(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return variants
 
 
-def find_truth(runs: Sequence[Run], wanted: Path | None) -> Path | None:
-    """Return the truth file: `wanted`, else the one that the first run names; None if it is gone.
-
-    Raises:
-        InputError: `wanted` is no file, or the file is not the one that judged the runs.
-    """
-    path = wanted or named_truth(runs[0])
-    if path is None or not path.is_file():
-        if wanted is not None:
-            raise InputError(f"--truth {wanted}: no such file")
-        return None
-    known = _known_hash(runs[0])
-    if known is not None and (now := file_hash(path)) != known:
-        raise InputError(
-            f"{path} is not the truth that judged the runs: its sha256 is {now[:12]}, theirs "
-            f"{known[:12]}; name that file by --truth, or leave the verdict out by --no-verdict"
-        )
-    return path
-
-
-def named_truth(run: Run) -> Path | None:
-    """Return where the run, or its other evaluation, says that its truth is."""
-    evaluated, data = run.evaluated, run.record.data
-    folder = evaluated.get("data_dir") if evaluated else data.get("dir")
-    name = evaluated.get("annotations") if evaluated else data.get("val_ann")
-    return Path(folder) / ANNOTATIONS / name if folder and name else None
-
-
 def attention_in_words(record: RunRecord) -> str:
     """Return what stands where: "none", "cam", "eca at dark3, acmix at dark5", "cam, identity"."""
     blocks = {level: each["block"] for level, each in record.attention.items()}
@@ -197,14 +239,6 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     needed = {key: values[key] for key in _Evaluated.__annotations__ if key in values}
     convert(needed, _Evaluated, str(path), what)
     return values
-
-
-def _known_hash(run: Run) -> str | None:
-    """Return the truth's sha256 where the run kept it: of the split that it validated on."""
-    if run.evaluated and run.evaluated["split"] != "val":
-        return None
-    known = run.record.data.get("val_sha256")
-    return None if known is None else str(known)
 
 
 def fault_of(run: Run) -> str | None:
@@ -259,3 +293,42 @@ def _refuse_two_blocks(name: str, runs: Sequence[Run]) -> None:
 def _details(record: RunRecord) -> str:
     options = {level: each.get("options") for level, each in record.attention.items()}
     return f"{attention_in_words(record)} with options {options}"
+
+
+def _refuse_runs_within(path: Path) -> None:
+    if (path / RECORD_NAME).is_file() and (seeds := sorted(path.glob(f"seed*/{RECORD_NAME}"))):
+        inside = ", ".join(each.parent.name for each in seeds)
+        raise InputError(
+            f"{path} is a run without a seed of its own, and has runs in it ({inside}): name "
+            f"those alone, {path}/seed*, or move one of the two elsewhere"
+        )
+
+
+def _is_collection(path: Path) -> bool:
+    return path.is_dir() and not (path / RECORD_NAME).is_file()
+
+
+def _folders_in(path: Path) -> list[Path]:
+    if (path / PLAN_NAME).is_file():
+        raise InputError(
+            f"{path} is a study: `{called_as('study')} report {path}` judges it by its plan; its "
+            f"runs alone are in {path / 'runs'}"
+        )
+    return run_folders(path)
+
+
+def _read(folders: Iterable[Path]) -> tuple[list[Run], list[Dropped]]:
+    """Return the runs that can be compared, and those that cannot, with the reason."""
+    runs: list[Run] = []
+    dropped: list[Dropped] = []
+    for folder in folders:
+        try:
+            run = Run(folder, read_record(folder))
+        except InputError as error:
+            dropped.append(Dropped(str(folder), None, str(error)))
+            continue
+        if fault := fault_of(run):
+            dropped.append(Dropped(run.name, run.record.seed, fault))
+        else:
+            runs.append(run)
+    return runs, dropped

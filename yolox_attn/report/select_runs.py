@@ -1,107 +1,47 @@
 """Which of the runs at some paths are compared: those named must fit, of a folder those that do."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from yolox_attn.console import called_as, shortlist
 from yolox_attn.errors import InputError
 from yolox_attn.report.comparison import Dropped
 from yolox_attn.report.load_runs import (
     Run,
+    Runs,
     attention_in_words,
     by_variant,
-    fault_of,
-    find_runs,
     refuse_repeats,
-    run_folders,
 )
-from yolox_attn.runs import RECORD_NAME, read_record
 from yolox_attn.runs.protocol import comparable
-
-PLAN_NAME = "plan.json"  # of a study, which has a report of its own
 
 
 def select_runs(
-    paths: Sequence[Path], baseline: str | None = None
+    loaded: Sequence[Run], baseline: str | None = None
 ) -> tuple[list[Run], list[Dropped]]:
-    """Return the runs at `paths` that are compared, and those that are missing from them.
+    """Return the runs that are compared, and those that are missing from them.
 
-    A path is a run's folder, or a folder with runs one or two levels down (a variant's seeds, all
-    variants of a study, YOLOX_outputs). Runs named by themselves must fit together. Those found in
-    a folder leave if they have not ended well, or follow another protocol: than those named, else
-    than the one group that holds a baseline and variants.
+    Runs named by themselves must fit together. Those found in a folder leave if they follow another
+    protocol: than those named, else than the one group that holds a baseline and variants.
 
     Args:
-        paths: in the order in which they are to be shown.
+        loaded: by `load_runs`; of any other sequence each run counts as named.
         baseline: the variant to subtract; None: the one without attention.
 
     Raises:
-        InputError: a path without runs, or a study; a named run that does not fit; one variant and
-            seed twice; or groups of runs of which none, or several, can be compared.
+        InputError: a named run that does not fit; one variant and seed twice; or groups of runs of
+            which none, or several, can be compared.
     """
-    for path in paths:
-        if (path / RECORD_NAME).is_file() and (seeds := sorted(path.glob(f"seed*/{RECORD_NAME}"))):
-            inside = ", ".join(each.parent.name for each in seeds)
-            raise InputError(
-                f"{path} is a run without a seed of its own, and has runs in it ({inside}): name "
-                f"those alone, {path}/seed*, or move one of the two elsewhere"
-            )
-    named = find_runs(path for path in paths if not _is_collection(path))
-    runs, dropped = list(named), list[Dropped]()
-    seen = {run.folder.resolve() for run in named}
-    for path in filter(_is_collection, paths):
-        new = [each for each in _folders_in(path) if each.resolve() not in seen]
-        seen |= {each.resolve() for each in new}
-        found, unfit = _read(new)
-        runs += found
-        dropped += unfit
-    if not runs:
-        raise InputError(_nothing_left(paths, dropped))
+    runs = loaded if isinstance(loaded, Runs) else Runs(tuple(loaded))
     groups = _by_protocol(runs)
     kept = groups[0]
     if len(groups) > 1:
-        kept = _group_of(named, groups) if named else _comparable_group(groups, baseline)
+        kept = _group_of(runs.named, groups) if runs.named else _comparable_group(groups, baseline)
     refuse_repeats(kept)
+    dropped = list(runs.left_out)
     for run in runs:
         if run not in kept:
             why = f"another protocol: {comparable(kept[0].record, run.record)}"
             dropped.append(Dropped(run.name, run.record.seed, why))
     return [run for run in runs if run in kept], dropped
-
-
-def _is_collection(path: Path) -> bool:
-    return path.is_dir() and not (path / RECORD_NAME).is_file()
-
-
-def _folders_in(path: Path) -> list[Path]:
-    if (path / PLAN_NAME).is_file():
-        raise InputError(
-            f"{path} is a study: `{called_as('study')} report {path}` judges it by its plan; its "
-            f"runs alone are in {path / 'runs'}"
-        )
-    return run_folders(path)
-
-
-def _read(folders: Iterable[Path]) -> tuple[list[Run], list[Dropped]]:
-    """Return the runs that can be compared, and those that cannot, with the reason."""
-    runs: list[Run] = []
-    dropped: list[Dropped] = []
-    for folder in folders:
-        try:
-            run = Run(folder, read_record(folder))
-        except InputError as error:
-            dropped.append(Dropped(str(folder), None, str(error)))
-            continue
-        if fault := fault_of(run):
-            dropped.append(Dropped(run.name, run.record.seed, fault))
-        else:
-            runs.append(run)
-    return runs, dropped
-
-
-def _nothing_left(paths: Iterable[Path], dropped: Sequence[Dropped]) -> str:
-    reasons = shortlist((each.why for each in dropped), 2)
-    return f"no run to compare in {', '.join(map(str, paths))}: {reasons}"
 
 
 def _by_protocol(runs: Sequence[Run]) -> list[list[Run]]:

@@ -3,6 +3,7 @@
 from yolox_attn.runs.codec import file_hash, finite, read_json, read_json_lines, write_json
 from yolox_attn.runs.folder import (
     DETECTIONS_NAME,
+    alone_at,
     check_hold,
     held,
     hold,
@@ -19,6 +20,7 @@ __all__ = [
     "METRICS_NAME",
     "RECORD_NAME",
     "RunRecord",
+    "alone_at",
     "append_metrics",
     "check_hold",
     "file_hash",

@@ -102,7 +102,7 @@ def hold(folder: Path, *, busy: str = TRAINING) -> Iterator[None]:
     if fcntl is None or key in _mine:
         yield
         return
-    number = _take(folder)
+    number = _take(folder / LOCK_NAME)
     if number is None:
         raise InputError(f"{folder}: {busy}")
     _mine[key] = number
@@ -123,9 +123,9 @@ def check_hold(folder: Path) -> None:
     """
     key = folder.resolve()
     number = _mine.get(key)
-    if number is None or _is_lock_of(number, folder):
+    if number is None or _is_at(number, folder / LOCK_NAME):
         return
-    again = _take(folder)
+    again = _take(folder / LOCK_NAME)
     if again is None:
         raise InputError(f"{folder}: its {LOCK_NAME} was removed, and {TRAINING}")
     os.close(number)
@@ -149,6 +149,31 @@ def held(folder: Path) -> bool | None:
     finally:
         os.close(number)
     return False
+
+
+@contextmanager
+def alone_at(file: Path, *, busy: str) -> Iterator[None]:
+    """Keep others from working at a file meanwhile, which is made where it is not there.
+
+    Where the file system has no locks there is none.
+
+    Args:
+        file: its folder must exist; it may be renamed or removed meanwhile.
+        busy: what is said where somebody else is at it.
+
+    Raises:
+        InputError: somebody is.
+    """
+    if fcntl is None:
+        yield
+        return
+    number = _take(file)
+    if number is None:
+        raise InputError(f"{file}: {busy}")
+    try:
+        yield
+    finally:
+        os.close(number)
 
 
 def is_mine(folder: Path) -> bool:
@@ -187,14 +212,14 @@ def _sync_folder(folder: Path) -> None:
             os.close(number)
 
 
-def _take(folder: Path) -> int | None:
-    """Return the descriptor of the folder's lock, held; None if another process keeps it."""
+def _take(file: Path) -> int | None:
+    """Return the descriptor of a file, locked; None if another process keeps it."""
     while True:
-        number = _open_unlinked(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT)
+        number = _open_unlinked(file, os.O_RDWR | os.O_CREAT)
         if not _lock(number):
             os.close(number)
             return None
-        if _is_lock_of(number, folder):
+        if _is_at(number, file):
             return number
         os.close(number)  # removed while it was being locked
 
@@ -209,9 +234,9 @@ def _open_unlinked(path: str | Path, flags: int) -> int:
         raise InputError(f"{path} is a link: remove it") from error
 
 
-def _is_lock_of(number: int, folder: Path) -> bool:
+def _is_at(number: int, file: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(number), os.stat(folder / LOCK_NAME))  # noqa: PTH116
+        return os.path.samestat(os.fstat(number), os.stat(file))  # noqa: PTH116
     except FileNotFoundError:
         return False
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from yolox_attn.core.describe import now
 from yolox_attn.errors import InputError
-from yolox_attn.report import Comparison, JudgingRequest, Run, compare, judge_runs
+from yolox_attn.report import Comparison, JudgingRequest, Run, build_comparison, judge_runs
 from yolox_attn.report.comparison import in_order
 from yolox_attn.runs import RECORD_NAME, file_hash
 from yolox_attn.stats.interval import Paired, interval
@@ -105,7 +105,7 @@ def compare_eligible(
     runs, dropped = eligible_runs(plan, folder)
     if plan.baseline.name not in {run.name for run in runs}:
         raise InputError(f"{folder}: no run of the baseline {plan.baseline.name} to judge by")
-    comparison = compare(runs, baseline=plan.baseline.name, alone=True)
+    comparison = build_comparison(runs, baseline=plan.baseline.name, alone=True)
     roles = {each.name: each.role for each in plan.variants}
     variants = [replace(each, role=roles[each.name]) for each in comparison.variants]
     comparison = replace(comparison, variants=in_order(variants))

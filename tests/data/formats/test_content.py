@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -31,14 +33,17 @@ def test_ids_count_from_one_and_images_are_sorted() -> None:
     assert content["annotations"][0]["area"] == 25
 
 
-@pytest.mark.parametrize(("turn", "size"), [(1, (40, 20)), (3, (40, 20)), (6, (20, 40))])
-def test_a_size_is_that_of_the_image_as_it_is_shown(
-    tmp_path: Path, turn: int, size: tuple[int, int]
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_size_is_that_of_the_image_as_opencv_shows_it(
+    tmp_path: Path, turn: int, ending: str
 ) -> None:
     exif = Image.Exif()
     exif[0x0112] = turn
-    Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif)
-    assert size_of(tmp_path / "a.jpg") == size
+    Image.new("RGB", (40, 20)).save(tmp_path / f"a.{ending}", exif=exif)
+    assert size_of(tmp_path / f"a.{ending}") == ((20, 40) if turn >= 5 else (40, 20))
+    shown = cv2.imdecode(np.fromfile(tmp_path / f"a.{ending}", np.uint8), cv2.IMREAD_COLOR)
+    assert shown.shape[1::-1] == size_of(tmp_path / f"a.{ending}")
 
 
 def test_images_are_found_by_their_endings(tmp_path: Path) -> None:

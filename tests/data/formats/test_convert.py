@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from layouts import SPLITS, as_roboflow, as_voc, as_yolo, content_of
+from layouts import SPLITS, as_roboflow, as_roboflow_voc, as_voc, as_yolo, content_of
 
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.coco_folder import read_coco_folder
@@ -18,6 +18,7 @@ LAYOUTS = {
     "yolo by classes.txt": lambda coco, root: as_yolo(coco, root, yaml=False),
     "yolo polygons": lambda coco, root: as_yolo(coco, root, polygons=True),
     "roboflow": as_roboflow,
+    "roboflow's voc": as_roboflow_voc,
 }
 
 

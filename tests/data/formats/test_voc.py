@@ -9,7 +9,7 @@ from layouts import write_xml
 from PIL import Image
 
 from yolox_attn.data.formats import Splitting, convert
-from yolox_attn.data.formats.voc import find_voc, read_voc
+from yolox_attn.data.formats.voc import find_voc, read_voc, read_xml_folders, xml_folders
 from yolox_attn.errors import InputError
 
 CAT, SIZE = ("cat", [0, 0, 10, 5], 0), (40, 30)
@@ -124,6 +124,49 @@ def test_the_set_may_lie_below_the_folder(voc: Path) -> None:
     (voc.parent / "VOC2012/Annotations/a.xml").touch()
     with pytest.raises(InputError, match="several Pascal VOC sets: VOC2007, VOC2012"):
         find_voc(voc.parent)
+
+
+@pytest.fixture
+def beside(voc: Path) -> Path:
+    """The same set, each XML beside its image in train/ or valid/."""
+    root = voc.parent / "beside"
+    for split, name in (("train", "train"), ("val", "valid")):
+        (root / name).mkdir(parents=True)
+        for folder in ("Annotations", "JPEGImages"):
+            for file in (voc / folder).glob(f"{split}*"):
+                file.rename(root / name / file.name)
+    return root
+
+
+def test_xmls_beside_the_images_of_each_split(beside: Path) -> None:
+    assert {split: folder.name for split, folder in xml_folders(beside).items()} == {
+        "train": "train",
+        "val": "valid",
+    }
+    source = read_xml_folders(beside)
+    assert {split: len(each["images"]) for split, each in source.splits.items()} == {
+        "train": 2,
+        "val": 2,
+    }
+    assert [e["bbox"] for e in source.splits["val"]["annotations"]] == [[0, 0, 10, 5]]
+    (beside / "classes.txt").write_text("dog\ncat\n")
+    (beside / "valid").rename(beside / "test")
+    [entry] = read_xml_folders(beside).splits["test"]["annotations"]
+    assert entry["category_id"] == 2
+
+
+def test_what_is_wrong_beside_the_images_is_named(beside: Path) -> None:
+    (beside / "valid/val1.xml").unlink()
+    with pytest.raises(InputError, match=r"no .*valid/val1\.xml: .*--unlabelled background"):
+        read_xml_folders(beside)
+    assert len(read_xml_folders(beside, unlabelled=True).splits["val"]["images"]) == 2
+    (beside / "valid/val0.JPG").unlink()
+    with pytest.raises(InputError, match=r"val0\.xml: no image of that name"):
+        read_xml_folders(beside, unlabelled=True)
+    (beside / "val").mkdir()
+    (beside / "val/a.xml").touch()
+    with pytest.raises(InputError, match=r"two val folders, .*/val and .*/valid"):
+        xml_folders(beside)
 
 
 HALF_A_BOX = "<object><name>cat</name><bndbox><xmin>x</xmin></bndbox></object>"

@@ -55,6 +55,21 @@ def test_what_a_line_may_look_like(yolo: Path, text: str) -> None:
     assert boxes(yolo) == [(2, [15, 5, 10, 10])]
 
 
+@pytest.mark.parametrize(
+    ("side", "text", "box"),
+    [
+        (40, "0 .875 .5 .275 .5", [29.5, 5, 11, 10]),  # half a pixel beyond 40 pixels
+        (1000, "0 .875 .5 .265 .5", [742.5, 5, 265, 10]),  # 7.5 pixels of 1000
+    ],
+)
+def test_a_box_may_leave_its_image_by_what_rounding_makes(
+    yolo: Path, side: int, text: str, box: list[float]
+) -> None:
+    Image.new("RGB", (side, 20)).save(yolo / "images/train/0.png")
+    label(yolo, text)
+    assert boxes(yolo) == [(1, pytest.approx(box))]
+
+
 def test_a_turned_photo_is_measured_as_it_is_shown(yolo: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -153,6 +168,11 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "pixels": (line("0 15 5 10 10"), "15 5 10 10: not fractions of the image"),
     "nan": (line("0 nan .5 .1 .1"), "not fractions"),
     "an empty box": (line("0 .5 .5 0 .1"), "the box is empty"),
+    "a box that ends outside": (
+        line("0 .9 .5 .5 .1"),
+        r"0\.txt, line 1: the box goes from 0.65 to 1.15 in x, 6 pixels beyond the image",
+    ),
+    "a box that begins outside": (line("0 .5 .1 .1 .4"), "goes from -0.1 to 0.3 in y, 2 pixels"),
     "a flat polygon": (line("0 .1 .1 .5 .1 .9 .1"), "the box is empty"),
     "binary labels": (
         lambda root: (root / "labels/train/0.txt").write_bytes(b"\xff\x00"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, TiffImageFile
 
 from yolox_attn.coco.checks import image_name
 from yolox_attn.console import printable, shortlist
@@ -16,6 +17,7 @@ IMAGE_SUFFIXES = frozenset(
     {".bmp", ".jfif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )  # in small letters; what OpenCV reads
 TURNED = ("JPEG", "MPO", "PNG", "WEBP")  # what OpenCV turns by its EXIF
+ORIENTATION = 0x0112  # the tag, in EXIF as in TIFF
 Size = tuple[int, int]  # width, height
 Content = dict[str, Any]
 
@@ -154,17 +156,25 @@ def size_of(file: Path) -> Size:
     """
     try:
         with Image.open(file) as image:
-            turned = image.format in TURNED and _orientation(image) in (5, 6, 7, 8)
-            return (image.height, image.width) if turned else (image.width, image.height)
+            width, height, turn = _stored(image)
+            return (height, width) if turn in (5, 6, 7, 8) else (width, height)
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise InputError(f"cannot read image {printable(str(file))}") from error
+
+
+def _stored(image: Image.Image) -> tuple[int, int, int]:
+    """Return width and height as they are stored, and the orientation that OpenCV goes by."""
+    if isinstance(image, TiffImageFile):  # its own tags: Pillow's size is turned since some version
+        tags = image.tag_v2
+        return tags[IMAGEWIDTH], tags[IMAGELENGTH], tags.get(ORIENTATION, 1)
+    return image.width, image.height, _orientation(image) if image.format in TURNED else 1
 
 
 def _orientation(image: Image.Image) -> int:
     """Return what the EXIF block says, and not XMP, which OpenCV does not read."""
     exif = Image.Exif()
     exif.load(image.info.get("exif") or b"")
-    return int(exif.get(0x0112, 1))
+    return int(exif.get(ORIENTATION, 1))
 
 
 def rebased(content: Content, file: Path) -> tuple[Content, Path]:

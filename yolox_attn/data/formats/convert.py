@@ -21,14 +21,14 @@ from yolox_attn.data.formats.coco_exports import (
 )
 from yolox_attn.data.formats.content import Source, judging, rebased
 from yolox_attn.data.formats.split import Splitting, apart
-from yolox_attn.data.formats.voc import find_voc, has_xmls, read_voc
+from yolox_attn.data.formats.voc import find_voc, has_xmls, read_voc, read_xml_folders, xml_folders
 from yolox_attn.data.formats.yolo import YAML_SUFFIXES, find_yaml, looks_like_yolo, read_yolo
 from yolox_attn.errors import InputError
 
 VERSION = 1  # of the conversion: raise it whenever the same files give another json
 LOOKED_FOR = (
     "annotations/ (COCO), */_annotations.coco.json (Roboflow), data.yaml, or labels beside images "
-    "(YOLO), Annotations/*.xml (Pascal VOC), *.json (COCO)"
+    "(YOLO), Annotations/*.xml or train/*.xml (Pascal VOC), *.json (COCO)"
 )
 
 
@@ -144,6 +144,8 @@ def _reader(root: Path, *, unlabelled: bool = False) -> Callable[[], Source]:
         return lambda: read_loose(root)
     if folder and looks_like_yolo(root):
         return lambda: read_yolo(root)
+    if folder and xml_folders(root):
+        return lambda: read_xml_folders(root, unlabelled=unlabelled)
     present = "a file" if not folder else shortlist(sorted(each.name for each in root.iterdir()), 8)
     raise InputError(
         f"no data set in {root}: looked for {LOOKED_FOR}; it holds: {present or 'nothing'}"

@@ -5,11 +5,12 @@ from 1 and belong to the box: x = xmin - 1, width = xmax - xmin + 1.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 from yolox_attn.console import count, printable, shortlist
+from yolox_attn.data.coco_folder import split_of
 from yolox_attn.data.formats.content import (
     Box,
     Labelled,
@@ -67,23 +68,67 @@ def read_voc(root: Path, *, unlabelled: bool = False) -> Source:
     labels, pictures = root / _labels(root), root / "JPEGImages"
     images = by_stem(images_below(pictures if pictures.is_dir() else root), root)
     lists = dict(_lists(root, images)) or {"all": _all_stems(labels, images)}
-    wanted = dict.fromkeys(stem for stems in lists.values() for stem in stems)
-    trees = {stem: _tree(labels / f"{stem}.xml", unlabelled=unlabelled) for stem in wanted}
+    pairs = {
+        split: [(labels / f"{stem}.xml", images.get(stem)) for stem in stems]
+        for split, stems in lists.items()
+    }
+    source = _read("Pascal VOC", root, pairs, unlabelled=unlabelled)
+    wanted = {stem for stems in lists.values() for stem in stems}
+    spare = sorted(images.keys() - wanted)
+    if spare:
+        shown = shortlist(images[stem].name for stem in spare)
+        source.notes.append(f"{count(len(spare), 'image')} in none of the lists: {shown}")
+    return source
+
+
+def xml_folders(root: Path) -> dict[str, Path]:
+    """Return split -> folder where train/, valid/, test/ hold XMLs among their images.
+
+    So exports Roboflow.
+
+    Raises:
+        InputError: two folders of a split.
+    """
+    folders: dict[str, Path] = {}
+    for folder in sorted(root.iterdir()):
+        split = split_of(folder.name)
+        if split and folder.is_dir() and any(folder.glob("*.xml")):
+            if split in folders:
+                raise InputError(f"{root}: two {split} folders, {folders[split]} and {folder}")
+            folders[split] = folder
+    return folders
+
+
+def read_xml_folders(root: Path, *, unlabelled: bool = False) -> Source:
+    """Read a folder whose `xml_folders` are its splits; the rest is as `read_voc` has it."""
+    pairs = {}
+    for split, folder in xml_folders(root).items():
+        images = by_stem(images_below(folder), folder)
+        stems = _all_stems(folder, images)
+        pairs[split] = [(folder / f"{stem}.xml", images.get(stem)) for stem in stems]
+    return _read("Pascal VOC, XMLs among the images", root, pairs, unlabelled=unlabelled)
+
+
+def _read(
+    layout: str,
+    root: Path,
+    pairs: Mapping[str, Sequence[tuple[Path, Path | None]]],
+    *,
+    unlabelled: bool,
+) -> Source:
+    """Read the XMLs of each split, each with the image of its name."""
+    trees = {
+        file: _tree(file, unlabelled=unlabelled) for split in pairs.values() for file, _ in split
+    }
     names = listed_classes([root])
     if names is None:
         used = {name for tree in trees.values() if tree is not None for name in _names(tree)}
         names = sorted(used)
     places = {name: place for place, name in enumerate(names)}
-    source = Source("Pascal VOC", {})
-    for split, stems in lists.items():
-        labelled = [
-            _labelled(labels / f"{stem}.xml", trees[stem], images, places) for stem in stems
-        ]
+    source = Source(layout, {})
+    for split, files in pairs.items():
+        labelled = [_labelled(file, trees[file], image, places, root) for file, image in files]
         source.splits[split] = content_of(labelled, names)
-    spare = sorted(images.keys() - wanted.keys())
-    if spare:
-        shown = shortlist(images[stem].name for stem in spare)
-        source.notes.append(f"{count(len(spare), 'image')} in none of the lists: {shown}")
     return source
 
 
@@ -142,14 +187,14 @@ def _names(tree: ElementTree.Element) -> Iterator[str]:
 def _labelled(
     labels: Path,
     tree: ElementTree.Element | None,
-    images: dict[str, Path],
+    file: Path | None,
     places: dict[str, int],
+    root: Path,
 ) -> Labelled:
     """Return the image that an XML is named after, with the boxes of the XML."""
     origin = printable(str(labels))
-    file = images.get(labels.stem)
     if file is None:
-        raise InputError(f"{origin}: no image of that name in {labels.parent.parent}")
+        raise InputError(f"{origin}: no image of that name in {root}")
     if tree is None:
         return Labelled(file, size_of(file), ())
     width, height = (_number(tree, f"size/{side}", 0.0) for side in ("width", "height"))

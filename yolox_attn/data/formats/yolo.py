@@ -28,6 +28,7 @@ from yolox_attn.errors import InputError
 SPLITS = ("train", "val", "test")
 YAML_SUFFIXES = (".yaml", ".yml")
 ROUNDING = 1e-3  # by how much a written fraction may leave the image
+OVERHANG = 0.01  # by how much a box of rounded fractions may; or a pixel, if that is more
 
 
 def find_yaml(path: Path) -> Path | None:
@@ -253,4 +254,16 @@ def _box(words: Sequence[str], names: Sequence[str], size: Size, origin: str) ->
     left, top, width, height = fractions
     if not (width > 0 and height > 0):
         raise InputError(f"{origin}: the box is empty")
+    _refuse_overhang(fractions, size, origin)
     return Box(int(label), left * size[0], top * size[1], width * size[0], height * size[1])
+
+
+def _refuse_overhang(box: tuple[float, float, float, float], size: Size, origin: str) -> None:
+    """Refuse a box that begins in the image and ends far outside: cut off it is another box."""
+    for side, start, extent, pixels in zip("xy", box[:2], box[2:], size, strict=True):
+        beyond = max(-start, start + extent - 1)
+        if beyond > max(OVERHANG, 1 / pixels):
+            raise InputError(
+                f"{origin}: the box goes from {start:g} to {start + extent:g} in {side}, "
+                f"{beyond * pixels:.0f} pixels beyond the image; cut it at 0 and 1"
+            )
