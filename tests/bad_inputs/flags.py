@@ -1,10 +1,25 @@
 """Flags and overrides that are unknown, impossible or contradict each other."""
 
+from importlib import metadata
+
 from bad_inputs.case import Case, Place
+from fake_wandb import FakeWandb
 
 
 def without_wandb(place: Place) -> None:
-    place.patch.setattr("yolox_attn.cli.train.find_spec", lambda name: None)
+    def version(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    (place.root / "wandb").mkdir()  # as wandb leaves it where it is called: it can be imported
+    place.patch.setattr("yolox_attn.core.boards.metadata.version", version)
+
+
+def with_wandb(place: Place) -> None:
+    FakeWandb().install(place.patch)
+
+
+def logged_out(place: Place) -> None:
+    FakeWandb(logged_in=False).install(place.patch)
 
 
 LIKE_A_FILE = "a name of 1 to 200 bytes of UTF-8 that can be printed"
@@ -91,7 +106,19 @@ CASES = [
          "--size 100"),
     Case("size twice", "--size 64 and test_size: --size sets it; choose one",
          "--size 64 test_size 64,64"),
-    Case("wandb", "-l wandb: wandb is not installed; pip install wandb", "-l wandb", without_wandb),
+    Case("wandb", "-l wandb: wandb is not installed; fix it with: ...", "-l wandb", without_wandb),
+    Case("no login",
+         "-l wandb: not logged in; run `wandb login`, or set WANDB_MODE=offline and send the run "
+         "later by `wandb sync`", "-l wandb", logged_out),
+    Case("a word wandb has not",
+         "wandb-projekt: no such word; there are wandb-project, wandb-entity, ...",
+         "-l wandb wandb-projekt x", with_wandb),
+    Case("a wandb project that cannot be", "-l wandb: Invalid project name 'a/b'",
+         "-l wandb wandb-project a/b", with_wandb),
+    Case("a wandb tag that cannot be", "-l wandb: run_tags: a tag is empty",
+         "-l wandb wandb-tags a,", with_wandb),
+    Case("uploads perhaps", "wandb-log_checkpoints perhaps: true or false",
+         "-l wandb wandb-log_checkpoints perhaps", with_wandb),
     Case("unknown logger", "argument -l/--logger: invalid choice: 'mlflow' (choose from ...)",
          "-l mlflow"),
 ]  # fmt: skip

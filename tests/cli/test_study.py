@@ -189,13 +189,13 @@ def test_run_passes_its_options_on_and_gives_back_the_exit_code(
     monkeypatch.setattr(study, "run_study", run_study)
     assert main(["run", "s", "--max-parallel", "2", "--device", "cpu", "--retry"]) == 75
     assert main(["run", "s"]) == 75
-    assert main(["run", "s", "--leave-out-failed", "--until-look", "2"]) == 75
+    assert main(["run", "s", "--leave-out-failed", "--until-look", "2", "-l", "none"]) == 75
     usual = {"parallel": None, "device": "auto", "retry": False}
-    usual |= {"leave_out_failed": False, "until_look": None}
+    usual |= {"leave_out_failed": False, "until_look": None, "logger": "tensorboard"}
     assert calls == [
         (Path("s"), {**usual, "parallel": 2, "device": "cpu", "retry": True}),
         (Path("s"), usual),
-        (Path("s"), {**usual, "leave_out_failed": True, "until_look": 2}),
+        (Path("s"), {**usual, "leave_out_failed": True, "until_look": 2, "logger": "none"}),
     ]
 
 

@@ -43,6 +43,13 @@ def test_a_seed_gets_a_folder_of_its_own(train_main: Callable, tmp_path: Path) -
     assert record.overrides[:2] == ["attention", "se"]
 
 
+def test_without_a_logger_no_board_is_written(train_main: Callable, tmp_path: Path) -> None:
+    assert train_main("-l", "none") == 0
+    left = {path.name for path in (tmp_path / "out/tiny").iterdir()}
+    assert {"run.json", "metrics.jsonl", "train_log.txt"} <= left
+    assert left.isdisjoint({"tensorboard", "wandb", "wandb.json"})
+
+
 def test_one_seed_gives_two_variants_equal_shared_tensors(
     train_main: Callable, tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from yolox.tools import train as yolox_tool
 
 from yolox_attn.cli.train import make_parser
-from yolox_attn.core.options import TrainOptions, train_options
+from yolox_attn.core.options import TrainOptions, train_options, wandb_words
 
 
 def test_our_own_command_line() -> None:
@@ -20,6 +20,11 @@ def test_our_own_command_line() -> None:
         skip_doctor=True, save_steps=5, save_minutes=0.5, exp_file="e.py",
         overrides=("max_epoch", "3", "wandb-name", "band"), wandb={"name": "band"},
     )  # fmt: skip
+
+
+def test_of_a_word_given_twice_the_last_counts() -> None:
+    words = ("wandb-group", "a", "seed", "1", "wandb-group", "b", "wandb-name", "wandb-x")
+    assert wandb_words(words) == {"group": "b", "name": "wandb-x"}
 
 
 def test_yoloxs_own_tool_has_fewer_flags() -> None:

@@ -21,8 +21,8 @@ OVERWRITING = TrainOptions(experiment_name="x", batch_size=1, overwrite=True)
 def left(tmp_path: Path) -> Path:
     """A folder that a run left."""
     write_record(tmp_path, make_record("yolox_s", 0, 0.4))
-    names = ("latest_ckpt.pth", "best_ckpt.pth", "metrics.jsonl", "detections.json", "mine.txt")
-    for name in (*names, "train_log.txt"):
+    names = ("latest_ckpt.pth", "best_ckpt.pth", "metrics.jsonl", "detections.json", "wandb.json")
+    for name in (*names, "mine.txt", "train_log.txt"):
         (tmp_path / name).write_text("")
     (tmp_path / "tensorboard").mkdir()
     (tmp_path / "tensorboard" / "events.out.tfevents.1").write_text("")
@@ -50,7 +50,7 @@ def test_without_a_record_the_epoch_is_not_said(left: Path) -> None:
 
 def test_overwriting_removes_the_run_and_nothing_else(left: Path) -> None:
     refuse_folder(OVERWRITING, left)
-    assert len(list(left.rglob("*"))) == 9
+    assert len(list(left.rglob("*"))) == 10
     make_room(OVERWRITING, left)
     kept = sorted(path.name for path in left.iterdir())
     assert kept == ["mine.txt", "tensorboard", "train_log.txt"]

@@ -8,11 +8,14 @@ import torch
 from fake_study import make_study
 from planned import make_plan
 from run_folders import make_record
+from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 from yolox_attn.cli import eval as evaluation
 from yolox_attn.cli import train
 from yolox_attn.cli.common import build_exp
 from yolox_attn.cli.study import make_request, plan_parser
+from yolox_attn.core.boards import open_board
+from yolox_attn.core.options import wandb_words
 from yolox_attn.errors import InputError
 from yolox_attn.runs import write_record
 from yolox_attn.stats.verdict import Terms
@@ -54,6 +57,46 @@ def test_the_train_command_says_everything_that_the_plan_says(tmp_path: Path) ->
     exp = build_exp(args)
     assert (exp.attention, exp.max_epoch) == ("placebo", 7)
     assert Path(exp.output_dir, args.experiment_name) == placebo.folder
+
+
+def test_a_logger_groups_the_runs_of_a_study(tmp_path: Path) -> None:
+    training = dataclasses.replace(FULL, overrides=("wandb-project", "mine", "max_epoch", "7"))
+    plan = make_study(tmp_path / "my study", training=training)
+    placebo = planned_runs(plan, tmp_path / "my study")[4]
+    plain = next_command(plan, placebo, "cpu")
+    assert next_command(plan, placebo, "cpu", logger="tensorboard") == plain
+    assert "-l" not in plain
+    args = train.make_parser().parse_intermixed_args(
+        next_command(plan, placebo, "cpu", logger="wandb")[4:]
+    )
+    assert args.logger == "wandb"
+    assert wandb_words(args.opts) == {
+        "group": "my study", "job_type": "placebo", "tags": "seed1", "project": "mine"
+    }  # fmt: skip
+    assert build_exp(args).max_epoch == 7
+    nothing = next_command(plan, placebo, "cpu", logger="none")
+    at = nothing.index("-l")
+    assert [*nothing[:at], *nothing[at + 2 :]] == plain
+    assert nothing[at + 1] == "none"
+
+
+def test_an_evaluation_has_no_logger(tmp_path: Path) -> None:
+    plan = make_study(tmp_path, split="test", training=FULL)
+    leave(job := first(tmp_path, plan), state="finished")
+    assert next_command(plan, job, "cpu", logger="wandb") == next_command(plan, job, "cpu")
+
+
+def test_tensorboard_finds_every_run_of_a_study_under_its_name(tmp_path: Path) -> None:
+    plan = make_study(tmp_path, seeds=(0,))
+    for job in planned_runs(plan, tmp_path):
+        board = open_board("tensorboard", job.folder, make_record("any", 0, None), {})
+        board.log({"epoch": 1, "AP": 0.5})
+        board.close(0)
+    shown = EventMultiplexer().AddRunsFromDirectory(str(tmp_path)).Reload().Runs()
+    assert {name: tags["scalars"] for name, tags in shown.items()} == {
+        f"runs/{name}/seed0/tensorboard": ["epoch/AP"]
+        for name in ("yolox_demo", "placebo", "yolox_demo_cam")
+    }
 
 
 def test_the_checkpoint_of_the_start_is_not_what_a_run_goes_on_from(tmp_path: Path) -> None:

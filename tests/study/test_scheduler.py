@@ -12,6 +12,7 @@ import psutil
 import pytest
 import torch
 from fake_study import events, fake_command, make_study
+from fake_wandb import FakeWandb
 from planned import make_plan
 from run_folders import make_record
 
@@ -131,6 +132,36 @@ def test_as_many_at_a_time_as_asked_for(tmp_path: Path) -> None:
     assert run(tmp_path, parallel=2, **dict.fromkeys(NAMES, "wait")) == 0
     thread.join()
     assert [line.split()[0] for line in events(tmp_path)[:2]] == ["start", "start"]
+
+
+def test_a_logger_that_is_not_ready_starts_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each run would fail by itself, and have to be retried."""
+    FakeWandb(logged_in=False).install(monkeypatch)
+    make_study(tmp_path)
+    with pytest.raises(InputError, match="-l wandb: not logged in"):
+        run_study(tmp_path, device="cpu", logger="wandb", command=fake_command(tmp_path))
+    assert events(tmp_path) == []
+    offline = Training(data=None, overrides=("wandb-mode", "offline"))
+    make_study(tmp_path / "offline", seeds=(0,), training=offline)
+    command = fake_command(tmp_path / "offline")
+    assert run_study(tmp_path / "offline", device="cpu", logger="wandb", command=command) == 0
+
+
+def test_a_logger_reaches_the_command_of_each_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_study(tmp_path, seeds=(0,))
+    fake, loggers = fake_command(tmp_path), []
+
+    def command(plan: Plan, job: PlannedRun, device: str, logger: str) -> list[str]:
+        loggers.append(logger)
+        return fake(plan, job, device)
+
+    monkeypatch.setattr("yolox_attn.study.scheduler.next_command", command)
+    assert run_study(tmp_path, parallel=1, device="cpu", logger="none") == 0
+    assert loggers == ["none"] * 3
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from loguru import logger
 
 from yolox_attn import device as devices
 from yolox_attn.console import echo, in_lines
+from yolox_attn.core.boards import KINDS
 from yolox_attn.core.launch import launch
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
@@ -94,6 +95,12 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     """Add --recipe."""
     recipes = "settings that go together; flags and `key value` win"
     parser.add_argument("--recipe", choices=RECIPES, help=recipes)
+
+
+def add_logger(parser: argparse.ArgumentParser) -> None:
+    """Add YOLOX's -l."""
+    shows = "what shows the curves (default tensorboard); `wandb-project P` and such go with wandb"
+    parser.add_argument("-l", "--logger", default="tensorboard", choices=KINDS, help=shows)
 
 
 def apply_recipe(args: argparse.Namespace, *, pretrained: bool | None) -> str | None:

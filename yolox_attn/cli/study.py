@@ -11,6 +11,7 @@ from yolox_attn.cli.common import (
     SIZE_HELP,
     add_judging_options,
     add_latency_options,
+    add_logger,
     add_overrides,
     add_precision_options,
     add_recipe,
@@ -186,6 +187,7 @@ def run(words: Words) -> int:
     failed.add_argument("--leave-out-failed", action="store_true", help=out)
     until = "of a study in stages: stop after this look"
     add("--until-look", type=int, metavar="K", help=until)
+    add_logger(parser)
     args = parser.parse_args(words)
     return run_study(
         args.study,
@@ -194,6 +196,7 @@ def run(words: Words) -> int:
         retry=args.retry,
         leave_out_failed=args.leave_out_failed,
         until_look=args.until_look,
+        logger=args.logger,
     )
 
 

@@ -1,12 +1,12 @@
 """`train`: one experiment, one seed, one run folder."""
 
 import argparse
-from importlib.util import find_spec
 
 from yolox_attn import device as devices
 from yolox_attn.cli import report_errors
 from yolox_attn.cli.common import (
     add_experiment_options,
+    add_logger,
     add_recipe,
     apply_recipe,
     build_exp,
@@ -41,7 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--skip-doctor", action="store_true", help="do not examine the data first")
     add("--cache", action="store_true", help="keep the training images in memory")
     add("-o", "--occupy", action="store_true", help="reserve the CUDA device's memory first")
-    add("-l", "--logger", default="tensorboard", choices=("tensorboard", "wandb"))
+    add_logger(parser)
     add_recipe(parser)
     add("--help-exp", action="store_true", help="list the settings that `key value` can override")
     add_experiment_options(parser)
@@ -91,5 +91,3 @@ def check_flags(args: argparse.Namespace) -> None:
         value = getattr(args, flag)
         if value is not None and not value > 0:  # nor nan
             raise InputError(f"--{flag.replace('_', '-')} {value}: must be above 0")
-    if args.logger == "wandb" and find_spec("wandb") is None:
-        raise InputError("-l wandb: wandb is not installed; pip install wandb")

@@ -1,6 +1,7 @@
 """What was requested of a training run besides its experiment: the command line as plain values."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ class TrainOptions:
         start_epoch: with `resume`: the first epoch, from 1.
         overwrite: start anew in a folder that holds a run.
         save_steps, save_minutes: how often to save besides each epoch's end.
+        logger: the board that shows the epochs; wandb: WORD -> value of `wandb-WORD value`.
         exp_file, exp_name: the values of -f and -n; overrides: the `key value` words.
         stock_tool: the run was started by YOLOX's own train tool.
     """
@@ -59,7 +61,6 @@ class TrainOptions:
 def train_options(args: Namespace) -> TrainOptions:
     """Return the options of a parsed command line: ours, or that of YOLOX's own train tool."""
     words = tuple(str(word) for word in args.opts or [])
-    pairs = zip(words[0::2], words[1::2], strict=True)
     return TrainOptions(
         experiment_name=args.experiment_name,
         batch_size=args.batch_size,
@@ -73,7 +74,13 @@ def train_options(args: Namespace) -> TrainOptions:
         exp_file=args.exp_file,
         exp_name=args.name,
         overrides=words,
-        wandb={k.removeprefix("wandb-"): value for k, value in pairs if k.startswith("wandb-")},
+        wandb=wandb_words(words),
         stock_tool=not hasattr(args, "overwrite"),
         **{name: getattr(args, name) for name in OURS if hasattr(args, name)},
     )
+
+
+def wandb_words(overrides: Sequence[str]) -> dict[str, str]:
+    """Return WORD -> value of what is `wandb-WORD value` in `key value` words."""
+    pairs = zip(overrides[0::2], overrides[1::2], strict=True)
+    return {k.removeprefix("wandb-"): value for k, value in pairs if k.startswith("wandb-")}

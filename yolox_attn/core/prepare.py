@@ -15,6 +15,7 @@ from yolox.utils import get_rank, get_world_size
 from yolox_attn import device as devices
 from yolox_attn.coco.results import EVALUATION_NAME
 from yolox_attn.console import count
+from yolox_attn.core.boards import WANDB_NAME
 from yolox_attn.core.checkpoint import (
     BEST_NAME,
     LATEST_NAME,
@@ -147,7 +148,7 @@ def _set_damaged_aside(folder: Path) -> None:
 def _old_files(folder: Path) -> list[Path]:
     """Return what a run left in `folder` and a new one would mix with: all but its log."""
     patterns = [CHECKPOINTS, RECORD_NAME, METRICS_NAME, DETECTIONS_NAME, "tensorboard/events.*"]
-    patterns += [f"eval_*/{EVALUATION_NAME}", f"eval_*/{DETECTIONS_NAME}"]
+    patterns += [WANDB_NAME, f"eval_*/{EVALUATION_NAME}", f"eval_*/{DETECTIONS_NAME}"]
     return [path for pattern in patterns for path in folder.glob(pattern) if path.is_file()]
 
 

@@ -21,6 +21,7 @@ from yolox.utils import (
 from yolox_attn import device as devices
 from yolox_attn.core import describe, prepare
 from yolox_attn.core.batches import Batches
+from yolox_attn.core.boards import Epochs, check_board
 from yolox_attn.core.distributed import on_rank_zero
 from yolox_attn.core.ema import build_ema
 from yolox_attn.core.options import TrainOptions, train_options
@@ -45,6 +46,8 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
 
     `args` is the command line, ours or YOLOX's own tool's, or the options themselves.
     """
+
+    wandb_logger = Epochs()  # YOLOX tells it the losses of steps
 
     def __init__(self, exp: Any, args: Namespace | TrainOptions) -> None:
         # YOLOX's __init__ needs CUDA and takes over the program's log: not called.
@@ -79,6 +82,7 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         exp.check()
         check_schedule(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs)
         devices.use(self.device)
+        on_rank_zero(lambda: check_board(options.logger, options.wandb))
         state = prepare.read_resumed(options, self.folder, self.device)
         on_rank_zero(lambda: prepare.refuse_folder(options, self.folder))
         self.seed = exp.seed = prepare.choose_seed(exp.seed, state)

@@ -1,4 +1,4 @@
-"""What a run writes while it runs: run.json, metrics, tensorboard or wandb, detections."""
+"""What a run writes while it runs: run.json, metrics, a board, detections."""
 
 import time
 from collections.abc import Iterator
@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 from loguru import logger
-from torch.utils.tensorboard import SummaryWriter
-from yolox.utils import WandbLogger
 
 from yolox_attn import device as devices
 from yolox_attn.coco.results import Detections, write_detections
+from yolox_attn.core.boards import Board, open_board
 from yolox_attn.core.describe import now
 from yolox_attn.errors import InputError, Interrupted
 from yolox_attn.runs import (
@@ -25,6 +24,7 @@ from yolox_attn.runs import (
     remove_leftovers,
     write_record,
 )
+from yolox_attn.seed import stream
 
 
 class RunLog:
@@ -42,8 +42,7 @@ class RunLog:
         self.device = device
         self.record: RunRecord | None = None
         self._before = 0.0  # seconds of the parts of this run that ended earlier
-        self.board: SummaryWriter | None = None
-        self.wandb: WandbLogger | None = None
+        self.board: Board | None = None
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -79,13 +78,13 @@ class RunLog:
                 raise
             else:
                 self.update(state="finished", ended=now())
-                self._close_boards()
+                self._close_board(0)
             finally:
                 logger.remove(sink)
                 file.close()
 
     def start(self, record: RunRecord, kind: str, wandb: dict[str, str]) -> None:
-        """Write the record's first form and open the board of `kind`: "tensorboard" or "wandb".
+        """Write the record's first form and open the board of `kind`, as `check_board` takes it.
 
         Of an earlier run's metrics those are kept that lie before the record's epoch.
         """
@@ -96,11 +95,8 @@ class RunLog:
         keep_metrics(self.folder, record.epoch)
         if not record.resumed:
             (self.folder / DETECTIONS_NAME).unlink(missing_ok=True)
-        if kind == "wandb":
-            self.wandb = WandbLogger(config=record.config, **wandb)
-        else:
-            first = record.epoch + 1 if record.resumed else None
-            self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=first)
+        with stream(record.seed or 0, "board"):  # whatever it draws, the training does not notice
+            self.board = open_board(kind, self.folder, record, wandb)
         self.update()
 
     def epoch(self, row: dict[str, Any], **changes: Any) -> None:
@@ -108,13 +104,14 @@ class RunLog:
         if not self.writes:
             return
         append_metrics(self.folder, row)
-        numbers = {k: v for k, v in row.items() if k != "epoch" and v is not None}
         if self.board is not None:
-            for key, value in numbers.items():
-                self.board.add_scalar(f"epoch/{key}", value, row["epoch"])
-        if self.wandb is not None:
-            self.wandb.log_metrics(numbers | {"epoch": row["epoch"]})
+            self.board.log(row)
         self.update(epoch=row["epoch"], **changes)
+
+    def checkpoint(self, name: str) -> None:
+        """Show the board a checkpoint that was written into the folder."""
+        if self.board is not None:
+            self.board.keep(self.folder / name)
 
     def detections(self, detections: Detections) -> None:
         """Keep the last evaluation's detections as COCO results."""
@@ -138,12 +135,13 @@ class RunLog:
         reason = f"{type(error).__name__}: {error}"
         try:
             self.update(state="interrupted" if stopped else "failed", error=reason, ended=now())
-            self._close_boards()
         except OSError as second:
             logger.error(f"the record in {self.folder} does not say how it ended: {second}")
+        try:
+            self._close_board(Interrupted.CODE if stopped else 1)
+        except OSError as second:
+            logger.error(f"the last lines of the board are lost: {second}")
 
-    def _close_boards(self) -> None:
+    def _close_board(self, code: int) -> None:
         if self.board is not None:
-            self.board.close()
-        if self.wandb is not None:
-            self.wandb.finish()
+            self.board.close(code)

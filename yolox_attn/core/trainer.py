@@ -343,8 +343,7 @@ class AttentionTrainer(PreparedTrainer):
 
     def _save(self, name: str, position: tuple[int, int]) -> None:
         self.saver.save(f"{name}_ckpt.pth", position)
-        if self.run_log.wandb is not None:
-            self.run_log.wandb.save_checkpoint(self.file_name, name, name == "best")
+        self.run_log.checkpoint(f"{name}_ckpt.pth")
 
 
 def _shown(metric: float | None) -> str:

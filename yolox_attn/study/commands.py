@@ -49,11 +49,13 @@ def how_to_start(job: PlannedRun) -> str:
     return "--resume"
 
 
-def next_command(plan: Plan, job: PlannedRun, device: str) -> list[str]:
+def next_command(
+    plan: Plan, job: PlannedRun, device: str, logger: str = "tensorboard"
+) -> list[str]:
     """Return the command of what the run needs next.
 
     It is trained from its start or from where it was saved; or its last EMA weights are evaluated
-    on the test split.
+    on the test split. `logger` is -l of a training.
 
     Raises:
         InputError: as `record_of`.
@@ -70,7 +72,7 @@ def next_command(plan: Plan, job: PlannedRun, device: str) -> list[str]:
         checkpoint = str(job.folder / LATEST_NAME)
         words += ["--test", "-c", checkpoint, "--output", str(job.evaluation)]
     else:
-        words += _training_words(training, how_to_start(job))
+        words += [*_training_words(training, how_to_start(job)), *_logger_words(job, logger)]
     return [*words, *variant.overrides, *training.overrides, "output_dir", str(job.study / RUNS)]
 
 
@@ -79,6 +81,15 @@ def _training_words(training: Training, how: str) -> list[str]:
     words += [how] if how else []
     if training.checkpoint is not None and how != "--resume":  # there -c names what goes on
         words += ["-c", training.checkpoint]
+    return words
+
+
+def _logger_words(job: PlannedRun, logger: str) -> list[str]:
+    """Return the words by which a logger groups the runs of a study."""
+    words = [] if logger == "tensorboard" else ["-l", logger]
+    if logger == "wandb":
+        words += ["wandb-group", job.study.name, "wandb-job_type", job.variant.name]
+        words += ["wandb-tags", f"seed{job.seed}"]
     return words
 
 

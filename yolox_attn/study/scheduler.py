@@ -1,12 +1,15 @@
 """Runs what is missing of a study: a process for each run, several at a time."""
 
 import time
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import psutil
 
 from yolox_attn.console import echo, say_at_once
+from yolox_attn.core.boards import check_board
+from yolox_attn.core.options import wandb_words
 from yolox_attn.core.signals import handled, signal_name
 from yolox_attn.device import devices_for_runs, pick_device
 from yolox_attn.errors import InputError, Interrupted
@@ -46,29 +49,33 @@ def run_study(  # noqa: PLR0913 - the command line's flags
     retry: bool = False,
     leave_out_failed: bool = False,
     until_look: int | None = None,
-    command: Command = next_command,
+    logger: str = "tensorboard",
+    command: Command | None = None,
 ) -> int:
     """Run what the study in `folder` has not finished; return the exit code.
 
     0: all is finished. 1: a run failed or cannot be read; the others were run all the same. 75:
     stopped by SIGTERM or Ctrl-C, or a run was stopped by others or is still theirs: to be called
-    again. With `retry` what failed is run again; `command` makes the command of a run.
+    again. With `retry` what failed is run again. `logger` shows the runs' curves; `command` makes
+    the command of a run, by default `next_command`.
 
     A study in stages is judged at each look, goes on with what is open, and ends with its last
     look, or after `until_look`. A run that failed keeps it from its look, unless it diverged,
     which is a result, or `leave_out_failed`: then its pair is out for good.
 
     Raises:
-        InputError: no plan, one of its files has changed, another process is running the study, or
-            there is no such look.
+        InputError: no plan, one of its files has changed, another process is running the study,
+            there is no such look, or what `check_board` says of the logger.
     """
     plan = read_plan(folder)
     devices = choose_slots(plan, parallel, device)
+    check_board(logger, wandb_words(plan.training.overrides))
     last = len(plan.stages.looks) if plan.stages else 0
     if until_look is not None and not 1 <= until_look <= last:
         has = f"looks 1 to {last}" if last else "no looks: it is judged once, with all seeds"
         raise InputError(f"--until-look {until_look}: the study has {has}")
     with hold(folder, busy=BUSY):
+        command = command or partial(next_command, logger=logger)
         scheduler = Scheduler(plan, folder, devices, retry=retry, command=command)
         scheduler.run()
         while scheduler.judge_look(until_look or last, leave_out_failed=leave_out_failed):
