@@ -2,19 +2,26 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from judged_runs import study  # noqa: F401 - a fixture
 from run_folders import write_run  # noqa: F401 - a fixture
 from short_run import short_run
 
 import yolox_attn
+from yolox_attn import load_detector
+from yolox_attn.cli.export import main as export
 
 PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
-DETECTOR, COMPARISON, BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
+DETECTOR, COMPARISON, BLOCKS, WITHOUT_TORCH = re.findall(
+    r"^```python\n(.*?)^```$", PAGE, re.M | re.S
+)
 
 
 def run(code: str) -> dict[str, Any]:
@@ -63,3 +70,30 @@ def test_blocks_and_experiments() -> None:
     names = run(BLOCKS)
     assert [each.shape[-1] for each in names["levels"]] == [40, 20, 10]
     assert {*names["model"].backbone.backbone.attention} == {"dark3", "dark4", "dark5"}
+
+
+@pytest.mark.slow
+def test_boxes_without_torch(drawn: Path, tmp_path: Path) -> None:
+    """The script as it stands, by a Python that cannot import torch or this package."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    run, file = short_run(drawn, tmp_path), tmp_path / "small.onnx"
+    pictures = sorted((drawn / "val2017").iterdir())[:3]
+    scores = load_detector(run, device="cpu", confidence=0.0)(pictures[0]).scores
+    confidence = float(scores[4:6].mean())
+    assert export(["-c", str(run), "--nms", "--conf", str(confidence), "-o", str(file)]) == 0
+    script = "import sys; sys.modules.update(torch=None, yolox=None, yolox_attn=None)\n"
+    (tmp_path / "boxes.py").write_text(script + WITHOUT_TORCH)
+    words = [sys.executable, "boxes.py", str(file), *map(str, pictures)]
+    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    expected = load_detector(run, device="cpu", confidence=confidence)([*pictures])
+    assert len(expected[0]) == 5
+    lines = [line.rpartition(": ")[2].split() for line in ended.stdout.splitlines()]
+    for found in expected:
+        mine, lines = lines[: len(found)], lines[len(found) :]
+        assert [each[0] for each in mine] == found.class_names
+        numbers = np.array([[float(word) for word in each[1:]] for each in mine])
+        np.testing.assert_allclose(numbers[:, 0], found.scores, atol=1e-3)
+        np.testing.assert_allclose(numbers[:, 1:], found.xyxy, atol=0.1)
+    assert not lines

@@ -78,6 +78,7 @@ QUICK = {
     "convert": [],
     "detect": ["--device", "cpu"],
     "doctor": [],
+    "export": ["--images", "2"],
     "train": ["--size", "64", "-b", "4", "--device", "cpu", *SHORT, *WIDTH],
     "eval": ["--device", "cpu"],
     "compare": ["--repeats", "2", "--device", "cpu"],
@@ -89,7 +90,14 @@ QUICK = {
 }
 PAGES = {  # read at one desk, from top to bottom
     "English": (
-        *("README.md", "docs/data.md", "docs/training.md", "docs/detect.md", "docs/studies.md"),
+        *(
+            "README.md",
+            "docs/data.md",
+            "docs/training.md",
+            "docs/detect.md",
+            "docs/export.md",
+            "docs/studies.md",
+        ),
     ),
     "Chinese": ("README.zh-CN.md",),
 }

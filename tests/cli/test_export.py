@@ -2,11 +2,8 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from short_run import short_run
@@ -98,37 +95,6 @@ def test_nms_and_half_precision(
     assert "outputs" not in said
     assert "AP on 5 validation images: torch " in said
     assert sum(each.stat().st_size for each in tmp_path.glob("small*")) < 0.8 * size
-
-
-WITHOUT_TORCH = """
-import json, sys
-sys.modules["torch"] = None
-import numpy as np, onnxruntime, cv2
-session = onnxruntime.InferenceSession(sys.argv[1])
-image = cv2.imread(sys.argv[2])
-card = json.loads(session.get_modelmeta().custom_metadata_map["yolox_attn"])
-height, width = card["image_size"]
-canvas = np.full((height, width, 3), 114, np.uint8)
-scale = min(height / image.shape[0], width / image.shape[1])
-small = cv2.resize(image, (int(image.shape[1] * scale), int(image.shape[0] * scale)))
-canvas[: small.shape[0], : small.shape[1]] = small
-batch = canvas.transpose(2, 0, 1)[None].astype(np.float32)
-(rows,) = session.run(None, {"images": batch})
-assert rows.shape[1] == 7, rows.shape
-print(len(rows))
-"""
-
-
-@pytest.mark.slow
-def test_a_file_with_nms_needs_no_torch(run: Path, drawn: Path, tmp_path: Path) -> None:
-    file, picture = tmp_path / "n.onnx", next((drawn / "val2017").iterdir())
-    assert main(["-c", str(run), "--nms", "--conf", "0.02", "-o", str(file)]) == 0
-    words = [sys.executable, "-c", WITHOUT_TORCH, str(file), str(picture)]
-    ended = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert cv2.imread(str(picture)) is not None
-    expected = load_detector(run, device="cpu", confidence=0.02)(picture)
-    assert int(ended.stdout) == len(expected)
 
 
 def test_a_file_that_departs_is_not_written(

@@ -122,8 +122,8 @@ def test_the_first_node_that_departs_is_named() -> None:
     images = torch.rand(2, 3, 64, 96)
     program = trace(model)
     assert first_departing(program, images) is None
-    weight = program.model.graph.initializers["2.weight"]
+    weight = program.model.graph.initializers["0.weight"]
     from onnxscript import ir
 
     weight.const_value = ir.tensor(weight.const_value.numpy() + 1)
-    assert "conv2d_1" in str(first_departing(program, images))
+    assert str(first_departing(program, images)).startswith("conv2d (by up to ")

@@ -10,7 +10,7 @@ NOTICEABLE = 1e-3  # relative, and absolute: hundreds of roundings
 
 
 def first_departing(program: torch.onnx.ONNXProgram, images: Tensor) -> str | None:
-    """Return the first value of the ONNX program that is not torch's; None if each is.
+    """Return the first value of the ONNX program that is not torch's; None if each inside it is.
 
     As `torch.onnx.verification.verify_onnx_program` does, but with all values in one pass: it makes
     a session for each, which takes minutes.
