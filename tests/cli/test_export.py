@@ -112,7 +112,8 @@ def test_a_file_that_departs_is_not_written(
 
     monkeypatch.setattr(build, "trace", lambda model, half: None)
     monkeypatch.setattr(build, "write_form", stored)
-    monkeypatch.setattr(build, "ap_difference", lambda *given: None)
+    monkeypatch.setattr(build, "measured_ap", lambda *given: None)
+    monkeypatch.setattr(build, "difference", lambda *given: None)
     monkeypatch.setattr(build, "first_departing", lambda program, images: "conv2d_3 (by up to 1)")
     monkeypatch.setattr(build, "ExportedModel", lambda file: off)
     file = tmp_path / "off.onnx"

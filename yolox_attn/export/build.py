@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from yolox.data.data_augment import preproc
 
 from yolox_attn import __version__
-from yolox_attn.coco.annotations import read_truth
+from yolox_attn.coco.annotations import Truth, read_truth
 from yolox_attn.coco.evaluate import match
 from yolox_attn.data.scenes import draw_scene
 from yolox_attn.exp import AttentionExp
@@ -27,7 +28,7 @@ from yolox_attn.models.exported import ONNX, OPENVINO, STRIDE, Card, ExportedMod
 from yolox_attn.runs import file_hash
 from yolox_attn.stats.interval import estimate, image_interval
 from yolox_attn.stats.jackknife import draw_blocks, effective_number, image_noise
-from yolox_attn.stats.measured import measure
+from yolox_attn.stats.measured import Measured, measure
 
 FORMATS = {"onnx": ONNX, "openvino": OPENVINO}
 CPU = Conditions(torch.device("cpu"))
@@ -137,10 +138,10 @@ def export(request: Request, file: Path, progress: Progress) -> Exported:
             cannot be exported.
     """
     exp = request.exp
-    truth = annotations_of(exp, CPU)
-    real = truth is not None and truth.is_file()
+    checkpoint, truth_file = request.checkpoint, annotations_of(exp, CPU)
+    real = truth_file is not None and truth_file.is_file()
     pictures = dataset_images(exp, request.images) if real else drawn_images(exp, request.images)
-    model = load_model(exp, request.checkpoint).eval()
+    model = load_model(exp, checkpoint).eval()
     fused, _ = fuse(model, pictures[:2])
     progress("tracing the network")
     program = trace(fused, half=request.half)
@@ -155,9 +156,10 @@ def export(request: Request, file: Path, progress: Progress) -> Exported:
         if not parity.holds and request.format == "onnx":
             node = first_departing(program, pictures[:2])
     ap = None
-    if real and truth is not None:
+    if real and truth_file is not None:
         progress("evaluating both")
-        ap = ap_difference(exp, request.checkpoint, file, truth)
+        truth = read_truth(truth_file)
+        ap = difference(truth, *(measured_ap(exp, each, truth) for each in (checkpoint, file)))
     return Exported(str(file), opset, parity, node, ap, real)
 
 
@@ -194,21 +196,24 @@ def at_two_sizes(images: Tensor) -> list[Tensor]:
     return [images] if narrow else [images, taller]
 
 
-def ap_difference(
-    exp: AttentionExp, checkpoint: Path, file: Path, truth_file: Path
-) -> Difference | None:
-    """Evaluate both on the validation images; None where these show no object to find."""
-    truth = read_truth(truth_file)
-    blocks = draw_blocks(np.random.default_rng(0), len(truth.images))
-    none = np.empty((0, len(truth.images)), dtype=np.int32)  # resamples: the jackknife alone
-    sides = []
-    for each in (checkpoint, file):
-        detections = evaluate_checkpoint(exp, each, CPU).detections
-        sides.append(measure(match(truth, detections, str(each)), none, blocks))
-    here, there = (side.metrics["AP"] for side in sides)
-    left_out = (sides[1].left_out["AP"] - sides[0].left_out["AP"])[:, None]
+def measured_ap(exp: AttentionExp, file: Path, truth: Truth) -> Measured:
+    """Evaluate a checkpoint or an exported file on the validation images, one left out in turn."""
+    detections = evaluate_checkpoint(exp, file, CPU).detections
+    resamples = np.empty((0, len(truth.images)), dtype=np.int32)  # none: the jackknife alone
+    return measure(match(truth, detections, str(file)), resamples, blocks_of(truth))
+
+
+def blocks_of(truth: Truth) -> NDArray[np.int64]:
+    """Return the block that each image is left out with."""
+    return draw_blocks(np.random.default_rng(0), len(truth.images))
+
+
+def difference(truth: Truth, torch_ap: Measured, exported_ap: Measured) -> Difference | None:
+    """Compare the two; None where the images show no object to find."""
+    here, there = torch_ap.metrics["AP"], exported_ap.metrics["AP"]
+    left_out = (exported_ap.left_out["AP"] - torch_ap.left_out["AP"])[:, None]
     if not np.isfinite([here, there]).all() or not np.isfinite(left_out).all():
         return None
-    paired = estimate([there - here], image_noise(left_out), effective_number(blocks))
-    low, high = map(float, image_interval(paired))
-    return Difference(len(truth.images), here, there, (low, high))
+    images = effective_number(blocks_of(truth))
+    low, high = image_interval(estimate([there - here], image_noise(left_out), images))
+    return Difference(len(truth.images), here, there, (float(low), float(high)))
