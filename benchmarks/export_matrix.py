@@ -9,6 +9,7 @@ soon as it is known, and the table at the end.
 """
 
 import argparse
+import copy
 import json
 import os
 import tempfile
@@ -56,7 +57,7 @@ def experiment(size: str, block: str, data: str) -> AttentionExp:
 def network(exp: AttentionExp, weights: Path | None) -> nn.Module:
     """Return the network with its blocks at work."""
     seed_everything(0)
-    model = exp.get_model()
+    model = copy.deepcopy(exp.get_model())  # an evaluation takes the Exp's own to its device
     if weights is not None:
         load_weights(model, weights, attention_init="identity")
     with torch.no_grad():
