@@ -39,9 +39,9 @@ def test_a_run_leaves_python_with_the_same_ap(
     said = capsys.readouterr().out
     file = run / "best_ckpt.onnx"
     assert "opset " in said
-    assert "outputs: equal on 6 images of 64x64 and 96x32: from float64 torch departs by " in said
+    assert "outputs: equal on 6 inputs of 64x64 and 96x64: from float64 torch departs by " in said
     assert f"written: {file}, {file}.json" in said
-    assert [each.name for each in run.iterdir() if "unchecked" in each.name] == []
+    assert [each.name for each in run.iterdir() if each.name.startswith(".best")] == []
     found = json.loads((run / "best_ckpt.onnx.json").read_text())
     assert found["parity"]["exported"]["boxes"] <= found["parity"]["allowed"]["boxes"]
     assert found["ap"]["torch"] == pytest.approx(found["ap"]["exported"], abs=1e-6)
@@ -59,7 +59,7 @@ def test_a_run_leaves_python_with_the_same_ap(
     assert ours == pytest.approx(theirs, abs=1e-9, nan_ok=True)
     capsys.readouterr()
     assert evaluate(["-c", str(file), "--device", "cpu", "--fuse"]) == 2
-    assert "how it computes is fixed; drop --fuse, --fp16, --bf16" in capsys.readouterr().err
+    assert "is exported, how it computes is fixed in it" in capsys.readouterr().err
 
     moved = Path(shutil.copy(file, tmp_path / "moved.onnx"))
     pictures = sorted((drawn / "val2017").iterdir())
@@ -93,7 +93,14 @@ def test_nms_and_half_precision(
     assert main([*words, "--half"]) == 0
     said = capsys.readouterr().out
     assert "outputs" not in said
-    assert "AP on 5 validation images: torch " in said
+    assert "AP on 5 validation images, from confidence " in said
+    where = tmp_path / "judged"
+    assert evaluate([str(run), "-c", str(file), "--output", str(where), "--device", "cpu"]) == 0
+    judged = json.loads((where / "evaluation.json").read_text())
+    assert judged["confidence"] == read_record(run).config["test_conf"]
+    words = [str(run), "-c", str(file), "--output", str(where), "--device", "cpu"]
+    assert evaluate([*words, "--nms", "0.3"]) == 2
+    assert "holds NMS at 0.65: export it again for 0.3" in capsys.readouterr().err
     assert sum(each.stat().st_size for each in tmp_path.glob("small*")) < 0.8 * size
 
 
@@ -131,8 +138,9 @@ def test_bad_requests_are_one_line_each(
 ) -> None:
     loose = tmp_path / "loose.pth"
     loose.touch()
-    exported = tmp_path / "a.onnx"
+    exported, folder = tmp_path / "a.onnx", tmp_path / "folder.onnx"
     exported.touch()
+    folder.mkdir()
     for words, said in (
         ([], "which run? give RUN_FOLDER"),
         (["-c", str(tmp_path / "gone")], "no such file"),
@@ -141,6 +149,8 @@ def test_bad_requests_are_one_line_each(
         (["-c", str(run), "--images", "1"], "--images 1: at least 2"),
         (["-c", str(run), "-o", "x.xml"], "a file of --format onnx ends with .onnx"),
         (["-c", str(run), "--conf", "2"], "--conf 2.0: must be from 0 to 1"),
+        (["-c", str(run), "-o", str(folder)], "is a folder; give a file in it"),
+        (["-c", str(run), "-o", str(loose / "a.onnx")], "cannot make its folder"),
         (["-n", "yolox-nano", "-c", str(exported)], "is exported already; -c is a run or a check"),
     ):
         assert main(words) == 2, words

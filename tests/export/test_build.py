@@ -45,11 +45,14 @@ def test_without_data_they_are_drawn_alike_each_time(tiny: Callable) -> None:
 
 
 def test_two_sizes_and_two_batches() -> None:
-    batches = at_two_sizes(torch.rand(5, 3, 64, 64))
-    assert [tuple(each.shape) for each in batches] == [(5, 3, 64, 64), (2, 3, 96, 32)]
-    assert [tuple(each.shape) for each in at_two_sizes(torch.rand(2, 3, 32, 32))] == [
-        (2, 3, 32, 32)
+    batches = at_two_sizes(torch.rand(10, 3, 64, 32))
+    assert [tuple(each.shape) for each in batches] == [
+        (8, 3, 64, 32),
+        (2, 3, 64, 32),
+        (2, 3, 96, 32),
     ]
+    assert torch.equal(batches[2][:, :, :64], batches[0][:2])
+    assert (batches[2][:, :, 64:] == 114).all()
 
 
 def test_ap_is_what_eval_says_and_its_difference_has_an_interval(
@@ -95,7 +98,15 @@ def test_images_without_objects_have_no_difference(
     ("change", "fault"),
     [
         ({}, None),
-        ({"parity": None, "ap": None}, None),
+        ({"ap": None}, None),
+        ({"parity": None}, None),
+        ({"parity": None, "ap": None}, "nothing could be compared"),
+        ({"parity": replace(EQUAL, tied_images=2), "ap": None}, "nothing could be compared"),
+        ({"parity": replace(EQUAL, tied_images=2)}, None),
+        (
+            {"parity": replace(EQUAL, allowed=Departure(float("inf"), 1))},
+            "its outputs depart from the network's",
+        ),
         ({"parity": replace(EQUAL, exported=FAR)}, "its outputs depart from the network's"),
         (
             {"parity": replace(EQUAL, exported=FAR), "node": "conv2d_7"},

@@ -70,6 +70,13 @@ def test_a_score_at_the_threshold_is_kept_and_one_below_it_is_not() -> None:
     assert len(nms(outputs, 0.25, 0.9)) == 2
 
 
+def test_for_a_runtime_that_counts_the_threshold_itself_it_is_the_next_number() -> None:
+    card = replace(CARD, nms_iou=0.5, confidence=0.0)
+    assert "overlap = {5.0e-01}" in nms_text(10, 20, card)
+    assert "overlap = {5.0000006e-01}" in nms_text(10, 20, card, inclusive=True)
+    assert "above = {-1.0e-06}" in nms_text(10, 20, card)
+
+
 def test_nothing_at_all_is_no_row() -> None:
     assert nms(drawn_outputs(2, 30, classes=2), 1.0, 0.5).shape == (0, 7)
 

@@ -1,9 +1,10 @@
 """Exported files in the network's place: what they say of themselves, and what is refused."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from exported_card import CARD
@@ -31,9 +32,11 @@ def written(file: Path, entry: str | None) -> Path:
 def test_it_runs_and_says_what_it_is(tmp_path: Path) -> None:
     file = written(tmp_path / "twice.onnx", json.dumps(asdict(CARD)))
     model = ExportedModel(file)
-    images = torch.rand(2, 3, 32, 64)
-    assert torch.equal(model(images), 2 * images)
     assert model.card == CARD
+    images = torch.rand(2, 3, 32, 64)
+    assert np.array_equal(model.session(images.numpy()), 2 * images.numpy())
+    with pytest.raises(InputError, match=r"its outputs \(2, 3, 32, 64\) are not its card's"):
+        model(images)  # a detector of two classes gives (N, anchors, 7)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,12 @@ def test_it_runs_and_says_what_it_is(tmp_path: Path) -> None:
         ("{}", "not what the export command writes: Object missing required field `experiment`"),
         (json.dumps({**asdict(CARD), "more": 1}), "unknown field more"),
         (json.dumps({**asdict(CARD), "names": 3}), "Expected `array`, got `int`"),
+        (json.dumps({**asdict(CARD), "names": []}), "names: at least one class"),
+        (json.dumps({**asdict(CARD), "image_size": [0, 64]}), "multiples of 32 from 32 to 8192"),
+        (json.dumps({**asdict(CARD), "image_size": [64, 9600]}), "multiples of 32 from 32 to 8192"),
+        (json.dumps({**asdict(CARD), "nms_iou": 9}), "nms_iou 9"),
+        (json.dumps({**asdict(CARD), "confidence": -0.1}), "confidence -0.1: from 0 to 1"),
+        ("[" * 100_000, "its entry yolox_attn is no JSON"),
     ],
 )
 def test_files_of_other_programs_are_refused(tmp_path: Path, entry: str | None, said: str) -> None:
@@ -67,8 +76,23 @@ def test_a_broken_openvino_file_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     file = tmp_path / "broken.xml"
     file.write_text("<net></net>")
-    with pytest.raises(InputError, match="no OpenVINO file that can be run"):
+    with pytest.raises(InputError, match=r"its weights broken\.bin do not lie beside it"):
         ExportedModel(file)
+    file.with_suffix(".bin").touch()
+    with pytest.raises(InputError, match="no OpenVINO file that can be run: ") as error:
+        ExportedModel(file)
+    assert "\n" not in str(error.value)
+
+
+def test_thresholds_of_nms_inside_are_fixed() -> None:
+    inside = replace(CARD, nms=True)
+    assert inside.thresholds(Path("a"), None, None) == (0.1, 0.65)
+    assert inside.thresholds(Path("a"), 0.2, 0.65) == (0.2, 0.65)
+    with pytest.raises(InputError, match=r"holds NMS at 0\.65: export it again for 0\.5"):
+        inside.thresholds(Path("a"), None, 0.5)
+    with pytest.raises(InputError, match=r"holds NMS from confidence 0\.1 on: export it again"):
+        inside.thresholds(Path("a"), 0.05, None)
+    assert CARD.thresholds(Path("a"), 0.05, 0.5) == (0.05, 0.5)
 
 
 def test_sizes_between_the_strides_are_refused(tmp_path: Path) -> None:
@@ -104,7 +128,7 @@ def test_rows_of_an_image() -> None:
 
 
 def test_files_are_told_by_their_names() -> None:
-    assert [is_exported(Path(name)) for name in ("a.onnx", "a.xml", "a.pth", "onnx")] == [
+    assert [is_exported(Path(name)) for name in ("a.ONNX", "a.xml", "a.pth", "onnx")] == [
         True,
         True,
         False,

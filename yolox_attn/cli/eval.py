@@ -36,6 +36,7 @@ from yolox_attn.exp.evaluation_folder import (
     split_of,
 )
 from yolox_attn.launched import launched
+from yolox_attn.models.exported import ExportedModel, is_exported
 from yolox_attn.seed import seed_everything
 
 
@@ -78,6 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     first = os.environ.get("RANK", "0") == "0"
     checkpoint = None if args.speed else checkpoint_of(source, args)
     folder, settings = Path(), dict[str, Any]()
+    as_exported(exp, how, args)
     if checkpoint is not None and first:
         folder, settings = destination(exp, source, checkpoint, how, args)
     if (code := run_in_processes("eval", args, argv)) is not None:
@@ -136,6 +138,23 @@ def checkpoint_of(source: Source, args: argparse.Namespace) -> Path:
     if not args.ckpt and (runs := runs_below(source.folder)):
         advice = f"; runs in that folder: {', '.join(runs)}: give --seed, or the run's folder alone"
     raise InputError(f"no checkpoint {checkpoint}{advice}")
+
+
+def as_exported(exp: AttentionExp, how: Conditions, args: argparse.Namespace) -> None:
+    """Give the experiment the thresholds of NMS inside the file, if -c is an exported one.
+
+    Raises:
+        InputError: a flag asks for what is fixed in the file.
+    """
+    file = Path(args.ckpt or "")
+    if not is_exported(file):
+        return
+    for flag in ("speed", "fuse", "fp16", "bf16"):
+        if getattr(args, flag):
+            raise InputError(f"--{flag}: {file} is exported, how it computes is fixed in it")
+    card = ExportedModel(file, how.device).card
+    if card.nms:
+        exp.test_conf, exp.nmsthre = card.thresholds(file, args.conf, args.nms)
 
 
 def destination(

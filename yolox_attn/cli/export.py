@@ -1,6 +1,7 @@
 """`export`: a trained detector as an ONNX or OpenVINO file, compared with what it was made of."""
 
 import argparse
+import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -83,18 +84,16 @@ def main(argv: list[str] | None = None) -> int:
     file = destination(args, checkpoint)
     prepare_process()
     run.log()
-    fresh = file.with_name(f"{file.stem}.unchecked{file.suffix}")
-    try:
+    # A folder of its own beside the file: nothing that is not checked has the name of a model.
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as scratch:
+        fresh = Path(scratch, file.name)
         made = export(request, fresh, logger.info)
         echo("\n".join(sentences(request, made)))
         if made.fault:
             echo(f"error: not exported: {made.fault}", err=True)
             return 1
-        for old, new in zip(parts(fresh), parts(file), strict=True):
+        for old, new in zip(reversed(parts(fresh)), reversed(parts(file)), strict=True):
             old.replace(new)
-    finally:
-        for left in parts(fresh):
-            left.unlink(missing_ok=True)
     found = file.with_name(f"{file.name}.json")
     write_json(found, asdict(replace(made, file=str(file))))
     echo(f"written: {', '.join(map(str, (*parts(file), found)))}")
@@ -120,13 +119,20 @@ def destination(args: argparse.Namespace, checkpoint: Path) -> Path:
     """Return the file to write.
 
     Raises:
-        InputError: its name does not end as the format's do.
+        InputError: its name does not end as the format's do, or it cannot be written there.
     """
     ending = FORMATS[args.format]
     file: Path = args.output or checkpoint.with_suffix(ending)
     if file.suffix != ending:
         raise InputError(f"-o {file}: a file of --format {args.format} ends with {ending}")
-    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.is_dir():
+        raise InputError(f"-o {file} is a folder; give a file in it")
+    if len(parts(file)) > 1 and parts(file)[1].exists() and not file.exists():
+        raise InputError(f"-o {file}: {parts(file)[1]} is there already, of something else")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"-o {file}: cannot make its folder: {error.strerror}") from error
     return file
 
 
@@ -141,15 +147,16 @@ def sentences(request: Request, made: Exported) -> list[str]:
     if made.parity is not None:
         lines.append(parity_sentence(made.parity, real=made.real_images))
     if made.ap is not None:
-        lines.append(ap_sentence(request.format, made.ap))
+        lines.append(ap_sentence(request, made.ap))
     else:
-        lines.append("AP: not compared, there are no data with objects; give --data")
+        few = "too few of the validation images show objects"
+        lines.append(f"AP: not compared, {few if made.real_images else 'no data; give --data'}")
     return lines
 
 
 def parity_sentence(parity: Parity, *, real: bool) -> str:
     """Say how far both are from float64, and whether that is near enough."""
-    sizes = " and ".join(f"{height}x{width}" for height, width in parity.sizes)
+    sizes = " and ".join(f"{height}x{width}" for height, width in dict.fromkeys(parity.sizes))
     both, allowed = (parity.torch, parity.exported), parity.allowed
     boxes, shares = (
         [f"{getattr(each, name):.1e}" for each in (*both, allowed)]
@@ -160,16 +167,17 @@ def parity_sentence(parity: Parity, *, real: bool) -> str:
         tied += f"where regions of DRConv tie within {TIE:g} ({count(parity.ties, 'pixel')})"
     return (
         f"outputs: {'equal' if parity.holds else 'NOT EQUAL'} on "
-        f"{count(parity.images, 'image' if real else 'drawn image')} of {sizes}: from float64 "
+        f"{count(parity.compared, 'input' if real else 'drawn input')} of {sizes}: from float64 "
         f"torch departs by {boxes[0]} px, the file by {boxes[1]} (allowed {ALLOWED:g} times: "
         f"{boxes[2]}); probabilities {shares[0]}, {shares[1]} ({shares[2]}){tied}"
     )
 
 
-def ap_sentence(form: str, ap: Difference) -> str:
+def ap_sentence(request: Request, ap: Difference) -> str:
     """Say AP of both, and what other images would make of the difference."""
     low, high = ap.interval
     return (
-        f"AP on {count(ap.images, 'validation image')}: torch {ap.torch:.2f}, {form} "
+        f"AP on {count(ap.images, 'validation image')}, from confidence "
+        f"{request.exp.test_conf:g} on: torch {ap.torch:.2f}, {request.format} "
         f"{ap.exported:.2f}: {ap.points:+.2f} (95 % interval {low:+.2f} to {high:+.2f} over images)"
     )

@@ -187,6 +187,8 @@ def load_detector(  # noqa: PLR0913 - keywords
         if value is not None and not 0 <= value <= 1:
             raise InputError(f"{name} {value}: from 0 to 1")
     if is_exported(path):
+        if exp is not None:
+            raise InputError(f"{path} says its experiment itself: name none")
         model, names, rules = _exported(path, device, confidence, nms_iou)
         return Detector(model, names, rules, batch_size=batch_size)
     exp, record, checkpoint = _trained(path) if exp is None else (exp, None, path)
@@ -231,14 +233,8 @@ def _exported(
     place = torch.device("cpu") if device == "auto" else devices.pick_device(device)
     model = ExportedModel(file, place)
     card = model.card
-    if card.nms and nms_iou not in (None, card.nms_iou):
-        raise InputError(f"{file} holds NMS at {card.nms_iou}: export it again for {nms_iou}")
-    if card.nms and confidence < card.confidence:
-        raise InputError(
-            f"{file} holds NMS from confidence {card.confidence} on: export it again for less"
-        )
-    overlap = card.nms_iou if nms_iou is None else nms_iou
-    return model, card.names, Rules(card.image_size, len(card.names), confidence, overlap)
+    thresholds = card.thresholds(file, confidence, nms_iou)
+    return model, card.names, Rules(card.image_size, len(card.names), *thresholds)
 
 
 def read_picture(image: Picture) -> Pixels:

@@ -22,6 +22,7 @@ from yolox_attn.errors import InputError, unwrapped
 # image id -> (n, 7): x1, y1, x2, y2, objectness, class probability, class
 Rows = dict[int, Tensor]
 
+NOT_FINITE = "non-finite outputs: the network computes nan on these images"
 FARTHEST = 1e6  # pixels: no corner of a box that could match anything lies there
 
 
@@ -220,7 +221,7 @@ def keep_best(outputs: Tensor, rules: Rules) -> list[Tensor]:
         RuntimeError: the network computes nan.
     """
     if outputs.isnan().any():
-        raise RuntimeError("non-finite outputs: the network computes nan on these images")
+        raise RuntimeError(NOT_FINITE)
     outputs = outputs.float().clone()  # YOLOX writes corners into what it is given
     infinite = outputs[..., :4].isinf().any(dim=-1)
     outputs[infinite] = 1
@@ -234,7 +235,13 @@ def keep_best(outputs: Tensor, rules: Rules) -> list[Tensor]:
 
 
 def above(images: list[Tensor], rules: Rules) -> list[Tensor]:
-    """Return the rows of each image, as in `Rows`, that reach the confidence."""
+    """Return the rows of each image, as in `Rows`, that reach the confidence.
+
+    Raises:
+        RuntimeError: the network computes nan.
+    """
+    if any(rows.isnan().any() for rows in images):
+        raise RuntimeError(NOT_FINITE)
     return [rows[rows[:, 4] * rows[:, 5] >= rules.confidence] for rows in images]
 
 

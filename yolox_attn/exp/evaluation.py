@@ -106,9 +106,7 @@ def load_model(exp: AttentionExp, checkpoint: Path) -> nn.Module:
 
 def _exported(exp: AttentionExp, file: Path, how: Conditions) -> ExportedModel:
     if how.fuse or how.precision != "fp32":
-        raise InputError(
-            f"{file} is exported: how it computes is fixed; drop --fuse, --fp16, --bf16"
-        )
+        raise InputError(f"{file} is exported: how it computes is fixed in it")
     model = ExportedModel(file, how.device)
     if len(model.card.names) != exp.num_classes:
         there, here = len(model.card.names), exp.num_classes

@@ -16,6 +16,7 @@ from yolox_attn import __version__
 from yolox_attn.coco.annotations import Truth, read_truth
 from yolox_attn.coco.evaluate import match
 from yolox_attn.data.scenes import draw_scene
+from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp
 from yolox_attn.exp.evaluation import Conditions, evaluate_checkpoint, load_model
 from yolox_attn.exp.evaluation_folder import annotations_of
@@ -33,6 +34,7 @@ from yolox_attn.stats.measured import Measured, measure
 FORMATS = {"onnx": ONNX, "openvino": OPENVINO}
 CPU = Conditions(torch.device("cpu"))
 LOSS = 0.5  # AP points: the smallest effect that verdicts take as worth having
+BATCH = 8  # images compared at once, in float64
 GREY = 114  # YOLOX fills with it what a picture leaves free
 
 
@@ -117,6 +119,8 @@ class Exported:
         if self.parity is not None and not self.parity.holds:
             where = f"; first at {self.node}" if self.node else ""
             return f"its outputs depart from the network's{where}"
+        if self.ap is None and (self.parity is None or self.parity.compared == 0):
+            return "nothing could be compared"
         if self.ap is not None and self.ap.points < -LOSS:
             return f"it loses {-self.ap.points:.2f} AP, more than {LOSS}"
         return None
@@ -140,6 +144,10 @@ def export(request: Request, file: Path, progress: Progress) -> Exported:
     exp = request.exp
     checkpoint, truth_file = request.checkpoint, annotations_of(exp, CPU)
     real = truth_file is not None and truth_file.is_file()
+    if request.half and not real:
+        raise InputError(
+            "--half is judged by AP: give --data, whose validation images show objects"
+        )
     pictures = dataset_images(exp, request.images) if real else drawn_images(exp, request.images)
     model = load_model(exp, checkpoint).eval()
     fused, _ = fuse(model, pictures[:2])
@@ -150,8 +158,10 @@ def export(request: Request, file: Path, progress: Progress) -> Exported:
     if not request.half:
         progress(f"comparing outputs on {len(pictures)} images")
         with tempfile.TemporaryDirectory() as scratch:
-            plain = Path(scratch, file.name)
-            write_form(program, request, plain, nms=False)
+            plain = file
+            if request.nms:
+                plain = Path(scratch, file.name)
+                write_form(program, request, plain, nms=False)
             parity = compare_outputs(model, ExportedModel(plain), at_two_sizes(pictures))
         if not parity.holds and request.format == "onnx":
             node = first_departing(program, pictures[:2])
@@ -170,7 +180,7 @@ def write_form(program: torch.onnx.ONNXProgram, request: Request, file: Path, *,
         return write_onnx(program, file, card)
     with tempfile.TemporaryDirectory() as scratch:
         between = Path(scratch, "network.onnx")
-        opset = write_onnx(program, between, card)
+        opset = write_onnx(program, between, card, inclusive=True)
         write_openvino(between, file, card)
     return opset
 
@@ -190,10 +200,9 @@ def drawn_images(exp: AttentionExp, count: int) -> Tensor:
 
 
 def at_two_sizes(images: Tensor) -> list[Tensor]:
-    """Return the images in a batch at their size, and two of them at one that is no square."""
-    taller = functional.pad(images[:2], (0, -STRIDE, 0, STRIDE), value=GREY)
-    narrow = images.shape[3] <= STRIDE
-    return [images] if narrow else [images, taller]
+    """Return the images in batches at their size, and two of them at a taller one."""
+    taller = functional.pad(images[:2], (0, 0, 0, STRIDE), value=GREY)
+    return [*images.split(BATCH), taller]
 
 
 def measured_ap(exp: AttentionExp, file: Path, truth: Truth) -> Measured:

@@ -132,8 +132,16 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def write_onnx(program: torch.onnx.ONNXProgram, file: Path, card: Card) -> int:
+def write_onnx(
+    program: torch.onnx.ONNXProgram, file: Path, card: Card, *, inclusive: bool = False
+) -> int:
     """Write the program, with NMS if the card says so, and return its opset.
+
+    Args:
+        program: by `trace`.
+        file: to write.
+        card: what it is to say of itself.
+        inclusive: it is for a runtime that also drops boxes whose overlap is the threshold itself.
 
     Raises:
         InputError: it is above the 2 GiB that one ONNX file holds.
@@ -142,7 +150,7 @@ def write_onnx(program: torch.onnx.ONNXProgram, file: Path, card: Card) -> int:
     model = program.model_proto
     opset = next(int(each.version) for each in model.opset_import if each.domain == "")
     if card.nms:
-        tail = onnx.parser.parse_model(nms_text(model.ir_version, opset, card))
+        tail = onnx.parser.parse_model(nms_text(model.ir_version, opset, card, inclusive=inclusive))
         model = onnx.compose.merge_models(model, tail, io_map=[(OUTPUT, OUTPUT)])
     for node in model.graph.node:  # where in the sources it was made, with paths of this machine
         node.ClearField("metadata_props")
@@ -155,14 +163,19 @@ def write_onnx(program: torch.onnx.ONNXProgram, file: Path, card: Card) -> int:
     return opset
 
 
-def nms_text(ir_version: int, opset: int, card: Card) -> str:
+def nms_text(ir_version: int, opset: int, card: Card, *, inclusive: bool = False) -> str:
     """Return NMS by the card's thresholds as an ONNX program in its text form."""
     above = np.nextafter(np.float32(card.confidence), np.float32(-math.inf))
+    if card.confidence == 0:
+        above = np.float32(-1e-6)  # runtimes take the number just below 0 for 0
+    overlap = np.float32(card.nms_iou)
+    if inclusive:
+        overlap = np.nextafter(overlap, np.float32(math.inf))
     return NMS.format(
         ir=ir_version,
         opset=opset,
         classes=len(card.names),
-        overlap=_float(card.nms_iou),
+        overlap=_float(overlap),
         above=_float(above),
     )
 

@@ -1,6 +1,7 @@
 """Does an exported detector compute what it was made of? Both are held against float64."""
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from torch import Tensor, nn
 from yolox_attn.blocks.drconv import DRConv
 
 ALLOWED = 3.0  # times torch's own departure from float64
-# Of that departure, relative to the largest box and to a probability of 1: a few roundings, and
+# Of that departure, relative to the image's side and to a probability of 1: a few roundings, and
 # what the runtimes' own exponential may be off by.
 LEAST = 1e-6
+UNBOUNDED = 1e30  # pixels: the exponential of a young network, which no detection is made of
 TIE = 1e-5  # two regions whose scores are as near: rounding decides which kernel a pixel gets
 
 
@@ -22,7 +24,8 @@ class Departure:
     """Largest departures from float64.
 
     Args:
-        boxes: of centres and sides, pixels; probabilities: of objectness and classes.
+        boxes: of centres and sides, pixels; of a box larger than the image by as much less.
+        probabilities: of objectness and classes.
     """
 
     boxes: float
@@ -37,7 +40,7 @@ class Parity:
     """What `compare_outputs` found.
 
     Args:
-        images: that were compared; sizes: (height, width) that they had.
+        images: inputs, of which the tied ones could not be compared; sizes: theirs.
         torch, exported: how far each is from float64, on images without ties.
         tied_images: with a tie between a DRConv's regions, judged by AP alone; ties: pixels.
         allowed: the most that the exported detector may depart.
@@ -55,10 +58,15 @@ class Parity:
     def holds(self) -> bool:
         """Whether the exported detector is as exact as torch, to the factor `ALLOWED`."""
         return (
-            self.tied_images < self.images
+            math.isfinite(self.allowed.boxes + self.allowed.probabilities)
             and self.exported.boxes <= self.allowed.boxes
             and self.exported.probabilities <= self.allowed.probabilities
         )
+
+    @property
+    def compared(self) -> int:
+        """How many inputs were compared: those without ties."""
+        return self.images - self.tied_images
 
 
 def compare_outputs(model: nn.Module, exported: nn.Module, batches: Sequence[Tensor]) -> Parity:
@@ -75,7 +83,7 @@ def compare_outputs(model: nn.Module, exported: nn.Module, batches: Sequence[Ten
     """
     exact = copy.deepcopy(model).double()
     ours = theirs = Departure(0.0, 0.0)
-    largest, tied, ties = 0.0, 0, 0
+    longest, tied, ties = 0, 0, 0
     with torch.no_grad():
         for images in batches:
             with counted_ties(exact) as counts:
@@ -85,11 +93,10 @@ def compare_outputs(model: nn.Module, exported: nn.Module, batches: Sequence[Ten
             alike = pixels == 0
             if not alike.any():
                 continue
-            # One part of the network for all: what it does to a batch is torch's own business.
-            here = torch.cat([model(image[None]) for image in images])
-            ours |= departure(here[alike], expected[alike])
-            theirs |= departure(exported(images)[alike], expected[alike])
-            largest = max(largest, float(expected[alike][..., :4].abs().max()))
+            side = max(images.shape[2:])
+            longest = max(longest, side)
+            ours |= departure(model(images)[alike], expected[alike], side)
+            theirs |= departure(exported(images)[alike], expected[alike], side)
     return Parity(
         images=sum(map(len, batches)),
         sizes=tuple((each.shape[2], each.shape[3]) for each in batches),
@@ -98,16 +105,27 @@ def compare_outputs(model: nn.Module, exported: nn.Module, batches: Sequence[Ten
         tied_images=tied,
         ties=ties,
         allowed=Departure(
-            ALLOWED * max(ours.boxes, LEAST * largest),
+            ALLOWED * max(ours.boxes, LEAST * longest),
             ALLOWED * max(ours.probabilities, LEAST),
         ),
     )
 
 
-def departure(outputs: Tensor, expected: Tensor) -> Departure:
-    """Return how far outputs (N, anchors, 5 + classes) are from what is expected; nan is far."""
+def departure(outputs: Tensor, expected: Tensor, side: int) -> Departure:
+    """Return how far outputs, (N, anchors, 5 + classes), are from what is expected; nan is far.
+
+    A box larger than the image departs by the share that its size departs: one wild anchor, whose
+    rounding alone is pixels, must not hide the errors of all others.
+
+    Args:
+        outputs: of the one.
+        expected: of the other.
+        side: the longer one of the images, pixels.
+    """
     gap = (outputs.double() - expected.double()).abs().nan_to_num(nan=torch.inf)
-    return Departure(float(gap[..., :4].max()), float(gap[..., 4:].max()))
+    sides = expected[..., 2:4].double().amax(dim=-1, keepdim=True)
+    boxes = torch.where(sides < UNBOUNDED, gap[..., :4] / (sides / side).clamp(min=1), 0.0)
+    return Departure(float(boxes.max()), float(gap[..., 4:].max()))
 
 
 @contextmanager

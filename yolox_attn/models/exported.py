@@ -21,6 +21,7 @@ from yolox_attn.runs.codec import convert
 ONNX, OPENVINO = ".onnx", ".xml"
 ENTRY = "yolox_attn"  # of the file's metadata: the card, as JSON
 STRIDE = 32  # pixels: both sides of an image are multiples of it
+LARGEST = 8192  # pixels of a side
 Floats: TypeAlias = NDArray[np.float32]
 Session: TypeAlias = Callable[[Floats], Floats]
 
@@ -49,10 +50,39 @@ class Card:
     half: bool
     version: str
 
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise ValueError("names: at least one class")
+        if any(side % STRIDE or not STRIDE <= side <= LARGEST for side in self.image_size):
+            raise ValueError(
+                f"image_size {self.image_size}: multiples of {STRIDE} from {STRIDE} to {LARGEST}"
+            )
+        for name in ("confidence", "nms_iou"):
+            if not 0 <= getattr(self, name) <= 1:  # nan is not, either
+                raise ValueError(f"{name} {getattr(self, name)}: from 0 to 1")
+
+    def thresholds(
+        self, file: Path, confidence: float | None, nms_iou: float | None
+    ) -> tuple[float, float]:
+        """Return the thresholds that hold when these are asked for; None asks for the card's.
+
+        Raises:
+            InputError: NMS inside has another overlap, or has dropped what is asked for.
+        """
+        overlap = self.nms_iou if nms_iou is None else nms_iou
+        lowest = self.confidence if confidence is None else confidence
+        if self.nms and overlap != self.nms_iou:
+            raise InputError(f"{file} holds NMS at {self.nms_iou}: export it again for {overlap}")
+        if self.nms and lowest < self.confidence:
+            raise InputError(
+                f"{file} holds NMS from confidence {self.confidence} on: export it again for less"
+            )
+        return lowest, overlap
+
 
 def is_exported(path: Path) -> bool:
     """Tell by its name whether a file is an exported detector and not a checkpoint."""
-    return path.suffix in (ONNX, OPENVINO)
+    return path.suffix.lower() in (ONNX, OPENVINO)
 
 
 class ExportedModel(nn.Module):
@@ -75,15 +105,18 @@ class ExportedModel(nn.Module):
         super().__init__()
         if not file.is_file():
             raise InputError(f"no exported detector {file}")
-        open_file = _open_onnx if file.suffix == ONNX else _open_openvino
+        open_file = _open_onnx if file.suffix.lower() == ONNX else _open_openvino
         text, self.session = open_file(file, device or torch.device("cpu"))
-        self.card = _card(text, file)
+        self.file, self.card = file, _card(text, file)
 
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:
         height, width = images.shape[2:]
         if height % STRIDE or width % STRIDE:
             raise InputError(f"images of {height}x{width}: both must be multiples of {STRIDE}")
         outputs = torch.from_numpy(self.session(images.float().cpu().numpy()))
+        columns = (2, 7) if self.card.nms else (3, 5 + len(self.card.names))
+        if (outputs.ndim, outputs.shape[-1]) != columns:
+            raise InputError(f"{self.file}: its outputs {tuple(outputs.shape)} are not its card's")
         if not self.card.nms:
             return outputs
         return [rows_of(outputs, image) for image in range(len(images))]
@@ -100,7 +133,7 @@ def _card(text: str | None, file: Path) -> Card:
         raise InputError(f"{file}: not written by the export command, it has no entry {ENTRY}")
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{file}: its entry {ENTRY} is no JSON") from error
     return convert(content, Card, str(file), "what the export command writes")
 
@@ -134,6 +167,10 @@ def _open_openvino(file: Path, device: torch.device) -> tuple[str | None, Sessio
         raise InputError(f"{file} needs openvino; {fix('openvino')}")
     if device.type != "cpu":
         raise InputError(f"OpenVINO files run on the CPU alone here, not on {device.type}")
+    if not file.with_suffix(".bin").is_file():
+        raise InputError(
+            f"{file}: its weights {file.with_suffix('.bin').name} do not lie beside it"
+        )
     openvino = import_module("openvino")
     core = openvino.Core()
     # Some processors would run in bfloat16 by themselves.
@@ -145,7 +182,8 @@ def _open_openvino(file: Path, device: torch.device) -> tuple[str | None, Sessio
         model = core.read_model(file)
         compiled = core.compile_model(model, "CPU", settings)
     except RuntimeError as error:
-        raise InputError(f"{file}: no OpenVINO file that can be run: {error}") from error
+        reason = str(error).strip().splitlines()[-1]
+        raise InputError(f"{file}: no OpenVINO file that can be run: {reason}") from error
     entry = model.get_rt_info([ENTRY]).astype(str) if model.has_rt_info([ENTRY]) else None
 
     def run(images: Floats) -> Floats:
