@@ -1,6 +1,7 @@
 """The export command: what it writes does what the run does, and anything else is not written."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -81,9 +82,12 @@ def test_nms_and_half_precision(
     pytest.importorskip(form)
     file = tmp_path / f"small{build.FORMATS[form]}"
     words = ["-c", str(run), "--format", form, "-o", str(file), "--nms", "--images", "2"]
-    assert main([*words, "--conf", "0.02"]) == 0
+    assert main([*words, "--conf", "0.0001"]) == 0
+    assert re.search(r"NMS inside and YOLOX's: 0 of \d+ boxes", capsys.readouterr().out)
     pictures = sorted((drawn / "val2017").iterdir())
-    network, exported = (load_detector(each, device="cpu", confidence=0.02) for each in (run, file))
+    network, exported = (
+        load_detector(each, device="cpu", confidence=0.0001) for each in (run, file)
+    )
     for one, other in zip(network([*pictures]), exported([*pictures]), strict=True):
         assert one.class_names == other.class_names
         np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)

@@ -25,7 +25,9 @@ from yolox_attn.export.parity import Departure, Parity
 
 NEAR, FAR = Departure(1e-5, 1e-7), Departure(1.0, 1e-7)
 EQUAL = Parity(2, ((64, 64),), NEAR, NEAR, 0, 0, NEAR)
-MADE = Exported("a.onnx", 20, EQUAL, None, Difference(5, 40.0, 40.0, (0.0, 0.0)), real_images=True)
+MADE = Exported(
+    "a.onnx", 20, EQUAL, None, None, Difference(5, 40.0, 40.0, (0.0, 0.0)), real_images=True
+)
 
 
 def test_pictures_are_the_validation_split_s_as_the_network_gets_them(tiny: Callable) -> None:
@@ -99,6 +101,8 @@ def test_images_without_objects_have_no_difference(
     [
         ({}, None),
         ({"ap": None}, None),
+        ({"nms": (1, 100)}, None),
+        ({"nms": (2, 100)}, "the NMS inside it keeps other boxes than YOLOX's"),
         ({"parity": None}, None),
         ({"parity": None, "ap": None}, "nothing could be compared"),
         ({"parity": replace(EQUAL, tied_images=2), "ap": None}, "nothing could be compared"),

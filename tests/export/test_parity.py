@@ -9,7 +9,13 @@ from torch import Tensor, nn
 from yolox_attn.blocks.drconv import DRConv
 from yolox_attn.export.node import first_departing
 from yolox_attn.export.onnx import trace
-from yolox_attn.export.parity import Departure, compare_outputs, counted_ties, departure
+from yolox_attn.export.parity import (
+    Departure,
+    compare_outputs,
+    counted_ties,
+    departure,
+    unmatched,
+)
 
 
 class Small(nn.Module):
@@ -144,6 +150,19 @@ def test_one_wild_anchor_does_not_hide_what_is_wrong_with_the_others(
 
     assert compare_outputs(Wild(0.0), Wild(0.0), batches).holds
     assert not compare_outputs(Wild(0.0), Wild(0.05), batches).holds
+
+
+def test_boxes_without_an_equal_are_counted_in_any_order() -> None:
+    rows = torch.rand(6, 7)
+    rows[:, 5] = 1
+    assert unmatched(rows, rows.flip(0)) == 0
+    assert unmatched(rows, rows[:5]) == 1
+    assert unmatched(rows[:0], rows) == 6
+    assert unmatched(rows[:0], rows[:0]) == 0
+    for column in (0, 3, 4, 6):
+        other = rows.clone()
+        other[2, column] += 2
+        assert unmatched(rows, other) == 2
 
 
 @pytest.mark.slow

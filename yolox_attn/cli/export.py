@@ -146,6 +146,9 @@ def sentences(request: Request, made: Exported) -> list[str]:
     lines = [f"opset {made.opset}, any batch, any size in steps of 32"]
     if made.parity is not None:
         lines.append(parity_sentence(made.parity, real=made.real_images))
+    if made.nms is not None:
+        other, every = made.nms
+        lines.append(f"NMS inside and YOLOX's: {other} of {every} boxes are kept by one alone")
     if made.ap is not None:
         lines.append(ap_sentence(request, made.ap))
     else:

@@ -17,6 +17,7 @@ from yolox_attn.coco.annotations import Truth, read_truth
 from yolox_attn.coco.evaluate import match
 from yolox_attn.data.scenes import draw_scene
 from yolox_attn.errors import InputError
+from yolox_attn.evaluators.predict import Rules, keep_best
 from yolox_attn.exp import AttentionExp
 from yolox_attn.exp.evaluation import Conditions, evaluate_checkpoint, load_model
 from yolox_attn.exp.evaluation_folder import annotations_of
@@ -24,7 +25,7 @@ from yolox_attn.exp.fuse import fuse
 from yolox_attn.export.node import first_departing
 from yolox_attn.export.onnx import trace, write_onnx
 from yolox_attn.export.openvino import write_openvino
-from yolox_attn.export.parity import Parity, compare_outputs
+from yolox_attn.export.parity import Parity, compare_outputs, unmatched
 from yolox_attn.models.exported import ONNX, OPENVINO, STRIDE, Card, ExportedModel
 from yolox_attn.runs import file_hash
 from yolox_attn.stats.interval import estimate, image_interval
@@ -34,6 +35,7 @@ from yolox_attn.stats.measured import Measured, measure
 FORMATS = {"onnx": ONNX, "openvino": OPENVINO}
 CPU = Conditions(torch.device("cpu"))
 LOSS = 0.5  # AP points: the smallest effect that verdicts take as worth having
+OTHER_BOXES = 0.01  # of NMS: rounding may lift a box over a threshold, and that one hides others
 BATCH = 8  # images compared at once, in float64
 GREY = 114  # YOLOX fills with it what a picture leaves free
 
@@ -101,6 +103,8 @@ class Exported:
     Args:
         file: the file, .onnx or .xml; opset: of the ONNX form.
         parity: of the outputs, None of float16 weights, which are judged by AP alone.
+        nms: boxes that NMS inside and YOLOX's NMS of these outputs do not both keep, and all that
+            they keep; None without it.
         node: where the first departure lies if parity fails, as far as it can be told.
         ap: None without data.
         real_images: whether data were there; else the pictures compared were drawn.
@@ -109,6 +113,7 @@ class Exported:
     file: str
     opset: int
     parity: Parity | None
+    nms: tuple[int, int] | None
     node: str | None
     ap: Difference | None
     real_images: bool
@@ -119,6 +124,8 @@ class Exported:
         if self.parity is not None and not self.parity.holds:
             where = f"; first at {self.node}" if self.node else ""
             return f"its outputs depart from the network's{where}"
+        if self.nms is not None and self.nms[0] > OTHER_BOXES * self.nms[1]:
+            return "the NMS inside it keeps other boxes than YOLOX's"
         if self.ap is None and (self.parity is None or self.parity.compared == 0):
             return "nothing could be compared"
         if self.ap is not None and self.ap.points < -LOSS:
@@ -154,7 +161,7 @@ def export(request: Request, file: Path, progress: Progress) -> Exported:
     progress("tracing the network")
     program = trace(fused, half=request.half)
     opset = write_form(program, request, file, nms=request.nms)
-    parity, node = None, None
+    parity, nms, node = None, None, None
     if not request.half:
         progress(f"comparing outputs on {len(pictures)} images")
         with tempfile.TemporaryDirectory() as scratch:
@@ -162,7 +169,10 @@ def export(request: Request, file: Path, progress: Progress) -> Exported:
             if request.nms:
                 plain = Path(scratch, file.name)
                 write_form(program, request, plain, nms=False)
-            parity = compare_outputs(model, ExportedModel(plain), at_two_sizes(pictures))
+            outputs = ExportedModel(plain)
+            parity = compare_outputs(model, outputs, at_two_sizes(pictures))
+            if request.nms:
+                nms = compare_nms(ExportedModel(file), outputs, pictures)
         if not parity.holds and request.format == "onnx":
             node = first_departing(program, pictures[:2])
     ap = None
@@ -170,7 +180,21 @@ def export(request: Request, file: Path, progress: Progress) -> Exported:
         progress("evaluating both")
         truth = read_truth(truth_file)
         ap = difference(truth, *(measured_ap(exp, each, truth) for each in (checkpoint, file)))
-    return Exported(str(file), opset, parity, node, ap, real)
+    return Exported(str(file), opset, parity, nms, node, ap, real)
+
+
+def compare_nms(file: ExportedModel, outputs: ExportedModel, pictures: Tensor) -> tuple[int, int]:
+    """Hold a file's NMS against YOLOX's of the file's own outputs.
+
+    Returns:
+        how many boxes only one of them keeps, and how many boxes they keep.
+    """
+    card, other, every = file.card, 0, 0
+    rules = Rules(card.image_size, len(card.names), card.confidence, card.nms_iou)
+    for batch in pictures.split(BATCH):
+        for rows, expected in zip(file(batch), keep_best(outputs(batch), rules), strict=True):
+            other, every = other + unmatched(rows, expected), every + len(rows) + len(expected)
+    return other, every
 
 
 def write_form(program: torch.onnx.ONNXProgram, request: Request, file: Path, *, nms: bool) -> int:

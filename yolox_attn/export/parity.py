@@ -15,6 +15,7 @@ ALLOWED = 3.0  # times torch's own departure from float64
 # Of that departure, relative to the image's side and to a probability of 1: a few roundings, and
 # what the runtimes' own exponential may be off by.
 LEAST = 1e-6
+SAME_BOX = 1e-3  # pixels of a corner, and of the score
 UNBOUNDED = 1e30  # pixels: the exponential of a young network, which no detection is made of
 TIE = 1e-5  # two regions whose scores are as near: rounding decides which kernel a pixel gets
 
@@ -109,6 +110,25 @@ def compare_outputs(model: nn.Module, exported: nn.Module, batches: Sequence[Ten
             ALLOWED * max(ours.probabilities, LEAST),
         ),
     )
+
+
+def unmatched(rows: Tensor, expected: Tensor) -> int:
+    """Return how many boxes of either have no equal in the other: corners, score and class.
+
+    Args:
+        rows: what NMS kept of an image, (n, 7) as YOLOX's gives them.
+        expected: likewise.
+    """
+
+    def points(boxes: Tensor) -> Tensor:
+        score = (boxes[:, 4] * boxes[:, 5])[:, None]
+        return torch.cat((boxes[:, :4], score, boxes[:, 6:]), dim=1).double()
+
+    one, other = points(rows), points(expected)
+    if not len(one) or not len(other):
+        return len(one) + len(other)
+    apart = torch.cdist(one, other, p=torch.inf) > SAME_BOX
+    return int(apart.all(dim=1).sum() + apart.all(dim=0).sum())
 
 
 def departure(outputs: Tensor, expected: Tensor, side: int) -> Departure:
