@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from yolox_attn.blocks.gates import (
+    at_least_one,
     is_recorded,
     match_input,
     require_counts,
@@ -26,8 +27,7 @@ def coordinates(length: int, like: Tensor) -> Tensor:
     """(length,) numbers from -1 to 1, at equal distances; -1 of a single pixel."""
     if is_recorded():  # linspace would be recorded with this very length
         steps = torch.arange(length, dtype=like.dtype, device=like.device)
-        gaps: Any = torch.sym_max(length - 1, 1)
-        points: Tensor = 2 * steps / gaps - 1
+        points: Tensor = 2 * steps / at_least_one(length - 1) - 1
         return points
     return torch.linspace(-1, 1, length, dtype=like.dtype, device=like.device)
 

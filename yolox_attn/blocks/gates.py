@@ -1,5 +1,7 @@
 """What the blocks share: option checks, the reduced width, the input's layout, being recorded."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -56,6 +58,13 @@ def match_input(y: Tensor, x: Tensor) -> Tensor:
     if x.is_contiguous(memory_format=torch.channels_last):
         return y.contiguous(memory_format=torch.channels_last)
     return y
+
+
+def at_least_one(length: Any) -> Any:
+    """Return max(length, 1), also where a recorder has put a symbol or a tensor in its place."""
+    if isinstance(length, Tensor):
+        return length.clamp(min=1)
+    return torch.sym_max(length, 1)
 
 
 def is_recorded() -> bool:

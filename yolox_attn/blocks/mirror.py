@@ -6,6 +6,8 @@ Maps are (N, heads, H, W, d) here: the components of a pixel lie side by side.
 import torch
 from torch import Tensor
 
+from yolox_attn.blocks.gates import at_least_one
+
 
 def folded_indices(length: int, before: int, after: int) -> Tensor:
     """Indices that mirror an axis beyond both of its ends without repeating them.
@@ -16,7 +18,7 @@ def folded_indices(length: int, before: int, after: int) -> Tensor:
 
     Shape: (before + length + after,).
     """
-    period = torch.full((1,), torch.sym_max(2 * (length - 1), 1))
+    period = torch.full((1,), at_least_one(2 * (length - 1)))
     steps = torch.arange(-before, length + after) % period
     return torch.minimum(steps, period - steps)
 
