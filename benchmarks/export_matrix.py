@@ -68,7 +68,7 @@ def network(exp: AttentionExp, weights: Path | None) -> nn.Module:
 
 
 def compared(size: str, block: str, args: argparse.Namespace, place: Path) -> Iterator[Any]:
-    """Yield what is found of each format: a dictionary."""
+    """Yield the results of each format: a dictionary."""
     exp = experiment(size, block, args.data)
     model = network(exp, args.weights if size == "nano" else None)
     checkpoint = place / f"{size}_{block}.pth"
@@ -81,28 +81,28 @@ def compared(size: str, block: str, args: argparse.Namespace, place: Path) -> It
     program = trace(fuse(model, pictures[:2])[0])
     seconds = time.perf_counter() - start
     for form, ending in build.FORMATS.items():
-        found: dict[str, Any] = {"size": size, "block": block, "format": form, "trace": seconds}
+        result: dict[str, Any] = {"size": size, "block": block, "format": form, "trace": seconds}
         names = tuple(class_names(exp))
         request = build.Request(exp, checkpoint, exp.exp_name, names, form)
         file = place / f"{size}_{block}{ending}"
         try:
             build.write_form(program, request, file, nms=False)
             batches = build.at_two_sizes(pictures)
-            found["parity"] = compare_outputs(model, ExportedModel(file), batches)
+            result["parity"] = compare_outputs(model, ExportedModel(file), batches)
             if truth is not None and torch_ap is not None:
                 measured = build.measured_ap(exp, file, truth)
-                found["ap"] = build.difference(truth, torch_ap, measured)
+                result["ap"] = build.difference(truth, torch_ap, measured)
         except InputError as error:
-            found["blocked"] = str(error)
-        yield found
+            result["blocked"] = str(error)
+        yield result
 
 
-def row(found: dict[str, Any]) -> list[str]:
+def row(result: dict[str, Any]) -> list[str]:
     """Return a line of the table."""
-    cells = [found["size"], found["block"], found["format"]]
-    if "blocked" in found:
-        return [*cells, found["blocked"]]
-    parity, ap = found["parity"], found.get("ap")
+    cells = [result["size"], result["block"], result["format"]]
+    if "blocked" in result:
+        return [*cells, result["blocked"]]
+    parity, ap = result["parity"], result.get("ap")
     sides = parity.torch, parity.exported
     cells += [", ".join(f"{getattr(each, part):.1e}" for each in sides)
               for part in ("boxes", "probabilities")]  # fmt: skip
@@ -125,20 +125,20 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="the same, as JSON")
     args = parser.parse_args()
     logger.remove()
-    every = []
+    results = []
     with tempfile.TemporaryDirectory() as place:
         for size in args.sizes:
             for block in args.blocks:
-                for found in compared(size, block, args, Path(place)):
-                    every.append(found)
-                    print(*row(found), sep=" | ", flush=True)
+                for result in compared(size, block, args, Path(place)):
+                    results.append(result)
+                    print(*row(result), sep=" | ", flush=True)
     print()
-    print(tabulate(map(row, every), HEADS, tablefmt="pipe", disable_numparse=True))
+    print(tabulate(map(row, results), HEADS, tablefmt="pipe", disable_numparse=True))
     if args.json:
         plain = [{k: v if isinstance(v, str | float) else v and asdict(v) for k, v in each.items()}
-                 for each in every]  # fmt: skip
+                 for each in results]  # fmt: skip
         args.json.write_text(json.dumps(plain, indent=2))
-    return int(any("parity" in each and not each["parity"].holds for each in every))
+    return int(any("parity" in each and not each["parity"].holds for each in results))
 
 
 if __name__ == "__main__":

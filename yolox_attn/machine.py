@@ -1,4 +1,4 @@
-"""What this machine has, as far as the system says: cores and processor."""
+"""What this machine has, as far as the system says: cores, processor, home folders."""
 
 import os
 import platform
@@ -32,3 +32,11 @@ def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:
         return platform.processor() or platform.machine()
     name = re.search(r"^(?:model name|Model|cpu model)\s*:\s*(.+)$", text, re.MULTILINE)
     return name[1].strip() if name else platform.machine()
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with ~ replaced by the home folder; ~NAME stays where nobody has that name.
+
+    Path.expanduser would raise then, and not say of which path.
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111

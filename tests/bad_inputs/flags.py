@@ -11,7 +11,7 @@ def without_wandb(place: Place) -> None:
         raise metadata.PackageNotFoundError(name)
 
     (place.root / "wandb").mkdir()  # as wandb leaves it where it is called: it can be imported
-    place.patch.setattr("yolox_attn.core.boards.metadata.version", version)
+    place.patch.setattr("yolox_attn.core.wandb_board.metadata.version", version)
 
 
 def with_wandb(place: Place) -> None:

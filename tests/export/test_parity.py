@@ -1,4 +1,4 @@
-"""Parity is a verdict: what departs is found, and ties between regions are told from faults."""
+"""Parity is a verdict: what departs is caught, and a tie between regions is no fault."""
 
 import copy
 
@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from yolox_attn.blocks.drconv import DRConv
-from yolox_attn.export.node import first_departing
 from yolox_attn.export.onnx import trace
 from yolox_attn.export.parity import (
     Departure,
     compare_outputs,
     counted_ties,
     departure,
+    first_departing,
     unmatched,
 )
 

@@ -1,4 +1,4 @@
-"""wandb without network, process and package: what it was told, as a server keeps it."""
+"""wandb without network, process and package: what it was sent, as a server keeps it."""
 
 import random
 import sys
@@ -27,7 +27,7 @@ class ServerRun:
     settings: dict[str, Any]
     config: dict[str, Any]
     rows: dict[int, dict[str, Any]] = field(default_factory=dict)  # by step
-    told: int = 0  # rows sent, doubled ones too
+    rows_sent: int = 0  # doubled ones too
     exit_codes: list[int] = field(default_factory=list)
     models: list[tuple[str, list[str]]] = field(default_factory=list)
 
@@ -43,7 +43,7 @@ class Run:
     def log(self, numbers: dict[str, Any], *, step: int) -> None:
         if self._wandb.lost:
             raise ConnectionResetError("Connection lost")
-        self._kept.told += 1
+        self._kept.rows_sent += 1
         if step >= self.step:
             self._kept.rows[step] = dict(numbers)
             self.step = step
@@ -95,7 +95,7 @@ class FakeWandb:
 
     def install(self, patch: pytest.MonkeyPatch, version: str = "0.31.0") -> "FakeWandb":
         patch.setitem(sys.modules, "wandb", self.module)
-        patch.setattr("yolox_attn.core.boards.metadata.version", lambda _: version)
+        patch.setattr("yolox_attn.core.wandb_board.metadata.version", lambda _: version)
         patch.delenv("WANDB_DIR", raising=False)
         return self
 

@@ -76,7 +76,7 @@ def test_a_broken_openvino_file_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     file = tmp_path / "broken.xml"
     file.write_text("<net></net>")
-    with pytest.raises(InputError, match=r"its weights broken\.bin do not lie beside it"):
+    with pytest.raises(InputError, match=r"its weights broken\.bin are missing next to it"):
         ExportedModel(file)
     file.with_suffix(".bin").touch()
     with pytest.raises(InputError, match="no OpenVINO file that can be run: ") as error:

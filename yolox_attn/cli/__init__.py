@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from os.path import expanduser  # Path's raises where this gives back what it got
 
 from yolox_attn import __version__
 from yolox_attn.console import as_line, echo, silenced, write_anywhere
@@ -42,7 +41,6 @@ UNWRITABLE = {
     errno.EACCES,
     errno.EIO,
 }
-HOMELESS = "Could not determine home directory"  # how pathlib's error of ~nobody begins
 BROKEN_PIPE = 141  # as a shell says of a program that SIGPIPE has ended
 
 # Idle OpenMP threads sleep instead of spinning: on a shared CPU training is several times faster.
@@ -74,29 +72,13 @@ def report_errors(main: Main) -> Main:
         except BrokenPipeError:  # whoever reads has seen enough, as `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return BROKEN_PIPE
-        except (OSError, RuntimeError) as error:
-            if (fault := _fault_outside(error, argv)) is None:
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
                 raise
-            return _fail(f"error: {fault}", 2)
+            where = f"{error.filename}: " if error.filename else ""
+            return _fail(f"error: {where}{error.strerror}", 2)
 
     return reporting
-
-
-def _fault_outside(error: OSError | RuntimeError, argv: list[str] | None) -> str | None:
-    """Say what the user can mend, of a disk or a home folder; None where it is our own fault."""
-    if isinstance(error, OSError) and error.errno in UNWRITABLE:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    if isinstance(error, RuntimeError) and str(error).startswith(HOMELESS):
-        return f"{_homeless(argv)}: no user of that name has a home here"
-    return None
-
-
-def _homeless(argv: list[str] | None) -> str:
-    """Return the argument whose ~ leads nowhere; pathlib does not say which path it was."""
-    words = sys.argv[1:] if argv is None else argv
-    parts = [part for word in words for part in (word, word.partition("=")[2])]
-    unknown = (part for part in parts if part[:1] == "~" and expanduser(part) == part)  # noqa: PTH111
-    return next(unknown, "a path that begins with ~")
 
 
 def _end(error: Ending) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from yolox_attn.blocks import ATTENTIONS
 from yolox_attn.cli import compare, report_errors
+from yolox_attn.cli.common import prepare_process
 from yolox_attn.console import called_as, echo, outliving_readers
 from yolox_attn.data.drawn import drawn_set
 from yolox_attn.errors import InputError
@@ -36,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         if getattr(args, option) < 1:
             raise InputError(f"--{option} {getattr(args, option)}: at least 1")
     names = experiment_names(args.blocks)
+    prepare_process()
     echo(f"demo: data: {drawn_set()}", err=True)
     runs = [(name, seed) for seed in range(args.seeds) for name in names]
     commands = {f"{name}/seed{seed}": train_command(name, seed, args) for name, seed in runs}

@@ -17,6 +17,7 @@ from yolox_attn.data.coco_folder import annotation_files, need_file, pick_file
 from yolox_attn.data.doctor import Finding, Report, examine_splits, load_split, unloadable
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
+from yolox_attn.machine import expanded
 from yolox_attn.runs import write_text
 
 Places = dict[str, tuple[Path, str | None]]  # split -> annotation file, image folder if known
@@ -69,7 +70,7 @@ def find_data(args: argparse.Namespace) -> tuple[AttentionExp, Places, list[Find
     """
     if args.data is None and args.exp_file is None and args.name is None:
         raise InputError("which data? give --data DIR, or -f or -n with the Exp's own")
-    if args.data is not None and not Path(args.data).expanduser().exists():
+    if args.data is not None and not expanded(args.data).exists():
         raise InputError(f"no data folder {args.data}")
     named = args.exp_file is not None or args.name is not None
     exp = load_exp(args.exp_file, args.name) if named else AttentionExp()
@@ -77,7 +78,7 @@ def find_data(args: argparse.Namespace) -> tuple[AttentionExp, Places, list[Find
         try:
             use_data(exp, args.data)
         except InputError as error:
-            exp.data_dir = str(Path(args.data).expanduser())
+            exp.data_dir = str(expanded(args.data))
             apply_overrides(exp, args.opts)
             return exp, *search(Path(exp.data_dir), error)
     apply_overrides(exp, args.opts)

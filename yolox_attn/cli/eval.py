@@ -16,9 +16,9 @@ from yolox_attn.cli.common import (
     parse,
     precision_of,
     prepare_process,
-    run_in_processes,
 )
 from yolox_attn.cli.find_run import find_run
+from yolox_attn.cli.processes import run_in_processes
 from yolox_attn.coco.results import write_evaluation
 from yolox_attn.console import count, echo
 from yolox_attn.core.checkpoint import BEST_NAME, LATEST_NAME

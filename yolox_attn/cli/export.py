@@ -52,7 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--half", action="store_true", help="float16 weights, judged by AP alone")
     lowest = "lowest confidence that NMS lets through; default: the Exp's test_conf"
     add("--conf", type=float, metavar="P", help=lowest)
-    add("-o", "--output", type=Path, metavar="FILE", help="default: beside the checkpoint")
+    add("-o", "--output", type=Path, metavar="FILE", help="default: next to the checkpoint")
     add("--images", type=int, default=8, metavar="N", help="images compared, default 8")
     add("--data", metavar="DIR", help="data set to compare on; default: the run's")
     add("--size", type=int, metavar="N", help=SIZE_HELP)
@@ -84,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     file = destination(args, checkpoint)
     prepare_process()
     run.log()
-    # A folder of its own beside the file: nothing that is not checked has the name of a model.
+    # In a folder of its own next to the file: nothing unchecked has the name of a model.
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as scratch:
         fresh = Path(scratch, file.name)
         made = export(request, fresh, logger.info)
@@ -94,9 +94,9 @@ def main(argv: list[str] | None = None) -> int:
             return 1
         for old, new in zip(reversed(parts(fresh)), reversed(parts(file)), strict=True):
             old.replace(new)
-    found = file.with_name(f"{file.name}.json")
-    write_json(found, asdict(replace(made, file=str(file))))
-    echo(f"written: {', '.join(map(str, (*parts(file), found)))}")
+    report = file.with_name(f"{file.name}.json")
+    write_json(report, asdict(replace(made, file=str(file))))
+    echo(f"written: {', '.join(map(str, (*parts(file), report)))}")
     return 0
 
 
@@ -142,13 +142,13 @@ def parts(file: Path) -> list[Path]:
 
 
 def sentences(request: Request, made: Exported) -> list[str]:
-    """Return what was found, a line each."""
+    """Return the results, a line each."""
     lines = [f"opset {made.opset}, any batch, any size in steps of 32"]
     if made.parity is not None:
         lines.append(parity_sentence(made.parity, real=made.real_images))
     if made.nms is not None:
-        other, every = made.nms
-        lines.append(f"NMS inside and YOLOX's: {other} of {every} boxes are kept by one alone")
+        different, boxes = made.nms
+        lines.append(f"NMS inside and YOLOX's: {different} of {boxes} boxes differ")
     if made.ap is not None:
         lines.append(ap_sentence(request, made.ap))
     else:

@@ -14,8 +14,8 @@ from yolox_attn.cli.common import (
     precision_of,
     prepare_process,
     progress,
-    run_in_processes,
 )
+from yolox_attn.cli.processes import run_in_processes
 from yolox_attn.console import echo, outliving_readers
 from yolox_attn.core.launch import process_group
 from yolox_attn.core.schedule import check_schedule

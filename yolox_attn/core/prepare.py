@@ -15,7 +15,6 @@ from yolox.utils import get_rank, get_world_size
 from yolox_attn import device as devices
 from yolox_attn.coco.results import EVALUATION_NAME
 from yolox_attn.console import count
-from yolox_attn.core.boards import WANDB_NAME
 from yolox_attn.core.checkpoint import (
     BEST_NAME,
     LATEST_NAME,
@@ -24,6 +23,7 @@ from yolox_attn.core.checkpoint import (
 )
 from yolox_attn.core.distributed import on_rank_zero
 from yolox_attn.core.options import TrainOptions
+from yolox_attn.core.wandb_board import WANDB_NAME
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.doctor import examine_splits
 from yolox_attn.data.sampler import make_exact

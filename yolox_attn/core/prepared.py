@@ -21,7 +21,7 @@ from yolox.utils import (
 from yolox_attn import device as devices
 from yolox_attn.core import describe, prepare
 from yolox_attn.core.batches import Batches
-from yolox_attn.core.boards import Epochs, check_board
+from yolox_attn.core.boards import NoStepLogger, check_board
 from yolox_attn.core.distributed import on_rank_zero
 from yolox_attn.core.ema import build_ema
 from yolox_attn.core.options import TrainOptions, train_options
@@ -47,7 +47,7 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
     `args` is the command line, ours or YOLOX's own tool's, or the options themselves.
     """
 
-    wandb_logger = Epochs()  # YOLOX tells it the losses of steps
+    wandb_logger = NoStepLogger()  # where YOLOX looks for wandb
 
     def __init__(self, exp: Any, args: Namespace | TrainOptions) -> None:
         # YOLOX's __init__ needs CUDA and takes over the program's log: not called.

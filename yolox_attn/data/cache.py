@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from yolox_attn.errors import InputError
+from yolox_attn.machine import expanded
 
 MANIFEST = "manifest.json"
 
 
 def cache_folder() -> Path:
     """Return where such sets are kept: $YOLOX_ATTN_CACHE, else ~/.cache/yolox_attn."""
-    return Path(os.environ.get("YOLOX_ATTN_CACHE") or "~/.cache/yolox_attn").expanduser()
+    return expanded(os.environ.get("YOLOX_ATTN_CACHE") or "~/.cache/yolox_attn")
 
 
 def cached(folder: Path, make: Callable[[Path], None]) -> Path:

@@ -12,6 +12,7 @@ from yolox_attn.coco.annotations import ANNOTATIONS, Annotations, read_annotatio
 from yolox_attn.coco.checks import image_name, shown_name
 from yolox_attn.console import shortlist
 from yolox_attn.errors import InputError
+from yolox_attn.machine import expanded
 
 SPLIT = re.compile(r"(?<![a-z])(train|val|test)(?:ing|id|idation)?(?![a-z])")
 OTHER_TASKS = ("captions", "image_info", "panoptic", "person_keypoints", "stuff")
@@ -47,7 +48,7 @@ def read_coco_folder(path: Path) -> CocoFolder:
     Raises:
         InputError: any of it is missing, broken or contradictory; the message says which.
     """
-    root = Path(path).expanduser()
+    root = expanded(path)
     files = annotation_files(root)
     train, val = (read_annotations(need_file(root, files, split)) for split in ("train", "val"))
     for split in (train, val):

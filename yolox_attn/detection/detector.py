@@ -26,6 +26,7 @@ from yolox_attn.exp import AttentionExp
 from yolox_attn.exp.class_names import class_names
 from yolox_attn.exp.evaluation import load_model, placed
 from yolox_attn.exp.rebuild import exp_of, restore
+from yolox_attn.machine import expanded
 from yolox_attn.models.exported import ExportedModel, is_exported
 from yolox_attn.runs import RECORD_NAME, RunRecord, read_record
 
@@ -178,7 +179,7 @@ def load_detector(  # noqa: PLR0913 - keywords
     Raises:
         InputError: there is no run, its Exp file has changed, or its weights do not fit.
     """
-    path = Path(source).expanduser()
+    path = expanded(source)
     if not path.exists():
         raise InputError(f"no run folder, checkpoint or exported file {path}")
     if batch_size < 1:

@@ -15,6 +15,7 @@ from yolox_attn.console import printable
 from yolox_attn.data.formats.content import IMAGE_SUFFIXES, files_below, images_below
 from yolox_attn.detection.detector import Pixels, read_picture
 from yolox_attn.errors import InputError
+from yolox_attn.machine import expanded
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
 CAMERA = re.compile(r"camera:(\d+)")
@@ -73,7 +74,7 @@ def _named(word: str) -> Iterator[Source]:
     if match := CAMERA.fullmatch(word):
         yield Source(f"camera{match[1]}", None, int(match[1]))
         return
-    path = Path(word).expanduser()
+    path = expanded(word)
     if path.is_dir():
         files = images_below(path) + files_below(path, VIDEO_SUFFIXES)
         if not files:

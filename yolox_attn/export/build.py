@@ -22,10 +22,9 @@ from yolox_attn.exp import AttentionExp
 from yolox_attn.exp.evaluation import Conditions, evaluate_checkpoint, load_model
 from yolox_attn.exp.evaluation_folder import annotations_of
 from yolox_attn.exp.fuse import fuse
-from yolox_attn.export.node import first_departing
 from yolox_attn.export.onnx import trace, write_onnx
 from yolox_attn.export.openvino import write_openvino
-from yolox_attn.export.parity import Parity, compare_outputs, unmatched
+from yolox_attn.export.parity import Parity, compare_outputs, first_departing, unmatched
 from yolox_attn.models.exported import ONNX, OPENVINO, STRIDE, Card, ExportedModel
 from yolox_attn.runs import file_hash
 from yolox_attn.stats.interval import estimate, image_interval
@@ -103,9 +102,9 @@ class Exported:
     Args:
         file: the file, .onnx or .xml; opset: of the ONNX form.
         parity: of the outputs, None of float16 weights, which are judged by AP alone.
-        nms: boxes that NMS inside and YOLOX's NMS of these outputs do not both keep, and all that
-            they keep; None without it.
-        node: where the first departure lies if parity fails, as far as it can be told.
+        nms: boxes that only one of NMS inside and YOLOX's NMS keeps, and all that they keep; None
+            without NMS.
+        node: where outputs that are not equal first depart; None if no value inside does.
         ap: None without data.
         real_images: whether data were there; else the pictures compared were drawn.
     """
@@ -141,8 +140,8 @@ def export(request: Request, file: Path, progress: Progress) -> Exported:
 
     Args:
         request: what.
-        file: where: .onnx, or .xml, whose weights lie beside it as .bin.
-        progress: is told what is being done.
+        file: where: .onnx, or .xml, whose weights go to .bin next to it.
+        progress: called with a line before each step.
 
     Raises:
         InputError: the checkpoint does not fit, something needed is not installed, or the network
@@ -184,17 +183,18 @@ def export(request: Request, file: Path, progress: Progress) -> Exported:
 
 
 def compare_nms(file: ExportedModel, outputs: ExportedModel, pictures: Tensor) -> tuple[int, int]:
-    """Hold a file's NMS against YOLOX's of the file's own outputs.
+    """Compare a file's NMS with YOLOX's NMS of the file's own outputs.
 
     Returns:
-        how many boxes only one of them keeps, and how many boxes they keep.
+        how many boxes only one of them keeps, and how many both keep, counted twice.
     """
-    card, other, every = file.card, 0, 0
+    card, different, boxes = file.card, 0, 0
     rules = Rules(card.image_size, len(card.names), card.confidence, card.nms_iou)
     for batch in pictures.split(BATCH):
         for rows, expected in zip(file(batch), keep_best(outputs(batch), rules), strict=True):
-            other, every = other + unmatched(rows, expected), every + len(rows) + len(expected)
-    return other, every
+            different += unmatched(rows, expected)
+            boxes += len(rows) + len(expected)
+    return different, boxes
 
 
 def write_form(program: torch.onnx.ONNXProgram, request: Request, file: Path, *, nms: bool) -> int:

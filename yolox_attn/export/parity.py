@@ -1,13 +1,15 @@
-"""Does an exported detector compute what it was made of? Both are held against float64."""
+"""Does an exported detector compute what it was made of? Both are compared with float64."""
 
 import copy
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
+from torch.onnx.verification import VerificationInfo
 
 from yolox_attn.blocks.drconv import DRConv
 
@@ -17,6 +19,7 @@ ALLOWED = 3.0  # times torch's own departure from float64
 LEAST = 1e-6
 SAME_BOX = 1e-3  # pixels of a corner, and of the score
 UNBOUNDED = 1e30  # pixels: the exponential of a young network, which no detection is made of
+NOTICEABLE = 1e-3  # of a value inside, relative and absolute: hundreds of roundings
 TIE = 1e-5  # two regions whose scores are as near: rounding decides which kernel a pixel gets
 
 
@@ -71,7 +74,7 @@ class Parity:
 
 
 def compare_outputs(model: nn.Module, exported: nn.Module, batches: Sequence[Tensor]) -> Parity:
-    """Hold both against the network in float64, on the same images.
+    """Compare both with the network in float64, on the same images.
 
     The exported one may depart from float64 three times as far as torch's float32 does, which
     leaves room for another order of the same sums. Where two regions of a DRConv are as good as
@@ -164,3 +167,45 @@ def counted_ties(model: nn.Module) -> Iterator[list[Tensor]]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def first_departing(program: torch.onnx.ONNXProgram, images: Tensor) -> str | None:
+    """Return the first value of the ONNX program that is not torch's; None if each inside it is.
+
+    As `torch.onnx.verification.verify_onnx_program` does, but with all values in one pass: it makes
+    a session for each, which takes minutes.
+
+    Args:
+        program: as it was traced.
+        images: (2 or more, 3, H, W).
+    """
+    if program.exported_program is None:
+        return None
+    recorder = Recorder(program.exported_program.module())
+    recorder.run(images)
+    graph = program.model.graph
+    known = {value.name for node in graph for value in node.outputs}
+    names = [name for name in recorder.values if name in known]
+    for name, theirs in zip(names, program.compute_values(names, (images,)), strict=True):
+        difference = VerificationInfo.from_tensors(name, recorder.values[name], theirs)
+        if difference.max_abs_diff > NOTICEABLE and difference.max_rel_diff > NOTICEABLE:
+            return f"{name} (by up to {difference.max_abs_diff:.2g})"
+    return None
+
+
+class Recorder(fx.Interpreter):
+    """Runs a traced network and keeps what each of its operations gives.
+
+    Attributes:
+        values: name of the operation -> its tensor, in the order of their computation.
+    """
+
+    def __init__(self, module: Any) -> None:
+        super().__init__(module)
+        self.values: dict[str, Tensor] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        if n.op == "call_function" and isinstance(result, Tensor):
+            self.values[n.name] = result.detach().clone()
+        return result

@@ -92,7 +92,7 @@ class ExportedModel(nn.Module):
     N tensors (n, 7) as YOLOX's own `postprocess` makes them: x1, y1, x2, y2, score, 1, class.
 
     Args:
-        file: .onnx, or OpenVINO's .xml with its .bin beside it.
+        file: .onnx, or OpenVINO's .xml with its .bin next to it.
         device: where it computes; images and outputs stay on the CPU.
 
     Shape: (N, 3, H, W), H and W multiples of 32.
@@ -169,7 +169,7 @@ def _open_openvino(file: Path, device: torch.device) -> tuple[str | None, Sessio
         raise InputError(f"OpenVINO files run on the CPU alone here, not on {device.type}")
     if not file.with_suffix(".bin").is_file():
         raise InputError(
-            f"{file}: its weights {file.with_suffix('.bin').name} do not lie beside it"
+            f"{file}: its weights {file.with_suffix('.bin').name} are missing next to it"
         )
     openvino = import_module("openvino")
     core = openvino.Core()

@@ -7,6 +7,7 @@ from pathlib import Path
 from loguru import logger
 
 from yolox_attn.errors import InputError
+from yolox_attn.machine import expanded
 from yolox_attn.report.build import build_comparison
 from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.judge_runs import JudgingRequest, judge_runs
@@ -43,7 +44,7 @@ def compare(
         raise InputError("nothing to compare: no runs")
     request = JudgingRequest(
         terms=terms or Terms(),
-        truth=None if truth is None else Path(truth).expanduser(),
+        truth=None if truth is None else expanded(truth),
         groups=groups,
     )
     selected, dropped = select_runs(runs, baseline)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from yolox_attn.coco.annotations import read_truth
 from yolox_attn.errors import InputError
+from yolox_attn.machine import expanded
 from yolox_attn.report.comparison import (
     Comparison,
     RunResult,
@@ -115,7 +116,7 @@ def files_by_seed(pattern: str) -> dict[int, Path]:
     Raises:
         InputError: no such file, one without a number, or two with the same.
     """
-    path = Path(pattern).expanduser()
+    path = expanded(pattern)
     found = path.glob("*.json") if path.is_dir() else map(Path, glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no whole path
     seeds: dict[int, Path] = {}
     for file in sorted(found):

@@ -10,6 +10,7 @@ from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.coco.results import EVALUATION_NAME
 from yolox_attn.console import called_as, printable, shortlist
 from yolox_attn.errors import InputError
+from yolox_attn.machine import expanded
 from yolox_attn.report.comparison import Dropped
 from yolox_attn.runs import (
     DETECTIONS_NAME,
@@ -105,21 +106,16 @@ class Runs(Sequence[Run]):
 
     Args:
         named: by their own folders: they must fit together.
-        found: in other folders: those that fit the others are compared.
+        in_folders: found in other folders: those that fit the others are compared.
         left_out: what lies in those folders and cannot be compared.
     """
 
     named: tuple[Run, ...]
-    found: tuple[Run, ...] = ()
+    in_folders: tuple[Run, ...] = ()
     left_out: tuple[Dropped, ...] = ()
 
-    @property
-    def every(self) -> tuple[Run, ...]:
-        """All of them."""
-        return (*self.named, *self.found)
-
     def __len__(self) -> int:
-        return len(self.every)
+        return len(self.named) + len(self.in_folders)
 
     @overload
     def __getitem__(self, place: int) -> Run: ...
@@ -128,7 +124,7 @@ class Runs(Sequence[Run]):
     def __getitem__(self, place: slice) -> Sequence[Run]: ...
 
     def __getitem__(self, place: int | slice) -> Run | Sequence[Run]:
-        return self.every[place]
+        return (*self.named, *self.in_folders)[place]
 
     def __repr__(self) -> str:
         lines = [f"{run.title}: AP {100 * (run.metrics['AP'] or 0):.2f}" for run in self]
@@ -150,7 +146,7 @@ def load_runs(*paths: str | Path) -> Runs:
         InputError: a path without runs, or a study; a named run that cannot be compared; or one
             variant and seed named twice.
     """
-    places = [Path(path).expanduser() for path in paths]
+    places = [expanded(path) for path in paths]
     for path in places:
         _refuse_runs_within(path)
     named = find_runs(path for path in places if not _is_collection(path))

@@ -12,7 +12,13 @@ from yolox_attn.runs.folder import (
     replacing,
     write_text,
 )
-from yolox_attn.runs.metrics import METRICS_NAME, append_metrics, keep_metrics, read_metrics
+from yolox_attn.runs.metrics import (
+    METRICS_NAME,
+    append_metrics,
+    keep_metrics,
+    numbers_of,
+    read_metrics,
+)
 from yolox_attn.runs.record import RECORD_NAME, RunRecord, read_record, write_record
 
 __all__ = [
@@ -28,6 +34,7 @@ __all__ = [
     "held",
     "hold",
     "keep_metrics",
+    "numbers_of",
     "open_log",
     "read_json",
     "read_json_lines",

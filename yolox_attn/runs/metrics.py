@@ -1,6 +1,7 @@
 """metrics.jsonl: one line an epoch."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,8 @@ def _until(folder: Path, epoch: int) -> list[dict[str, Any]]:
 def _write(folder: Path, rows: list[dict[str, Any]]) -> None:
     lines = [json.dumps(finite(row), allow_nan=False) + "\n" for row in rows]
     write_text(folder / METRICS_NAME, "".join(lines))
+
+
+def numbers_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a row says of its epoch: name -> number, without what is not defined."""
+    return {key: value for key, value in row.items() if key != "epoch" and value is not None}

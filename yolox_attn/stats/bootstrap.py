@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from yolox_attn.coco.annotations import Truth
 from yolox_attn.errors import InputError
+from yolox_attn.machine import expanded
 from yolox_attn.stats.values import Floats, finite, require_share
 
 
@@ -92,7 +93,7 @@ def crossed_replicates(replicates: ArrayLike, rng: np.random.Generator) -> Float
 
 def csv_of_groups(groups: str) -> Path | None:
     """Return the file that `groups` names; None where it is a key of the image entries."""
-    return Path(groups).expanduser() if groups.endswith(".csv") else None
+    return expanded(groups) if groups.endswith(".csv") else None
 
 
 def image_groups(truth: Truth, groups: str) -> NDArray[np.int64]:

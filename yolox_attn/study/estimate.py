@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from yolox_attn.errors import InputError
+from yolox_attn.machine import expanded
 from yolox_attn.report import read_comparison
 from yolox_attn.report.output import find_comparison
 from yolox_attn.stats.noise import seeds_only
@@ -119,7 +120,7 @@ def _noise(word: str) -> float:
     try:
         sd = float(word)
     except ValueError:
-        return _noise_of_report(Path(word).expanduser())
+        return _noise_of_report(expanded(word))
     if not (math.isfinite(sd) and sd > 0):
         raise InputError(f"--noise {word}: a standard deviation in AP points, above 0")
     return sd

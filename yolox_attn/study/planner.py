@@ -17,7 +17,7 @@ from yolox_attn.device import pick_device, precision_dtype
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp
 from yolox_attn.exp.image_size import size_overrides
-from yolox_attn.machine import usable_cores
+from yolox_attn.machine import expanded, usable_cores
 from yolox_attn.runs import file_hash
 from yolox_attn.runs.remarks import warmup_in_words
 from yolox_attn.stats.bootstrap import csv_of_groups
@@ -139,7 +139,7 @@ def _check_request(request: PlanRequest) -> None:
     for key in training.overrides[0::2]:
         if key in RESERVED_OVERRIDES:
             raise InputError(f"override {key}: a study sets it by itself, for each of its runs")
-    if training.checkpoint is not None and not Path(training.checkpoint).expanduser().is_file():
+    if training.checkpoint is not None and not expanded(training.checkpoint).is_file():
         raise InputError(f"no checkpoint {training.checkpoint}")
 
 
@@ -211,13 +211,13 @@ def _stages(request: PlanRequest, family: int) -> Stages | None:
 def _with_absolute_paths(training: Training) -> Training:
     """Return `training` with absolute paths, and the checkpoint's hash."""
     data, checkpoint = (
-        None if path is None else str(Path(path).expanduser().resolve())
+        None if path is None else str(expanded(path).resolve())
         for path in (training.data, training.checkpoint)
     )
     words = list(training.overrides)
     for place, key in enumerate(words[:-1:2]):
         if key == "data_dir":
-            words[2 * place + 1] = str(Path(words[2 * place + 1]).expanduser().resolve())
+            words[2 * place + 1] = str(expanded(words[2 * place + 1]).resolve())
     return replace(
         training,
         overrides=tuple(words),

@@ -15,6 +15,7 @@ from yolox_attn.core.weights import load_weights
 from yolox_attn.cost import parameters
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
+from yolox_attn.machine import expanded
 from yolox_attn.runs import file_hash
 from yolox_attn.runs.protocol import COSMETIC, differences, listed, settings
 from yolox_attn.study.plan import PlannedVariant, Training
@@ -81,7 +82,7 @@ def planned_variants(
 
 
 def _experiment(word: str, role: str) -> PlannedVariant:
-    path = Path(word).expanduser()
+    path = expanded(word)
     is_file = path.suffix == ".py"
     file = str(path.resolve()) if is_file else None
     exp = load_exp(file, None if is_file else word)

@@ -24,6 +24,7 @@ from yolox_attn.data.formats.split import Splitting, apart
 from yolox_attn.data.formats.voc import find_voc, has_xmls, read_voc, read_xml_folders, xml_folders
 from yolox_attn.data.formats.yolo import YAML_SUFFIXES, find_yaml, looks_like_yolo, read_yolo
 from yolox_attn.errors import InputError
+from yolox_attn.machine import expanded
 
 VERSION = 1  # of the conversion: raise it whenever the same files give another json
 LOOKED_FOR = (
@@ -120,7 +121,7 @@ def _is_coco_layout(root: Path) -> bool:
 
 
 def _existing(path: Path) -> Path:
-    path = path.expanduser()
+    path = expanded(path)
     if not (path.is_dir() or (path.is_file() and path.suffix in (*YAML_SUFFIXES, ".json"))):
         raise InputError(f"no data folder {path}")
     return path
