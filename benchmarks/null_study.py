@@ -22,7 +22,8 @@ from yolox_attn.stats.bootstrap import image_weights
 from yolox_attn.stats.jackknife import draw_blocks, effective_number
 from yolox_attn.stats.judge import judge
 from yolox_attn.stats.measured import Measured, Side, TestSet, images_of_classes, measure
-from yolox_attn.stats.verdict import Judgement, Terms, Word
+from yolox_attn.stats.terms import Terms
+from yolox_attn.stats.verdict import Judgement, Word
 
 
 @dataclass(frozen=True)

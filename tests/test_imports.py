@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from yolox_attn.cli import COMMANDS
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "yolox_attn"
 
 ROWS = [  # from the bottom up; the parts of one row stand side by side and do not import each other
-    {"__init__", "errors", "console"},
+    {"__init__", "errors", "console", "names"},
     {"launched", "machine", "requirements", "runs"},
     {"coco"},
     {"blocks", "device", "seed", "stats"},
@@ -22,12 +24,15 @@ ROWS = [  # from the bottom up; the parts of one row stand side by side and do n
     {"exp"},
     {"report", "detection", "export"},
     {"study"},
+    {"commands"},
     {"cli"},
 ]
 OUTSIDE: dict[str, set[str]] = {  # what a part may import from outside; all others: anything
     "__init__": set(),
     "errors": set(),
     "console": set(),
+    "names": set(),
+    "cli": set(),
     "launched": set(),
     "machine": {"psutil"},
     "requirements": {"torchvision"},  # only to see whether it can be imported
@@ -141,7 +146,8 @@ def test_only_device_spells_cuda(path: Path) -> None:
 @pytest.mark.parametrize(
     ("modules", "heavy"),
     [
-        ("yolox_attn.runs, yolox_attn.cli", {"torch", "numpy", "yolox"}),
+        ("yolox_attn.runs", {"torch", "numpy", "yolox"}),
+        (", ".join(f"yolox_attn.cli.{name}" for name in COMMANDS), {"torch", "numpy", "yolox"}),
         ("benchmarks.simulation", {"torch", "yolox", "pycocotools"}),
     ],
 )

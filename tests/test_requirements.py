@@ -40,7 +40,7 @@ def run_in(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
 
 def printed(folder: Path) -> str:
     """Return the one line that the training command prints in this environment."""
-    ended = run_in(folder, "from yolox_attn.cli import main; sys.exit(main(['train', '-h']))")
+    ended = run_in(folder, "from yolox_attn.cli import main; sys.exit(main(['train', '-n', 'x']))")
     assert ended.returncode == 2, ended.stderr
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1

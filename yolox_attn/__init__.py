@@ -16,7 +16,7 @@ INTERFACE = {
     "Detections": "yolox_attn.detection",
     "load_runs": "yolox_attn.report",
     "compare": "yolox_attn.report",
-    "Terms": "yolox_attn.stats.verdict",
+    "Terms": "yolox_attn.stats.terms",
     "AttentionPAFPN": "yolox_attn.models",
     "create_attention": "yolox_attn.blocks",
     "AttentionExp": "yolox_attn.exp",

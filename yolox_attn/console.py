@@ -97,6 +97,11 @@ def echo(text: str, *, err: bool = False) -> None:
     print(in_lines(text), file=sys.stderr if err else sys.stdout, flush=True)
 
 
+def progress(line: str) -> None:
+    """Say on stderr how far it is, so that stdout holds the product alone."""
+    echo(line, err=True)
+
+
 def called_as(command: str) -> str:
     """Return how this program is called for `command`: "python tools/eval.py", "yolox-attn eval".
 

@@ -29,7 +29,6 @@ def check_requirements() -> None:
     missing = sorted(name for module, name in MODULES.items() if not util.find_spec(module))
     if missing:
         raise InputError(f"not installed: {', '.join(missing)}; {fix(*missing)}")
-    _check_torchvision()
     _check_yolox()
 
 
@@ -41,7 +40,12 @@ def fix(*packages: str) -> str:
     return f"fix it with: {sys.executable} -m pip install {' '.join(packages)}"
 
 
-def _check_torchvision() -> None:
+def check_torchvision() -> None:
+    """Check that torch and torchvision fit; it imports both, which takes seconds.
+
+    Raises:
+        InputError: they do not; the line ends with a command that helps.
+    """
     try:
         import torchvision  # noqa: F401 - registers its operators with torch, or fails to
     except (RuntimeError, ImportError, OSError) as error:

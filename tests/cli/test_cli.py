@@ -102,6 +102,50 @@ def test_the_home_of_nobody_is_one_line(
     assert "~nobody-here/x" in err
 
 
+HEAVY = {"torch", "yolox", "scipy", "cv2", "matplotlib"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *([name, "--help"] for name in cli.COMMANDS),
+        ["train"],
+        ["train", "-n", "yolox-nano", "--batch-size", "many"],
+        ["train", "-f", "gone.py"],
+        ["train", "-n", "yolox-nano", "--data", "gone"],
+        ["train", "-n", "yolox-nano", "-c", "gone.pth"],
+        ["eval"],
+        ["eval", "gone"],
+        ["eval", "-c", "gone.pth"],
+        ["detect", "gone.jpg", "-c", "."],
+        ["export", "-c", "gone"],
+        ["doctor", "--data", "gone"],
+        ["convert", "gone", "-o", "out"],
+        ["compare", "gone"],
+        ["compare", "--truth", "gone.json", "--detections", "A=a.json", "B=b.json"],
+        ["study", "plan", "s", "--baseline", "gone.py", "--variants", "cam"],
+        *(["study", name, "gone"] for name in ("run", "status", "report", "merge")),
+        ["study", "add", "gone", "run"],
+        ["study", "diff", "gone", "gone"],
+        ["fetch_weights", "xxl"],
+        ["demo", "image"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_what_is_not_there_come_before_torch(words: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys; from yolox_attn.cli import main\ntry: code = main(sys.argv[1:])\n"
+        "except SystemExit as end: code = end.code\n"
+        f"assert not {HEAVY!r} & sys.modules.keys(); sys.exit(code)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == (0 if words[-1] == "--help" else 2)
+
+
 PRINTS = """
 import sys
 from yolox_attn.cli import report_errors

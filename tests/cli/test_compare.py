@@ -9,7 +9,7 @@ from yolox_attn.cli.compare import main
 from yolox_attn.core.describe import describe_config
 from yolox_attn.exp import load_exp
 from yolox_attn.report import read_comparison
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 
 WriteRun = Callable[..., Path]
 
@@ -182,9 +182,12 @@ def test_mistakes_are_one_line(
     runs: list[str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
     words: list[str],
     message: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t").touch()
     argv: list[str] = []
     for word in words:
         argv += runs if word == "{runs}" else [word.format(tmp=tmp_path)]

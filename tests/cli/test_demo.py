@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from yolox_attn.cli import demo
+from yolox_attn.commands import demo as runs
 from yolox_attn.exp import apply_overrides, load_exp
 from yolox_attn.runs import read_record
 
@@ -21,8 +22,8 @@ def calls(monkeypatch, tmp_path):
         noted.append(command)
         return codes.get(command[command.index("-n") + 1], 0)
 
-    monkeypatch.setattr(demo, "run_one", run_one)
-    monkeypatch.setattr(demo, "drawn_set", lambda: tmp_path)
+    monkeypatch.setattr(runs, "run_one", run_one)
+    monkeypatch.setattr(runs, "drawn_set", lambda: tmp_path)
     monkeypatch.setattr(demo.compare, "main", lambda argv: noted.append(argv) or 0)
     return SimpleNamespace(noted=noted, codes=codes)
 
@@ -97,7 +98,7 @@ def test_a_failed_run_ends_it(calls, code, exit_code, capsys):
 
 def test_output_is_passed_on_with_labels(capfd):
     said = {"a": "print(1); print(2)", "b": "import sys; print(3, file=sys.stderr)"}
-    assert demo.run_all({k: [sys.executable, "-c", v] for k, v in said.items()}, jobs=2) == 0
+    assert runs.run_all({k: [sys.executable, "-c", v] for k, v in said.items()}, jobs=2) == 0
     lines = capfd.readouterr().err.splitlines()
     assert sorted(lines) == ["a | 1", "a | 2", "b | 3"]
 
@@ -106,7 +107,7 @@ def test_the_others_end_with_the_one_that_fails():
     script = {"slow": "import time; time.sleep(60)", "bad": "raise SystemExit(3)", "later": "1"}
     commands = {label: [sys.executable, "-c", code] for label, code in script.items()}
     start = time.monotonic()
-    assert demo.run_all(commands, jobs=2) == 3
+    assert runs.run_all(commands, jobs=2) == 3
     assert time.monotonic() - start < 30
 
 
@@ -116,7 +117,7 @@ def test_one_thread_a_run_unless_the_user_says_otherwise(monkeypatch, capfd, set
     if set_to:
         monkeypatch.setenv("OMP_NUM_THREADS", set_to)
     show = [sys.executable, "-c", "import os; print(os.environ['OMP_NUM_THREADS'])"]
-    assert demo.run_all({"x": show}, jobs=1) == 0
+    assert runs.run_all({"x": show}, jobs=1) == 0
     assert capfd.readouterr().err == f"x | {seen}\n"
 
 
@@ -143,8 +144,8 @@ def test_bad_input_is_one_line(calls, argv, message, capsys):
 def test_baseline_learns(seed, tmp_path):
     """What the drawn set promises: untrained next to nothing, trained well off both ends."""
     args = demo.make_parser().parse_args(["--device", "cpu", "--output-dir", str(tmp_path)])
-    command = demo.train_command("yolox-demo", seed, args)
-    assert demo.run_one("demo", command, []) == 0
+    command = runs.train_command("yolox-demo", seed, args)
+    assert runs.run_one("demo", command, []) == 0
     folder = Path(tmp_path, "yolox_demo", f"seed{seed}")
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     first, *_, last = (row["AP"] for row in rows if "AP" in row)

@@ -147,7 +147,7 @@ def test_bad_requests_are_one_line_each(
     folder.mkdir()
     for words, said in (
         ([], "which run? give RUN_FOLDER"),
-        (["-c", str(tmp_path / "gone")], "no such file"),
+        (["-c", str(tmp_path / "gone")], "error: no checkpoint "),
         (["-c", str(loose)], "it lies in no run folder; give its experiment, by -f FILE or -n"),
         (["-c", str(tmp_path)], "not a run folder, it has no run.json"),
         (["-c", str(run), "--images", "1"], "--images 1: at least 2"),

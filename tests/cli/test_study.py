@@ -11,6 +11,7 @@ from trained_study import Trained
 
 from yolox_attn.cli import study
 from yolox_attn.cli.study import main
+from yolox_attn.commands import study as commands
 from yolox_attn.study.plan import read_plan, write_plan
 
 
@@ -84,7 +85,7 @@ def test_looks_are_numbers_of_seeds_the_usual_ones_by_default(
     assert "not allowed with argument" in capsys.readouterr().err
     parser = study.plan_parser("plan")
     args = parser.parse_args(["--study", "t", "--baseline", "x", "--variants", "cam", "--looks"])
-    assert study.make_request(args, "").looks == (4, 7, 10)
+    assert commands.make_request(args, "").looks == (4, 7, 10)
 
 
 def test_overrides_behind_a_list_need_a_mark(
@@ -178,15 +179,17 @@ def test_planned_and_timed_for_real(words: list[str], capsys: pytest.CaptureFixt
 
 
 def test_run_passes_its_options_on_and_gives_back_the_exit_code(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     calls: list[tuple[Path, dict[str, Any]]] = []
 
     def run_study(folder: Path, **options: Any) -> int:
         calls.append((folder, options))
         return 75
 
-    monkeypatch.setattr(study, "run_study", run_study)
+    monkeypatch.setattr(commands, "run_study", run_study)
+    make_study(Path("s"))
     assert main(["run", "s", "--max-parallel", "2", "--device", "cpu", "--retry"]) == 75
     assert main(["run", "s"]) == 75
     assert main(["run", "s", "--leave-out-failed", "--until-look", "2", "-l", "none"]) == 75

@@ -12,7 +12,7 @@ from yolox_attn.core import load_weights, save_checkpoint
 from yolox_attn.core.weights import LEAST_SHARE
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, load_exp
-from yolox_attn.exp.published import SIZES
+from yolox_attn.names import PUBLISHED_SIZES
 
 
 def saved(path: Path, exp: AttentionExp) -> Path:
@@ -129,12 +129,14 @@ def test_another_network_is_refused(tiny: Callable, tmp_path: Path) -> None:
 
 def test_a_backbone_is_enough_and_another_size_is_not() -> None:
     """What `LEAST_SHARE` was chosen by: every size's backbone above it, other sizes far below."""
-    states = {size: load_exp(name=f"yolox-{size}").get_model().state_dict() for size in SIZES}
+    states = {
+        size: load_exp(name=f"yolox-{size}").get_model().state_dict() for size in PUBLISHED_SIZES
+    }
     for size, own in states.items():
         stock = [key for key in own if "cls_preds" not in key and "num_batches" not in key]
         backbone = sum(key.startswith("backbone.backbone.") for key in stock)
         assert backbone / len(stock) > LEAST_SHARE + 0.1
-        for other in set(SIZES) - {size}:
+        for other in set(PUBLISHED_SIZES) - {size}:
             shapes = {key: value.shape for key, value in states[other].items()}
             fitting = sum(shapes.get(key) == own[key].shape for key in stock)
             assert fitting / len(stock) < 0.02

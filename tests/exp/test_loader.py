@@ -63,7 +63,7 @@ def test_a_broken_file_shows_its_own_error(tmp_path: Path, source: str, says: st
 def test_a_missing_file_and_no_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no Exp file"):
         load_exp(str(tmp_path / "nowhere.py"))
-    with pytest.raises(InputError, match=r"give -f .* or -n"):
+    with pytest.raises(InputError, match="give an Exp file, or a name"):
         load_exp()
 
 

@@ -13,7 +13,8 @@ import torch
 
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp, published
-from yolox_attn.exp.published import RELEASE, SIZES, fetch
+from yolox_attn.exp.published import RELEASE, fetch
+from yolox_attn.names import PUBLISHED_SIZES
 from yolox_attn.runs import alone_at
 
 
@@ -164,4 +165,4 @@ def test_no_server_no_file_no_size(server: Server, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no published weights of size huge: nano, tiny, s"):
         fetch("huge", tmp_path)
     assert RELEASE.startswith("https://github.com/Megvii-BaseDetection/YOLOX/")
-    assert len(SIZES) == 6
+    assert len(PUBLISHED_SIZES) == 6

@@ -20,7 +20,8 @@ from yolox_attn.report.comparison import (
 from yolox_attn.report.sentences import settling_sentence, verdict_sentence
 from yolox_attn.stats.judge import judge
 from yolox_attn.stats.measured import Measured, Side, TestSet
-from yolox_attn.stats.verdict import Judgement, Terms
+from yolox_attn.stats.terms import Terms
+from yolox_attn.stats.verdict import Judgement
 from yolox_attn.stats.weighted_ap import AP_METRICS
 
 IMAGES = 300

@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from yolox_attn.stats.verdict import EDITION, Terms
+from yolox_attn.stats.terms import Terms
+from yolox_attn.stats.verdict import EDITION
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
 from yolox_attn.study.planner import PlanRequest
 

@@ -12,7 +12,7 @@ from judged_runs import DrawnStudy
 from planned import make_plan
 
 from yolox_attn.runs import file_hash
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.plan import Plan, PlannedVariant, Training, write_plan
 from yolox_attn.study.variants import build_variant
 

@@ -10,7 +10,7 @@ from loguru import logger
 from yolox_attn.cli.compare import main
 from yolox_attn.errors import InputError
 from yolox_attn.report import compare, load_runs, read_comparison
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 
 TERMS = Terms(sesoi=2, alpha=0.1, replicates=150)
 

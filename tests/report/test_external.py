@@ -9,7 +9,7 @@ from judged_runs import IMAGES, draw_detections, draw_truth, metrics_of, write_j
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, JudgingRequest, compare_detections
 from yolox_attn.report.external import files_by_seed
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 
 REQUEST = JudgingRequest(terms=Terms(replicates=100))
 Write = Callable[..., Path]

@@ -35,7 +35,8 @@ from yolox_attn.report.sentences import settling_sentence, verdict_sentence
 from yolox_attn.stats.bootstrap import image_weights
 from yolox_attn.stats.judge import judge
 from yolox_attn.stats.measured import Measured, Side, TestSet, images_of_classes, measure
-from yolox_attn.stats.verdict import Judgement, Terms
+from yolox_attn.stats.terms import Terms
+from yolox_attn.stats.verdict import Judgement
 from yolox_attn.stats.weighted_ap import best_engine
 
 TERMS = Terms(replicates=100, seed=5)

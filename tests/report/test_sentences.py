@@ -18,7 +18,8 @@ from yolox_attn.report.sentences import (
 from yolox_attn.stats.interval import estimate, image_interval, p_value
 from yolox_attn.stats.jackknife import ImageNoise
 from yolox_attn.stats.power import Need, Settling
-from yolox_attn.stats.verdict import Judgement, Terms, decide, evidence
+from yolox_attn.stats.terms import Terms
+from yolox_attn.stats.verdict import Judgement, decide, evidence
 
 FIVE = judged_comparison(5)
 TERMS = Terms()

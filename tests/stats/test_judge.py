@@ -10,7 +10,8 @@ from yolox_attn.stats.judge import LEAST_IMAGES, judge
 from yolox_attn.stats.measured import Measured, Side, TestSet
 from yolox_attn.stats.multiple_testing import benjamini_hochberg, holm
 from yolox_attn.stats.paired_tests import clopper_pearson
-from yolox_attn.stats.verdict import Exploratory, Judgement, Terms
+from yolox_attn.stats.terms import Terms
+from yolox_attn.stats.verdict import Exploratory, Judgement
 from yolox_attn.stats.weighted_ap import AP_METRICS
 
 IMAGES, REPLICATES = 300, 400

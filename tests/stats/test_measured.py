@@ -11,7 +11,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.stats.bootstrap import image_weights
 from yolox_attn.stats.jackknife import leave_out_weights
 from yolox_attn.stats.measured import draw_resamples, images_of_classes, measure, measure_file
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.stats.weighted_ap import AP_METRICS, weighted_ap
 
 TERMS = Terms(replicates=120, seed=4)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.values import finite, require_margin, require_share, seed_values
+from yolox_attn.stats.terms import require_margin, require_share
+from yolox_attn.stats.values import finite, seed_values
 
 
 def test_numbers_come_back_as_an_array():

@@ -6,15 +6,8 @@ import pytest
 from yolox_attn.errors import InputError
 from yolox_attn.stats.interval import estimate
 from yolox_attn.stats.jackknife import ImageNoise
-from yolox_attn.stats.verdict import (
-    Amount,
-    Evidence,
-    Terms,
-    Verdict,
-    Word,
-    decide,
-    evidence,
-)
+from yolox_attn.stats.terms import Terms
+from yolox_attn.stats.verdict import Amount, Evidence, Verdict, Word, decide, evidence
 
 NOISE = ImageNoise(*3 * [np.array(0.01)])
 

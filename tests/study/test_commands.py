@@ -12,13 +12,14 @@ from tensorboard.backend.event_processing.event_multiplexer import EventMultiple
 
 from yolox_attn.cli import eval as evaluation
 from yolox_attn.cli import train
-from yolox_attn.cli.common import build_exp
-from yolox_attn.cli.study import make_request, plan_parser
+from yolox_attn.cli.study import plan_parser
+from yolox_attn.commands.common import build_exp
+from yolox_attn.commands.study import make_request
 from yolox_attn.core.boards import open_board
 from yolox_attn.core.options import wandb_words
 from yolox_attn.errors import InputError
 from yolox_attn.runs import write_record
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.commands import how_to_start, next_command, next_commands, work_of
 from yolox_attn.study.plan import Plan, PlannedVariant, Training
 from yolox_attn.study.planned_run import Attempt, PlannedRun, planned_runs, record_attempt

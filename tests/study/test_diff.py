@@ -16,7 +16,7 @@ from yolox_attn.report import (
 )
 from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.text import to_text
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.diff import diff, differing
 
 FIVE = judged_comparison(5)

@@ -10,7 +10,7 @@ from judged_comparison import judged_comparison
 from yolox_attn.errors import InputError
 from yolox_attn.report import write_comparison
 from yolox_attn.report.comparison import SeedNoise
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.estimate import (
     Probe,
     answer_of,

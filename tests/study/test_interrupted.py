@@ -19,7 +19,7 @@ from planned import with_test_split
 
 from yolox_attn.data.drawn import drawn_set
 from yolox_attn.runs import file_hash, read_metrics, read_record
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.import_runs import add_runs
 from yolox_attn.study.plan import Plan, PlannedVariant, Training, write_plan
 from yolox_attn.study.planned_run import PlannedRun, planned_runs, state_of

@@ -15,7 +15,7 @@ from trained_study import Trained, change
 from yolox_attn.errors import InputError
 from yolox_attn.report import read_comparison
 from yolox_attn.stats.stages import Stages
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.import_runs import add_runs
 from yolox_attn.study.looks import (
     LOOKS_NAME,

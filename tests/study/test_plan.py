@@ -10,7 +10,7 @@ from planned import make_plan
 from yolox_attn.errors import InputError
 from yolox_attn.runs import file_hash
 from yolox_attn.stats.stages import Stages
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.plan import (
     ADDED_NAME,
     ATTEMPTS_NAME,

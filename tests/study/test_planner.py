@@ -13,7 +13,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp, use_data
 from yolox_attn.runs import file_hash
 from yolox_attn.stats.stages import Stages, levels
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.estimate import Probe
 from yolox_attn.study.plan import PlannedVariant, Training, read_plan
 from yolox_attn.study.planner import PlannedStudy, PlanRequest, plan_study

@@ -9,7 +9,7 @@ from trained_study import BLUR, SEEDS, Trained, change
 from yolox_attn.errors import InputError
 from yolox_attn.report import Comparison, read_comparison
 from yolox_attn.runs import file_hash
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.plan import Plan, write_plan
 from yolox_attn.study.report import ReportOptions, report_study
 

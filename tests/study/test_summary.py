@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from planned import make_plan, make_request, write_exp
 
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.estimate import Probe
 from yolox_attn.study.planner import PlannedStudy, plan_study
 from yolox_attn.study.summary import effect_lines, plan_lines, time_lines

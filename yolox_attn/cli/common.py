@@ -1,67 +1,83 @@
-"""What several commands share: flags for experiment, processes, terms and latency; their log."""
+"""What several commands share: flags, and what is refused before torch and YOLOX are imported."""
 
 import argparse
-import os
-import sys
-import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
 
-import cv2
-from loguru import logger
-
-from yolox_attn import device as devices
-from yolox_attn.cli.processes import add_process_options
-from yolox_attn.console import echo, in_lines
-from yolox_attn.core.boards import KINDS
+from yolox_attn.commands.recipes import RECIPES
 from yolox_attn.errors import InputError
-from yolox_attn.exp import AttentionExp, apply_overrides, load_exp, use_data
-from yolox_attn.exp.checks import LIKE_A_FILE, like_a_file
-from yolox_attn.exp.image_size import SIZE_SETTINGS, size_overrides
-from yolox_attn.exp.loader import DATA_SETTINGS
-from yolox_attn.exp.recipes import RECIPES, recipe_overrides
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.machine import expanded
+from yolox_attn.names import LOGGERS
+from yolox_attn.requirements import check_torchvision
+from yolox_attn.stats.terms import Terms
 
-if TYPE_CHECKING:
-    from loguru import Record
-
-LOG_LINE = "<green>{time:HH:mm:ss}</green> | <level>{level: <7}</level> | {message}"
-TERMS = ("sesoi", "alpha", "replicates")
 SIZE_HELP = "input, test and random sizes together, N x N: a multiple of 32"
-SETTINGS_OF = {  # flag -> the settings that it sets
-    "data": DATA_SETTINGS,
-    "size": SIZE_SETTINGS,
-    "tsize": ("test_size",),
-    "conf": ("test_conf",),
-    "nms": ("nmsthre",),
-    "seed": ("seed",),
-}
+FILES = {"exp_file": "no Exp file", "data": "no data folder", "ckpt": "no checkpoint"}
 
 
-def progress(line: str) -> None:
-    """Say on stderr how far it is, so that stdout holds the product alone."""
-    echo(line, err=True)
+def work_of(command: str) -> ModuleType:
+    """Import what does the work of a command: seconds, so the words are checked before.
+
+    Raises:
+        InputError: torchvision does not fit torch.
+    """
+    check_torchvision()
+    return import_module(f"yolox_attn.commands.{command}")
 
 
-def prepare_process() -> None:
-    """Set threads, log format and warnings of this process."""
-    devices.fix_threads()
-    cv2.setNumThreads(0)
-    logger.remove()
-    logger.configure(patcher=_in_lines)  # for the terminal and for the run's log
-    # Of several processes only the first says how it goes.
-    level = "INFO" if os.environ.get("RANK", "0") == "0" else "WARNING"
-    logger.add(sys.stderr, format=LOG_LINE, level=level)
-    # YOLOX's head still asks torch.cuda.amp for autocast, at every label assignment.
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"yolox\..*")
-    # And torch warns of what YOLOX (TypedStorage) and its way of training (buffers) need.
-    warnings.filterwarnings("ignore", message="TypedStorage is deprecated")
-    warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line in which flags and `key value` pairs stand in any order.
+
+    Raises:
+        InputError: as `check_files`, or --fp16 and --bf16 stand together.
+    """
+    args = parser.parse_intermixed_args(argv)
+    args.opts = [word for word in args.opts if word != "--"]  # some Pythons leave it in
+    check_files(args)
+    if getattr(args, "fp16", False) and args.bf16:
+        raise InputError("--fp16 and --bf16 together: choose one")
+    return args
 
 
-def _in_lines(record: "Record") -> None:
-    record["message"] = in_lines(record["message"])
+def check_files(args: argparse.Namespace) -> None:
+    """Refuse files that the usual flags name and that are not there.
+
+    Raises:
+        InputError: which.
+    """
+    for flag, fault in FILES.items():
+        word = getattr(args, flag, None)
+        # A run that goes on does not need the weights any more that it once began with.
+        if word is None or (flag == "ckpt" and getattr(args, "resume", False)):
+            continue
+        if not expanded(word).exists():
+            raise InputError(f"{fault} {word}")
+
+
+def check_experiment(args: argparse.Namespace) -> None:
+    """Refuse a command line that names no experiment.
+
+    Raises:
+        InputError: there is neither -f nor -n.
+    """
+    if args.exp_file is None and args.name is None:
+        raise InputError("which experiment? give -f exps/yolox_s_cam.py or -n yolox-s-cam")
+
+
+def check_run(args: argparse.Namespace) -> None:
+    """Refuse a command line that names no run: by its folder, by -c, by -f or -n.
+
+    Raises:
+        InputError: it names none, or a folder that is not there.
+    """
+    if args.exp_file is not None or args.name is not None:
+        return
+    if len(args.opts) % 2 == 0 and args.ckpt is None:
+        raise InputError("which run? give RUN_FOLDER, or -f exps/yolox_s_cam.py, or -n yolox-s-cam")
+    if len(args.opts) % 2 and not Path(args.opts[0]).is_dir():
+        raise InputError(f"{args.opts[0]}: no such run folder")
 
 
 def add_experiment_options(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +97,16 @@ def add_experiment_options(parser: argparse.ArgumentParser) -> None:
     add_overrides(parser, "override settings of the Exp; train --help-exp lists them")
 
 
+def add_process_options(parser: argparse.ArgumentParser) -> None:
+    """Add -d and YOLOX's flags of several machines."""
+    add = parser.add_argument
+    add("-d", "--devices", type=int, metavar="N", help="processes on this machine, default 1")
+    add("--num_machines", type=int, default=1, metavar="M", help="machines, each with -d N")
+    add("--machine_rank", type=int, default=0, metavar="R", help="which of them this is, from 0")
+    add("--dist-url", metavar="tcp://HOST:PORT", help="where machine 0 listens")
+    add("--dist-backend", choices=("nccl", "gloo"), help="default: nccl on CUDA, gloo elsewhere")
+
+
 def add_overrides(parser: argparse.ArgumentParser, meaning: str) -> None:
     """Add `key value` pairs, which may stand before flags as well as behind them."""
     parser.add_argument("opts", nargs="*", metavar="key value", help=meaning)
@@ -95,88 +121,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 def add_logger(parser: argparse.ArgumentParser) -> None:
     """Add YOLOX's -l."""
     shows = "what shows the curves (default tensorboard); `wandb-project P` and such go with wandb"
-    parser.add_argument("-l", "--logger", default="tensorboard", choices=KINDS, help=shows)
-
-
-def apply_recipe(args: argparse.Namespace, *, pretrained: bool | None) -> str | None:
-    """Put what --recipe sets before the overrides, and return a line that says what it is.
-
-    Raises:
-        InputError: as `recipe_overrides`.
-    """
-    if args.recipe is None:
-        return None
-    words = recipe_overrides(args.recipe, sorted(given_settings(args)), pretrained=pretrained)
-    args.opts = [*words, *args.opts]
-    pairs = zip(words[0::2], words[1::2], strict=True)
-    return f"recipe {args.recipe}: {', '.join(map(' '.join, pairs)) or 'all is set otherwise'}"
-
-
-def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse a command line in which flags and `key value` pairs stand in any order."""
-    args = parser.parse_intermixed_args(argv)
-    args.opts = [word for word in args.opts if word != "--"]  # some Pythons leave it in
-    return args
-
-
-def build_exp(args: argparse.Namespace) -> AttentionExp:
-    """Return the experiment the arguments ask for; fills in `args.experiment_name`.
-
-    Raises:
-        InputError: an argument cannot be honoured.
-    """
-    precision_of(args)
-    exp = load_exp(args.exp_file, args.name)
-    name_run(exp, args)
-    configure(exp, args)
-    return exp
-
-
-def name_run(exp: AttentionExp, args: argparse.Namespace) -> Path:
-    """Fill in `args.experiment_name`, and return the folder of the run.
-
-    Raises:
-        InputError: a folder cannot have such a name.
-    """
-    words = [str(word) for word in args.opts]
-    given = dict(zip(words[0::2], words[1::2], strict=False))
-    flag = "-expn" if args.experiment_name is not None else "exp_name"
-    if args.experiment_name is None:
-        name = given.get("exp_name", exp.exp_name)
-        args.experiment_name = name if args.seed is None else f"{name}/seed{args.seed}"
-    parts = Path(args.experiment_name).parts  # none of "" and "."
-    if not parts or not all(map(like_a_file, parts)):
-        raise InputError(f"{flag} {args.experiment_name}: each folder: {LIKE_A_FILE}")
-    return Path(given.get("output_dir", str(exp.output_dir)), str(args.experiment_name))
-
-
-def configure(exp: AttentionExp, args: argparse.Namespace) -> None:
-    """Set what the arguments ask for: overrides win over --data and the Exp file.
-
-    Raises:
-        InputError: an argument cannot be honoured.
-    """
-    if args.data is not None:
-        use_data(exp, args.data)
-    if args.size is not None:
-        apply_overrides(exp, size_overrides(exp, args.size, args.opts[0::2]))
-    apply_overrides(exp, args.opts)
-    if args.seed is not None:
-        if "seed" in args.opts[0::2] and exp.seed != args.seed:
-            raise InputError(f"--seed {args.seed} and seed {exp.seed}: choose one")
-        exp.seed = args.seed
-    if exp.seed is not None and exp.seed < 0:
-        raise InputError(f"--seed {exp.seed}: at least 0")
-    exp.check()
-
-
-def given_settings(args: argparse.Namespace) -> set[str]:
-    """Return the settings that the arguments name, by whatever flag."""
-    given = set(args.opts[0::2])
-    for flag, names in SETTINGS_OF.items():
-        if getattr(args, flag, None) is not None:
-            given |= {*names}
-    return given
+    parser.add_argument("-l", "--logger", default="tensorboard", choices=LOGGERS, help=shows)
 
 
 def add_precision_options(parser: argparse.ArgumentParser) -> None:
@@ -184,17 +129,6 @@ def add_precision_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--fp16", action="store_true", help="mixed precision in float16 (CUDA only)")
     add("--bf16", action="store_true", help="mixed precision in bfloat16 (CPU or CUDA)")
-
-
-def precision_of(args: argparse.Namespace) -> str:
-    """Return "fp32", "fp16" or "bf16".
-
-    Raises:
-        InputError: both flags are given.
-    """
-    if args.fp16 and args.bf16:
-        raise InputError("--fp16 and --bf16 together: choose one")
-    return "fp16" if args.fp16 else "bf16" if args.bf16 else "fp32"
 
 
 def add_judging_options(parser: argparse.ArgumentParser) -> None:
@@ -208,18 +142,6 @@ def add_judging_options(parser: argparse.ArgumentParser) -> None:
     add("--replicates", type=int, metavar="N", help=replicates)
     groups = "images that belong together: a key of the image entries, or a csv (image, group)"
     add("--groups", metavar="KEY|FILE.csv", help=groups)
-
-
-def terms_of(args: argparse.Namespace) -> Terms:
-    """Return the terms that are given, the others as usual.
-
-    Raises:
-        InputError: one is outside its range.
-    """
-    if args.alpha is not None and not 0 < args.alpha < 0.5:
-        raise InputError(f"--alpha {args.alpha:g}: must be above 0 and below 0.5, as 0.05")
-    given = {name: getattr(args, name) for name in TERMS if getattr(args, name) is not None}
-    return Terms(**given)
 
 
 def add_latency_options(parser: argparse.ArgumentParser) -> None:

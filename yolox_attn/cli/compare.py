@@ -1,55 +1,31 @@
 """`compare`: finished runs next to their baseline, and a verdict on each variant."""
 
 import argparse
-import shlex
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from yolox_attn.cli import report_errors
 from yolox_attn.cli.common import (
-    TERMS,
     add_judging_options,
     add_latency_options,
     check_repeats,
-    progress,
-    terms_of,
+    work_of,
 )
-from yolox_attn.console import called_as, echo
-from yolox_attn.device import fix_threads, pick_device
 from yolox_attn.errors import InputError
-from yolox_attn.report import (
-    Comparison,
-    JudgingRequest,
-    as_text,
-    build_comparison,
-    compare_detections,
-    judge_runs,
-    load_runs,
-    measure_latency,
-    select_runs,
-    write_comparison,
-)
-from yolox_attn.report.external import files_by_seed
 
-JUDGING = (*TERMS, "truth", "groups")
+JUDGING = ("sesoi", "alpha", "replicates", "truth", "groups")
 
 
 @report_errors
 def main(argv: list[str] | None = None) -> int:
     """Print the comparison of the runs or detections that `argv` names; write it if asked to."""
     args = make_parser().parse_args(argv)
-    check(args)
-    comparison = from_detections(args) if args.detections else from_runs(args)
-    words = shlex.join(sys.argv[1:] if argv is None else argv)
-    command = f"{called_as('compare')} {words}"
-    comparison = replace(comparison, commands=(*comparison.commands, command))
-    if args.output is not None:
-        written = write_comparison(args.output, comparison)
-        progress(f"written: {', '.join(map(str, written))}")
-    echo(as_text(comparison))
-    return 0
+    check_flags(args)
+    for path in args.runs:
+        if not path.exists():
+            raise InputError(f"{path}: no such folder")
+    if args.truth is not None and not args.truth.exists():
+        raise InputError(f"--truth {args.truth}: no such file")
+    return int(work_of("compare").compare(args, argv))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -77,7 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def check(args: argparse.Namespace) -> None:
+def check_flags(args: argparse.Namespace) -> None:
     """Refuse flags that contradict each other or would do nothing.
 
     Raises:
@@ -97,54 +73,3 @@ def check(args: argparse.Namespace) -> None:
             f"--no-verdict: {', '.join(given)} would do nothing; drop one or the other"
         )
     check_repeats(args)
-    pick_device(args.device)
-
-
-def from_runs(args: argparse.Namespace) -> Comparison:
-    """Compare run folders: judged unless --no-verdict, timed unless --no-latency."""
-    request = request_of(args)
-    runs, dropped = select_runs(load_runs(*args.runs), args.baseline)
-    comparison = replace(build_comparison(runs, baseline=args.baseline), dropped=tuple(dropped))
-    if args.verdict:
-        comparison = judge_runs(comparison, runs, request, progress)
-    if args.latency:
-        fix_threads()
-        progress(f"measuring the latency of {len(comparison.variants)} models ...")
-        device = pick_device(args.device)
-        comparison = measure_latency(comparison, runs, device=device, repeats=args.repeats)
-    return comparison
-
-
-def from_detections(args: argparse.Namespace) -> Comparison:
-    """Compare detections that came from anywhere."""
-    sides = sides_of(args.detections)
-    return compare_detections(args.truth, sides, args.baseline, request_of(args), progress)
-
-
-def sides_of(words: Sequence[str]) -> dict[str, Sequence[Path] | Mapping[int, Path]]:
-    """Return name -> files of the words NAME=FILE, or seed -> file of NAME=FOLDER, NAME=PATTERN.
-
-    Raises:
-        InputError: a word of another form, or a side given by patterns and files, or two of them.
-    """
-    listed: dict[str, list[Path]] = {}
-    seeded: dict[str, Mapping[int, Path]] = {}
-    for word in words:
-        name, equals, file = word.partition("=")
-        if not (name and equals and file):
-            raise InputError(
-                f"--detections {word}: must be NAME=FILE, as baseline=a.json, or NAME='DIR/*.json'"
-            )
-        several = not Path(file).is_file() and (Path(file).is_dir() or set("*?[") & set(file))
-        if name in seeded or (several and name in listed):
-            raise InputError(f"--detections {word}: {name} is given already; one pattern a name")
-        if several:
-            seeded[name] = files_by_seed(file)
-        else:
-            listed.setdefault(name, []).append(Path(file))
-    return {**listed, **seeded}
-
-
-def request_of(args: argparse.Namespace) -> JudgingRequest:
-    """Return how to judge."""
-    return JudgingRequest(terms=terms_of(args), truth=args.truth, groups=args.groups)

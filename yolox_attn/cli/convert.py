@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from yolox_attn.cli import report_errors
-from yolox_attn.console import called_as, count, echo
-from yolox_attn.data.formats import Splitting, convert
+from yolox_attn.cli.common import work_of
 from yolox_attn.errors import InputError
+from yolox_attn.machine import expanded
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -36,15 +36,6 @@ def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     if args.split is None and (args.split_seed is not None or args.split_by is not None):
         raise InputError("--split-seed and --split-by need --split")
-    splitting = None
-    if args.split is not None:
-        splitting = Splitting(args.split, args.split_seed or 0, args.split_by)
-    made = convert(args.source, args.output, splitting, unlabelled=args.unlabelled == "background")
-    classes = count(len(made.classes), "class", "classes")
-    echo(f"{args.source}: {made.layout}, {classes}: {', '.join(made.classes)}")
-    for split, (images, boxes) in made.counts.items():
-        echo(f"  {split}: {count(images, 'image')}, {count(boxes, 'box', 'boxes')}")
-    for note in made.notes:
-        echo(f"  {note}")
-    echo(f"next: {called_as('doctor')} --data {made.folder}")
-    return 0
+    if not expanded(args.source).exists():
+        raise InputError(f"no data folder {args.source}")
+    return int(work_of("convert").convert(args))

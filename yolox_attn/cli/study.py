@@ -15,30 +15,14 @@ from yolox_attn.cli.common import (
     add_overrides,
     add_precision_options,
     add_recipe,
-    apply_recipe,
     check_repeats,
     parse,
-    precision_of,
-    progress,
-    terms_of,
+    work_of,
 )
-from yolox_attn.console import called_as, echo, outliving_readers
+from yolox_attn.console import called_as, outliving_readers
 from yolox_attn.errors import InputError
-from yolox_attn.report import as_text
-from yolox_attn.report.merge import merge as merged_studies
-from yolox_attn.report.merge import read_studies, write_merged
-from yolox_attn.report.merge import sections as merged_sections
-from yolox_attn.report.text import to_text
-from yolox_attn.stats.stages import DEFAULT_LOOKS
-from yolox_attn.study.commands import commands_after_report, next_commands
-from yolox_attn.study.diff import diff as diff_studies
-from yolox_attn.study.import_runs import add_runs
-from yolox_attn.study.plan import PLAN_NAME, SPLITS, Training, read_plan
-from yolox_attn.study.planner import PlanRequest, plan_study
-from yolox_attn.study.report import ReportOptions, report_study
-from yolox_attn.study.scheduler import choose_slots, run_study
-from yolox_attn.study.status import status_text
-from yolox_attn.study.summary import NOISE, plan_lines
+from yolox_attn.machine import expanded
+from yolox_attn.names import JUDGING_SPLITS, PLAN_NAME
 
 Words = list[str]
 Action = Callable[[Words], int]
@@ -81,14 +65,8 @@ def _plan(name: str, words: Words) -> int:
     elif not {"-h", "--help"} & {*words}:
         raise InputError(f"study {name}: the study's folder comes first, then the options")
     args = parse(plan_parser(name), words)
-    recipe = apply_recipe(args, pretrained=args.ckpt is not None)
-    study = plan_study(args.study, make_request(args, command), progress)
-    lines = [*NOISE, ""] if name == "noise" else []
-    lines += [recipe, ""] if recipe else []
-    lines += plan_lines(study, len(choose_slots(study.plan, device=args.device)))
-    lines += ["", f"plan: {args.study / PLAN_NAME}, sha256 {study.plan.hash}"]
-    echo("\n".join([*lines, *next_commands(args.study, study.plan)]))
-    return 0
+    check_plan(args)
+    return int(work_of("study").plan(args, name, command))
 
 
 def plan_parser(name: str) -> argparse.ArgumentParser:
@@ -120,7 +98,9 @@ def plan_parser(name: str) -> argparse.ArgumentParser:
     add_recipe(parser)
     add_precision_options(parser)
     add("--threads", type=int, default=1, metavar="N", help="CPU threads a run (default 1)")
-    add("--split", default="val", choices=SPLITS, help="the images that judge (default val)")
+    add(
+        "--split", default="val", choices=JUDGING_SPLITS, help="the images that judge (default val)"
+    )
     add_judging_options(parser)
     sd = "SD of paired differences, AP points, or studies with their reports"
     add("--noise", nargs="+", default=[], metavar="SD|STUDY", help=sd)
@@ -131,46 +111,20 @@ def plan_parser(name: str) -> argparse.ArgumentParser:
     return parser
 
 
-def make_request(args: argparse.Namespace, command: str) -> PlanRequest:
-    """Return what the arguments ask for; `command` is what was typed.
+def check_plan(args: argparse.Namespace) -> None:
+    """Refuse a plan that compares nothing, and Exp files that are not there.
 
     Raises:
-        InputError: they contradict each other, or name nothing to compare.
+        InputError: which.
     """
-    precision = precision_of(args)
     variants, controls = getattr(args, "variants", None), getattr(args, "controls", None)
     if variants == [] and controls == []:
         raise InputError("nothing to compare: give --variants; the baseline alone is `study noise`")
-    one = len(args.seeds) == 1
-    if one and args.seeds[0] < 1:
+    if len(args.seeds) == 1 and args.seeds[0] < 1:
         raise InputError(f"--seeds {args.seeds[0]}: how many, at least 1; or several seeds")
-    looks = getattr(args, "looks", None)
-    looks = () if looks is None else tuple(looks) or DEFAULT_LOOKS
-    seeds = tuple(range(args.seeds[0])) if one else tuple(args.seeds)
-    return PlanRequest(
-        baseline=args.baseline,
-        variants=tuple(variants or ()),
-        controls=tuple(controls or ()),
-        seeds=tuple(range(max(looks))) if looks else seeds,
-        looks=looks,
-        training=Training(
-            data=args.data,
-            batch_size=args.batch_size,
-            accumulate=args.accumulate,
-            precision=precision,
-            checkpoint=args.ckpt,
-            threads=args.threads,
-            overrides=tuple(args.opts),
-        ),
-        split=args.split,
-        terms=terms_of(args),
-        groups=args.groups,
-        noise=tuple(args.noise),
-        device=args.device,
-        timed=args.probe,
-        size=args.size,
-        command=command,
-    )
+    for word in (args.baseline, *(variants or ())):
+        if word.endswith(".py") and not Path(word).exists():
+            raise InputError(f"no Exp file {word}")
 
 
 @outliving_readers()
@@ -189,21 +143,15 @@ def run(words: Words) -> int:
     add("--until-look", type=int, metavar="K", help=until)
     add_logger(parser)
     args = parser.parse_args(words)
-    return run_study(
-        args.study,
-        parallel=args.max_parallel,
-        device=args.device,
-        retry=args.retry,
-        leave_out_failed=args.leave_out_failed,
-        until_look=args.until_look,
-        logger=args.logger,
-    )
+    check_planned(args.study)
+    return int(work_of("study").run(args))
 
 
 def status(words: Words) -> int:
     """Say what is done, running, failed and missing."""
-    echo(status_text(_parser(status).parse_args(words).study))
-    return 0
+    args = _parser(status).parse_args(words)
+    check_planned(args.study)
+    return int(work_of("study").status(args))
 
 
 def report(words: Words) -> int:
@@ -214,11 +162,8 @@ def report(words: Words) -> int:
     add_latency_options(parser)
     args = parser.parse_args(words)
     check_repeats(args)
-    options = ReportOptions(args.output, args.latency, args.device, args.repeats)
-    echo(as_text(report_study(args.study, options, progress)))
-    for line in commands_after_report(args.study, read_plan(args.study)):
-        echo(line)
-    return 0
+    check_planned(args.study)
+    return int(work_of("study").report(args))
 
 
 def add(words: Words) -> int:
@@ -226,8 +171,8 @@ def add(words: Words) -> int:
     parser = _parser(add)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR", help="folders of runs")
     args = parser.parse_args(words)
-    echo("\n".join(add_runs(args.study, args.runs)))
-    return 0
+    check_planned(args.study)
+    return int(work_of("study").add(args))
 
 
 def merge(words: Words) -> int:
@@ -238,11 +183,8 @@ def merge(words: Words) -> int:
     output = "also write merged.md, merged.json and forest plots there"
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help=output)
     args = parser.parse_args(words)
-    merged = merged_studies(read_studies(args.studies))
-    if args.output is not None:
-        progress(f"written: {', '.join(map(str, write_merged(args.output, merged)))}")
-    echo(to_text(merged_sections(merged)))
-    return 0
+    check_there(args.studies)
+    return int(work_of("study").merge(args))
 
 
 def diff(words: Words) -> int:
@@ -250,8 +192,9 @@ def diff(words: Words) -> int:
     parser = argparse.ArgumentParser("study diff", description=diff.__doc__, allow_abbrev=False)
     studies = "two studies, folders of their reports, or comparison.json files"
     parser.add_argument("studies", nargs=2, type=Path, metavar="STUDY", help=studies)
-    echo(to_text(diff_studies(parser.parse_args(words).studies)))
-    return 0
+    args = parser.parse_args(words)
+    check_there(args.studies)
+    return int(work_of("study").diff(args))
 
 
 def _parser(action: Action) -> argparse.ArgumentParser:
@@ -260,6 +203,29 @@ def _parser(action: Action) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(name, description=action.__doc__, allow_abbrev=False)
     parser.add_argument("study", type=Path, metavar="STUDY", help="the study's folder")
     return parser
+
+
+def check_planned(study: Path) -> None:
+    """Refuse a folder without a plan.
+
+    Raises:
+        InputError: it has none.
+    """
+    if not (study / PLAN_NAME).exists():
+        raise InputError(
+            f"{study} is not a study folder: it has no {PLAN_NAME}; make one by `study plan`"
+        )
+
+
+def check_there(studies: list[Path]) -> None:
+    """Refuse studies that are not there.
+
+    Raises:
+        InputError: which.
+    """
+    for path in studies:
+        if not expanded(path).exists():
+            raise InputError(f"{path}: no comparison.json there; `study report` writes it")
 
 
 ACTIONS: Mapping[str, Action] = {

@@ -2,26 +2,17 @@
 
 import argparse
 
-from yolox_attn import device as devices
 from yolox_attn.cli import report_errors
 from yolox_attn.cli.common import (
     add_experiment_options,
     add_logger,
     add_recipe,
-    apply_recipe,
-    build_exp,
+    check_experiment,
     parse,
-    precision_of,
-    prepare_process,
-    progress,
+    work_of,
 )
-from yolox_attn.cli.processes import run_in_processes
-from yolox_attn.console import echo, outliving_readers
-from yolox_attn.core.launch import process_group
-from yolox_attn.core.schedule import check_schedule
+from yolox_attn.console import outliving_readers
 from yolox_attn.errors import InputError
-from yolox_attn.exp.settings import settings_table
-from yolox_attn.launched import launched
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -55,24 +46,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(make_parser(), argv)
     args.resume = args.resume or args.resume_anyway
     check_flags(args)
-    recipe = apply_recipe(args, pretrained=None if args.resume else args.ckpt is not None)
-    exp = build_exp(args)
-    if args.help_exp:
-        echo(settings_table(exp))
-        return 0
-    device = devices.pick_device(args.device)
-    devices.precision_dtype(precision_of(args), device)
-    check_schedule(exp.max_epoch, exp.warmup_epochs, exp.no_aug_epochs)
-    if args.start_epoch is not None and args.start_epoch > exp.max_epoch:
-        raise InputError(f"-e {args.start_epoch}: the last epoch is max_epoch {exp.max_epoch}")
-    if recipe and not launched():
-        progress(recipe)
-    if (code := run_in_processes("train", args, argv)) is not None:
-        return code
-    prepare_process()
-    with process_group(device, args.dist_backend):
-        exp.get_trainer(args).train()
-    return 0
+    check_experiment(args)
+    return int(work_of("train").train(args, argv))
 
 
 def check_flags(args: argparse.Namespace) -> None:

@@ -6,9 +6,8 @@ from typing import Any, Protocol
 
 from yolox_attn.core.wandb_board import check_wandb, open_wandb
 from yolox_attn.errors import InputError
+from yolox_attn.names import LOGGERS
 from yolox_attn.runs import RunRecord, numbers_of
-
-KINDS = ("tensorboard", "wandb", "none")
 
 
 class Board(Protocol):
@@ -28,15 +27,15 @@ def check_board(kind: str, words: Mapping[str, str]) -> None:
     """Check that a board of `kind` can be opened, before anything is written.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `LOGGERS`.
         words: WORD -> value of `wandb-WORD value`.
 
     Raises:
         InputError: there is no such kind; or wandb is missing, too old or not logged in, or does
             not know a word or its value.
     """
-    if kind not in KINDS:
-        raise InputError(f"-l {kind}: it is {', '.join(KINDS)}")
+    if kind not in LOGGERS:
+        raise InputError(f"-l {kind}: it is {', '.join(LOGGERS)}")
     if kind == "wandb":
         check_wandb(words)
 

@@ -2,7 +2,6 @@
 
 import glob
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ from yolox_attn.data.formats.content import IMAGE_SUFFIXES, files_below, images_
 from yolox_attn.detection.detector import Pixels, read_picture
 from yolox_attn.errors import InputError
 from yolox_attn.machine import expanded
+from yolox_attn.names import CAMERA
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
-CAMERA = re.compile(r"camera:(\d+)")
 USUAL_RATE = 25.0  # frames a second, of a video or camera that does not say
 
 

@@ -33,7 +33,7 @@ def load_exp(exp_file: str | None = None, name: str | None = None) -> AttentionE
     if exp_file is not None:
         return exp_from_file(Path(exp_file))
     if name is None:
-        raise InputError("which experiment? give -f exps/yolox_s_cam.py or -n yolox-s-cam")
+        raise InputError("which experiment? give an Exp file, or a name as yolox-s-cam")
     return exp_from_name(name)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from yolox_attn.core.weights import load_weights
 from yolox_attn.errors import InputError
 from yolox_attn.exp.loader import load_exp
+from yolox_attn.names import PUBLISHED_SIZES
 from yolox_attn.runs import alone_at, file_hash, write_text
 
 RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
-SIZES = ("nano", "tiny", "s", "m", "l", "x")
 CHUNK = 2**20
 PATIENCE = 30.0  # seconds without a byte
 Progress = Callable[[int, int], object]  # bytes so far, bytes in all
@@ -32,8 +32,8 @@ def fetch(
         InputError: no such size, no connection, an incomplete file (the same call goes on), one
             that is no such weights, or one that was changed; or somebody else is fetching it there.
     """
-    if size not in SIZES:
-        raise InputError(f"no published weights of size {size}: {', '.join(SIZES)}")
+    if size not in PUBLISHED_SIZES:
+        raise InputError(f"no published weights of size {size}: {', '.join(PUBLISHED_SIZES)}")
     path = folder / f"yolox_{size}.pth"
     kept = path.with_name(f"{path.name}.sha256")
     if path.exists():

@@ -25,13 +25,12 @@ from yolox_attn.exp.fuse import fuse
 from yolox_attn.export.onnx import trace, write_onnx
 from yolox_attn.export.openvino import write_openvino
 from yolox_attn.export.parity import Parity, compare_outputs, first_departing, unmatched
-from yolox_attn.models.exported import ONNX, OPENVINO, STRIDE, Card, ExportedModel
+from yolox_attn.models.exported import STRIDE, Card, ExportedModel
 from yolox_attn.runs import file_hash
 from yolox_attn.stats.interval import estimate, image_interval
 from yolox_attn.stats.jackknife import draw_blocks, effective_number, image_noise
 from yolox_attn.stats.measured import Measured, measure
 
-FORMATS = {"onnx": ONNX, "openvino": OPENVINO}
 CPU = Conditions(torch.device("cpu"))
 LOSS = 0.5  # AP points: the smallest effect that verdicts take as worth having
 OTHER_BOXES = 0.01  # of NMS: rounding may lift a box over a threshold, and that one hides others

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from yolox_attn.device import RUNTIME_PROVIDERS
 from yolox_attn.errors import InputError
+from yolox_attn.names import FORMATS
 from yolox_attn.requirements import fix
 from yolox_attn.runs.codec import convert
 
-ONNX, OPENVINO = ".onnx", ".xml"
+ONNX, OPENVINO = FORMATS["onnx"], FORMATS["openvino"]
 ENTRY = "yolox_attn"  # of the file's metadata: the card, as JSON
 STRIDE = 32  # pixels: both sides of an image are multiples of it
 LARGEST = 8192  # pixels of a side

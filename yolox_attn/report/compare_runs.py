@@ -13,7 +13,7 @@ from yolox_attn.report.comparison import Comparison
 from yolox_attn.report.judge_runs import JudgingRequest, judge_runs
 from yolox_attn.report.load_runs import Run
 from yolox_attn.report.select_runs import select_runs
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 
 
 def compare(

@@ -8,7 +8,8 @@ from typing import Any
 from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.console import printable
 from yolox_attn.cost import Latency
-from yolox_attn.stats.verdict import EDITION, Judgement, Terms
+from yolox_attn.stats.terms import Terms
+from yolox_attn.stats.verdict import EDITION, Judgement
 from yolox_attn.stats.weighted_ap import AP_METRICS
 
 

@@ -42,7 +42,8 @@ from yolox_attn.stats.measured import (
 )
 from yolox_attn.stats.noise import baseline_noise, sd_interval
 from yolox_attn.stats.power import detectable_effect, seeds_needed
-from yolox_attn.stats.verdict import PRIMARY, Judgement, Terms
+from yolox_attn.stats.terms import Terms
+from yolox_attn.stats.verdict import PRIMARY, Judgement
 from yolox_attn.stats.weighted_ap import AP_METRICS, best_engine
 
 ROUNDING = 1e-6  # of an AP as a fraction: more is another file

@@ -11,6 +11,7 @@ from yolox_attn.coco.results import EVALUATION_NAME
 from yolox_attn.console import called_as, printable, shortlist
 from yolox_attn.errors import InputError
 from yolox_attn.machine import expanded
+from yolox_attn.names import PLAN_NAME
 from yolox_attn.report.comparison import Dropped
 from yolox_attn.runs import (
     DETECTIONS_NAME,
@@ -21,7 +22,6 @@ from yolox_attn.runs import (
 )
 from yolox_attn.runs.codec import convert
 
-PLAN_NAME = "plan.json"  # of a study, which has a report of its own
 OLD_EVALUATION = "figures.json"  # what evaluation.json was called, with other words in it
 UNFINISHED = {  # state of a run that has not ended -> how to say it, and what to do about it
     "running": ("is running", "let it end, or leave it out"),

@@ -11,7 +11,8 @@ from yolox_attn.report.format import confidence, signed, size, span
 from yolox_attn.stats.judge import fraction
 from yolox_attn.stats.power import AFFORDABLE_SEEDS, Settling
 from yolox_attn.stats.stages import Why
-from yolox_attn.stats.verdict import MIN_IMAGES, Amount, Ends, Judgement, Terms, Word
+from yolox_attn.stats.terms import Terms
+from yolox_attn.stats.verdict import MIN_IMAGES, Amount, Ends, Judgement, Word
 
 COUNTED = {  # word -> how the headline counts one variant, or several, of that verdict
     Word.HELPS: ("helps", "help"),

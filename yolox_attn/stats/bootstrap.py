@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from yolox_attn.coco.annotations import Truth
 from yolox_attn.errors import InputError
 from yolox_attn.machine import expanded
-from yolox_attn.stats.values import Floats, finite, require_share
+from yolox_attn.stats.terms import require_share
+from yolox_attn.stats.values import Floats, finite
 
 
 def image_weights(

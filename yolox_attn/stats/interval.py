@@ -22,7 +22,8 @@ from scipy import stats
 from yolox_attn.errors import InputError
 from yolox_attn.stats import behrens_fisher
 from yolox_attn.stats.jackknife import ImageNoise
-from yolox_attn.stats.values import NEGLIGIBLE, Floats, finite, require_margin, require_share
+from yolox_attn.stats.terms import require_margin, require_share
+from yolox_attn.stats.values import NEGLIGIBLE, Floats, finite
 
 
 @dataclass(frozen=True)

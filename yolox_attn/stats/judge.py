@@ -28,6 +28,7 @@ from yolox_attn.stats.noise import measured_noise
 from yolox_attn.stats.paired_tests import MAX_SEEDS, Pairing, pairing, sign_flip_p, superiority
 from yolox_attn.stats.paired_tests import MIN_SEEDS as SIGN_FLIP_SEEDS
 from yolox_attn.stats.power import Question, detectable_effect, settle
+from yolox_attn.stats.terms import Terms
 from yolox_attn.stats.values import Floats
 from yolox_attn.stats.verdict import (
     MIN_IMAGES,
@@ -36,7 +37,6 @@ from yolox_attn.stats.verdict import (
     Ends,
     Exploratory,
     Judgement,
-    Terms,
     Word,
     decide,
     evidence,

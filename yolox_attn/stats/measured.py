@@ -17,7 +17,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.stats.ap_numpy import Floats
 from yolox_attn.stats.bootstrap import csv_of_groups, image_groups, image_weights
 from yolox_attn.stats.jackknife import draw_blocks, effective_number, leave_out_weights
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.stats.weighted_ap import weighted_ap
 
 

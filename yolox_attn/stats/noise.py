@@ -14,7 +14,8 @@ from scipy import stats
 
 from yolox_attn.errors import InputError
 from yolox_attn.stats.jackknife import ImageNoise
-from yolox_attn.stats.values import NEGLIGIBLE, require_share, seed_values
+from yolox_attn.stats.terms import require_share
+from yolox_attn.stats.values import NEGLIGIBLE, seed_values
 
 OUTLIER_RUNS = 8  # with fewer the usual distance is not known
 

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.values import Floats, require_share, seed_values
+from yolox_attn.stats.terms import require_share
+from yolox_attn.stats.values import Floats, seed_values
 
 PAIRING_SEEDS = 5  # below it a correlation's limits are nearly all there is
 MIN_SEEDS = 6  # with fewer, the smallest p, 2 / 2^S, is above 5 %

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from yolox_attn.errors import InputError
-from yolox_attn.stats.values import Floats, finite, require_share
+from yolox_attn.stats.terms import require_share
+from yolox_attn.stats.values import Floats, finite
 
 Ends = tuple[float, float]
 

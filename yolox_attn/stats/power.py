@@ -16,7 +16,8 @@ from scipy import optimize, stats
 from yolox_attn.errors import InputError
 from yolox_attn.stats import behrens_fisher
 from yolox_attn.stats.noise import Noise
-from yolox_attn.stats.values import Floats, require_margin, require_share
+from yolox_attn.stats.terms import require_margin, require_share
+from yolox_attn.stats.values import Floats
 
 TARGET = 0.8  # of verdicts: four times in five
 MOST_SEEDS = 10_000  # beyond it the answer is "no number"

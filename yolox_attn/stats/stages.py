@@ -18,7 +18,7 @@ from scipy import stats
 
 from yolox_attn.errors import InputError
 from yolox_attn.stats.interval import Paired, inside, interval, p_value
-from yolox_attn.stats.values import require_share
+from yolox_attn.stats.terms import require_share
 from yolox_attn.stats.verdict import MIN_IMAGES, MIN_SEEDS, Word
 
 DEFAULT_LOOKS = (4, 7, 10)  # a first look at 3 seeds finds next to nothing among four variants

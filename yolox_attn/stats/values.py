@@ -1,6 +1,4 @@
-"""What statistics are given: arrays of finite numbers, shares, margins."""
-
-import math
+"""What statistics are given: arrays of finite numbers."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,15 +23,3 @@ def seed_values(values: ArrayLike, least: int = 1) -> Floats:
     if array.ndim != 1 or array.size < least:
         raise InputError(f"needed is one value for each of {least} seeds or more, got {array}")
     return array
-
-
-def require_margin(margin: float) -> None:
-    """Refuse a smallest effect worth having that is not a positive number."""
-    if not (math.isfinite(margin) and margin > 0):
-        raise InputError(f"the smallest effect worth having must be above 0 AP, got {margin}")
-
-
-def require_share(value: float, name: str) -> None:
-    """Refuse what is not strictly between 0 and 1, such as a confidence of 95."""
-    if not 0 < value < 1:
-        raise InputError(f"{name} must be between 0 and 1 (as 0.95, not 95), got {value}")

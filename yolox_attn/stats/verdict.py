@@ -1,4 +1,4 @@
-"""The verdict on a variant, the terms it is given on, and all that is judged of it: data."""
+"""The verdict on a variant, and all that is judged of it: data."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.stats.interval import Paired, identical, inside, interval
 from yolox_attn.stats.paired_tests import Pairing
 from yolox_attn.stats.power import Settling
-from yolox_attn.stats.values import require_margin, require_share
+from yolox_attn.stats.terms import require_margin, require_share
 
 PRIMARY = "AP"  # the metric that is judged; all others are exploratory
 MIN_SEEDS = 3  # one seed says nothing of seeds, two give an interval but no verdict
@@ -32,29 +32,6 @@ class Amount(Enum):
     WORTHWHILE = "by a worthwhile amount"
     SMALL = "by less than is worth having"
     OPEN = "by an amount that is open"
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What is agreed on before any number is seen.
-
-    Args:
-        sesoi: the smallest effect worth having, AP points.
-        alpha: the share of studies without an effect that may say helps or hurts.
-        replicates: resamples of the test images.
-        seed: of the resamples, the same for every run.
-    """
-
-    sesoi: float = 0.5
-    alpha: float = 0.05
-    replicates: int = 2000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        require_margin(self.sesoi)
-        require_share(2 * self.alpha, "alpha, twice")
-        if self.replicates < 100:
-            raise InputError(f"{self.replicates} resamples are too few, give at least 100")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from yolox_attn.console import called_as
 from yolox_attn.core.checkpoint import LATEST_NAME, newest_checkpoint
 from yolox_attn.device import pick_device
 from yolox_attn.errors import InputError
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.plan import RUNS, Plan, Training
 from yolox_attn.study.planned_run import PlannedRun, record_of, state_of
 

@@ -16,7 +16,7 @@ from yolox_attn.report import read_comparison
 from yolox_attn.report.output import find_comparison
 from yolox_attn.stats.noise import seeds_only
 from yolox_attn.stats.power import detectable_effect, seeds_needed
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.plan import PlannedVariant, Training
 
 LIMIT = 300  # seconds after which a probe is given up

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from yolox_attn.errors import InputError
+from yolox_attn.names import PLAN_NAME
 from yolox_attn.runs import file_hash, read_json, write_json
 from yolox_attn.runs.codec import convert
 from yolox_attn.stats.stages import Stages
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 
-PLAN_NAME = "plan.json"
 RUNS, ATTEMPTS_NAME, ADDED_NAME = "runs", "attempts.jsonl", "added.json"  # next to the plan
 SCHEMA = 1
 # Fields that older plans do not have: left out while they are empty, so that a hash stays as it is.
 LATER = {"groups_sha256", "data_sha256", "sources", "command", "edition", "stages"}
-SPLITS = ("val", "test")
 
 
 @dataclass(frozen=True)

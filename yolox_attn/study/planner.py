@@ -18,13 +18,15 @@ from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp
 from yolox_attn.exp.image_size import size_overrides
 from yolox_attn.machine import expanded, usable_cores
+from yolox_attn.names import JUDGING_SPLITS
 from yolox_attn.runs import file_hash
 from yolox_attn.runs.remarks import warmup_in_words
 from yolox_attn.stats.bootstrap import csv_of_groups
 from yolox_attn.stats.stages import Stages, check_looks, levels
-from yolox_attn.stats.verdict import EDITION, MIN_SEEDS, Terms
+from yolox_attn.stats.terms import Terms
+from yolox_attn.stats.verdict import EDITION, MIN_SEEDS
 from yolox_attn.study.estimate import Probe, detectable, noise_prior, probe
-from yolox_attn.study.plan import SPLITS, Plan, PlannedVariant, Training, refuse_planned, write_plan
+from yolox_attn.study.plan import Plan, PlannedVariant, Training, refuse_planned, write_plan
 from yolox_attn.study.sources import check_data
 from yolox_attn.study.variants import (
     BuiltVariant,
@@ -126,8 +128,8 @@ def plan_study(
 
 def _check_request(request: PlanRequest) -> None:
     """Refuse what needs neither data nor model to be seen as wrong."""
-    if request.split not in SPLITS:
-        raise InputError(f"--split {request.split}: it is {' or '.join(SPLITS)}")
+    if request.split not in JUDGING_SPLITS:
+        raise InputError(f"--split {request.split}: it is {' or '.join(JUDGING_SPLITS)}")
     _check_seeds(request.seeds)
     if request.looks:
         check_looks(request.looks)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from yolox_attn.device import pick_device
 from yolox_attn.errors import InputError
+from yolox_attn.names import PLAN_NAME
 from yolox_attn.report import Comparison, Run, measure_latency, write_comparison
 from yolox_attn.report.comparison import PlanSummary
 from yolox_attn.report.sentences import settling_sentence, verdict_sentence
@@ -14,7 +15,7 @@ from yolox_attn.stats.verdict import EDITION, AtLook, Judgement, Word, amount_of
 from yolox_attn.study.commands import study_command
 from yolox_attn.study.judge_look import compare_eligible, hashes
 from yolox_attn.study.looks import Look, decisions, next_look, read_looks
-from yolox_attn.study.plan import PLAN_NAME, Plan, check_unchanged, read_plan
+from yolox_attn.study.plan import Plan, check_unchanged, read_plan
 from yolox_attn.study.planned_run import UNFINISHED, planned_runs, state_of
 
 REPORT = "report"  # folder of a study

@@ -8,7 +8,7 @@ from tabulate import tabulate
 from yolox_attn.console import count
 from yolox_attn.exp.image_size import sizes_in_words
 from yolox_attn.report.format import duration
-from yolox_attn.stats.verdict import Terms
+from yolox_attn.stats.terms import Terms
 from yolox_attn.study.estimate import detectable, needed, wall_time
 from yolox_attn.study.plan import Plan
 from yolox_attn.study.planner import PlannedStudy

@@ -20,7 +20,8 @@ from yolox_attn.report.figures.style import (
     signed_ticks,
 )
 from yolox_attn.report.format import confidence, signed
-from yolox_attn.stats.verdict import Judgement, Terms, Word
+from yolox_attn.stats.terms import Terms
+from yolox_attn.stats.verdict import Judgement, Word
 
 ROW = 39.0  # points: a line of text above its interval
 GAP = 26.0  # points, above the controls

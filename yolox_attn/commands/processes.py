@@ -31,16 +31,6 @@ class Processes:
         return self.here * self.machines
 
 
-def add_process_options(parser: argparse.ArgumentParser) -> None:
-    """Add -d and YOLOX's flags of several machines."""
-    add = parser.add_argument
-    add("-d", "--devices", type=int, metavar="N", help="processes on this machine, default 1")
-    add("--num_machines", type=int, default=1, metavar="M", help="machines, each with -d N")
-    add("--machine_rank", type=int, default=0, metavar="R", help="which of them this is, from 0")
-    add("--dist-url", metavar="tcp://HOST:PORT", help="where machine 0 listens")
-    add("--dist-backend", choices=("nccl", "gloo"), help="default: nccl on CUDA, gloo elsewhere")
-
-
 def run_in_processes(name: str, args: argparse.Namespace, argv: list[str] | None) -> int | None:
     """Run the command `name` in the processes that its flags ask for, and return its exit code.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from yolox_attn.cli.common import configure, given_settings, name_run, precision_of
+from yolox_attn.commands.common import configure, given_settings, name_run
 from yolox_attn.console import count
 from yolox_attn.core.checkpoint import BEST_NAME
 from yolox_attn.core.describe import describe_config
@@ -51,7 +51,6 @@ def find_run(args: argparse.Namespace) -> FoundRun:
     Raises:
         InputError: no experiment is named, or the run's cannot be built again.
     """
-    precision_of(args)
     if args.exp_file is None and args.name is None:
         folder = named_folder(args)
         record = read_record(folder)
@@ -122,8 +121,6 @@ def named_folder(args: argparse.Namespace) -> Path:
     if args.experiment_name is not None:
         raise InputError(f"-expn {args.experiment_name}: RUN_FOLDER names the run; drop -expn")
     folder = Path(args.opts.pop(0))
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such run folder")
     seeded = folder / f"seed{args.seed}"
     if args.seed is not None and (seeded / RECORD_NAME).is_file():
         return seeded
@@ -141,16 +138,12 @@ def folder_of_checkpoint(args: argparse.Namespace) -> Path:
     """Return the run folder that -c means, and take it from there if it is no file.
 
     Raises:
-        InputError: there is no -c, or what it names lies in no run.
+        InputError: the file lies in no run.
     """
-    if args.ckpt is None:
-        raise InputError("which run? give RUN_FOLDER, or -f exps/yolox_s_cam.py, or -n yolox-s-cam")
     path = Path(args.ckpt)
     if path.is_dir():
         args.ckpt = None
         return path
-    if not path.exists():
-        raise InputError(f"-c {path}: no such file")
     if not (path.parent / RECORD_NAME).is_file():
         raise InputError(
             f"-c {path}: it lies in no run folder; give its experiment, by -f FILE or -n NAME"

@@ -2,9 +2,9 @@
 
 import pytest
 
+from yolox_attn.commands.recipes import RECIPES, recipe_overrides
 from yolox_attn.errors import InputError
 from yolox_attn.exp import apply_overrides, load_exp
-from yolox_attn.exp.recipes import RECIPES, recipe_overrides
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -5,13 +5,9 @@ from typing import Any
 
 import pytest
 
-from yolox_attn.cli import processes
-from yolox_attn.cli.processes import (
-    Processes,
-    add_process_options,
-    process_options,
-    run_in_processes,
-)
+from yolox_attn.cli.common import add_process_options
+from yolox_attn.commands import processes
+from yolox_attn.commands.processes import Processes, process_options, run_in_processes
 from yolox_attn.errors import InputError
 
 

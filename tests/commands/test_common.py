@@ -4,12 +4,8 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from yolox_attn.cli.common import (
-    add_experiment_options,
-    build_exp,
-    name_run,
-    prepare_process,
-)
+from yolox_attn.cli.common import add_experiment_options
+from yolox_attn.commands.common import build_exp, name_run, prepare_process
 from yolox_attn.errors import InputError
 
 
