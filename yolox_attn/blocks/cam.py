@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mish
 
 from yolox_attn.blocks.gates import reduced_width, require_counts
+from yolox_attn.blocks.gating import gated, mean
 
 # A tutorial for YOLOX declares a BatchNorm `bn` and never applies it. It would get no gradient, and
 # DistributedDataParallel refuses that: it is left out, and dropped where a checkpoint holds it.
@@ -34,11 +35,11 @@ class CAM(nn.Module):
         self.F_w = nn.Conv2d(width, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.mean(dim=3, keepdim=True)  # (N, C, H, 1)
-        columns = x.mean(dim=2, keepdim=True)  # (N, C, 1, W)
+        rows = mean(x, 3)  # (N, C, H, 1)
+        columns = mean(x, 2)  # (N, C, 1, W)
         row_gates: Tensor = self.F_h(mish(self.conv_1x1(rows))).sigmoid()
         column_gates: Tensor = self.F_w(mish(self.conv_1x1(columns))).sigmoid()
-        return x * row_gates.to(x.dtype) * column_gates.to(x.dtype)
+        return gated(x, row_gates, column_gates)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any

@@ -4,13 +4,13 @@ import torch
 from torch import Tensor, nn
 
 from yolox_attn.blocks.gates import reduced_width, require_counts, require_odd
+from yolox_attn.blocks.gating import CHANNELS, PIXELS, gated, highest, mean
 
 
 class ChannelGate(nn.Module):
     """sigmoid(M(mean) + M(max)) with M(s) = W2 relu(W1 s), over the map.
 
-    W2 is linear without a bias, so it is applied once, to the sum. `max` and not `amax`: where
-    pixels tie, the gradient goes to the first of them, as a pooling layer sends it.
+    W2 is linear without a bias, so it is applied once, to the sum.
 
     Shape: (N, C, H, W) -> (N, C, 1, 1).
     """
@@ -21,9 +21,8 @@ class ChannelGate(nn.Module):
         self.fc2 = nn.Conv2d(width, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        pixels = x.flatten(2)  # (N, C, H * W)
-        pooled = torch.cat((pixels.mean(dim=2), pixels.max(dim=2).values))  # (2N, C)
-        hidden: Tensor = self.fc1(pooled[:, :, None, None]).relu()  # (2N, C / r, 1, 1)
+        pooled = torch.cat((mean(x, *PIXELS), highest(x, *PIXELS)))  # (2N, C, 1, 1)
+        hidden: Tensor = self.fc1(pooled).relu()  # (2N, C / r, 1, 1)
         both = hidden.reshape(2, x.shape[0], -1, 1, 1).sum(dim=0)
         gates: Tensor = self.fc2(both).sigmoid()
         return gates
@@ -40,8 +39,8 @@ class SpatialGate(nn.Module):
         self.conv1 = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        mean, maximum = x.mean(dim=1, keepdim=True), x.max(dim=1, keepdim=True).values
-        gates: Tensor = self.conv1(torch.cat((mean, maximum), dim=1)).sigmoid()
+        pooled = torch.cat((mean(x, *CHANNELS), highest(x, *CHANNELS)), dim=1)
+        gates: Tensor = self.conv1(pooled).sigmoid()
         return gates
 
 
@@ -63,7 +62,5 @@ class CBAM(nn.Module):
         self.spatialattention = SpatialGate(kernel_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        channel_gates: Tensor = self.channelattention(x)
-        x = x * channel_gates.to(x.dtype)
-        pixel_gates: Tensor = self.spatialattention(x)
-        return x * pixel_gates.to(x.dtype)
+        x = gated(x, self.channelattention(x))
+        return gated(x, self.spatialattention(x))

@@ -5,6 +5,7 @@ import math
 from torch import Tensor, nn
 
 from yolox_attn.blocks.gates import require_counts
+from yolox_attn.blocks.gating import PIXELS, gated, mean
 
 
 def eca_kernel_size(channels: int, b: float, gamma: float) -> int:
@@ -39,6 +40,6 @@ class ECA(nn.Module):
         self.conv = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        means = x.mean(dim=(2, 3)).unsqueeze(1)  # (N, 1, C)
+        means = mean(x, *PIXELS).flatten(1).unsqueeze(1)  # (N, 1, C)
         gates: Tensor = self.conv(means).sigmoid()  # (N, 1, C)
-        return x * gates.to(x.dtype).transpose(1, 2).unsqueeze(-1)  # (N, C, 1, 1)
+        return gated(x, gates.transpose(1, 2).unsqueeze(-1))

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from yolox_attn.blocks.gates import reduced_width, require_counts
+from yolox_attn.blocks.gating import PIXELS, gated, mean
 
 
 class SE(nn.Module):
@@ -28,5 +29,5 @@ class SE(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        gates: Tensor = self.fc(x.mean(dim=(2, 3)))  # (N, C)
-        return x * gates.to(x.dtype)[:, :, None, None]
+        gates: Tensor = self.fc(mean(x, *PIXELS).flatten(1))  # (N, C)
+        return gated(x, gates[:, :, None, None])
