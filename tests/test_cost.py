@@ -26,9 +26,9 @@ def millions_of_acmix(kernel: int, conv: int = 3) -> float:
     return (3 * C + 2 * kernel**2 + 3 * conv**2 + conv**4) * C * N / 1e6
 
 
-def millions_of_drconv(k: int, regions: int, evaluated: int) -> float:
+def millions_of_drconv(k: int, regions: int) -> float:
     guide_and_generator = regions * k**2 * C * N + regions**2 * C * C * k**2
-    return (evaluated * k**2 * C * C * N + guide_and_generator) / 1e6
+    return (k**2 * C * C * N + guide_and_generator) / 1e6
 
 
 def millions_of_attnconv(local: int, pooled: int, k: int = 5, window: int = 4) -> float:
@@ -45,11 +45,9 @@ CASES = [
     ("cbam", {"ratio": 8}, False, millions_of_cbam(32), 0.2),
     ("acmix", {"kernel_att": 7}, False, millions_of_acmix(7), 399),
     ("acmix", {"kernel_att": 3}, False, millions_of_acmix(3), 366),
-    ("drconv", {"kernel_size": 1, "region_num": 8}, True, millions_of_drconv(1, 8, 8), 846),
-    ("drconv", {"kernel_size": 3, "region_num": 8}, True, millions_of_drconv(3, 8, 8), 7617),
-    ("drconv", {"kernel_size": 3, "region_num": 4}, True, millions_of_drconv(3, 4, 4), 3799),
-    ("drconv", {"kernel_size": 1, "region_num": 8}, False, millions_of_drconv(1, 8, 1), 112),
-    ("drconv", {"kernel_size": 3, "region_num": 8}, False, millions_of_drconv(3, 8, 1), 1011),
+    ("drconv", {"kernel_size": 1, "region_num": 8}, True, millions_of_drconv(1, 8), 112),
+    ("drconv", {"kernel_size": 1, "region_num": 8}, False, millions_of_drconv(1, 8), 112),
+    ("drconv", {"kernel_size": 3, "region_num": 8}, False, millions_of_drconv(3, 8), 1011),
     (
         "attnconv",
         {"num_heads": 8, "group_split": [4, 4], "kernel_sizes": [5], "window_size": 4},

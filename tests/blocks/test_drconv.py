@@ -1,10 +1,12 @@
 """What only DRConv does: a hard choice that learns, and no work on regions nobody chose."""
 
+from unittest import mock
+
 import pytest
 import torch
 from torch.nn import functional
 
-from yolox_attn.blocks import regions
+from yolox_attn.blocks import drconv
 from yolox_attn.blocks.drconv import BinMeans, DRConv
 
 SIZES = [(1, 1), (2, 2), (3, 3), (7, 13), (15, 15), (20, 20), (25, 25)]
@@ -23,6 +25,17 @@ def make(channels=4, **options):
 
 def draw(*shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def all_maps(block, x):
+    """What each region would give at every pixel, as a record computes it."""
+    maps = []
+    with (
+        mock.patch.object(drconv, "is_recorded", lambda: True),
+        mock.patch.object(drconv, "pick_straight_through", lambda made, *_: maps.append(made)),
+    ):
+        block.respond(x, block.conv_guide(x))
+    return maps[0]
 
 
 def distance(a, b):
@@ -48,14 +61,14 @@ def test_regions_without_a_pixel(side):
         block.conv_guide.bias[2] += 1e3
         alone = block(x)
     assert distance(alone, block(x).detach()) < 1e-12
-    alone_region = block.convolve_all(x)[:, 2]
+    alone_region = all_maps(block, x)[:, 2]
     assert distance(alone, alone_region.detach()) < 1e-12
 
 
 def test_first_region_wins_a_tie():
     block, x = make(region_num=4), draw(2, 4, 3, 3)
     scores = torch.zeros(2, 4, 3, 3, dtype=torch.float64)
-    expected = block.convolve_all(x)[:, 0].detach()
+    expected = all_maps(block, x)[:, 0].detach()
     assert distance(block.respond(x, scores).detach(), expected) < 1e-12
     with torch.no_grad():
         assert distance(block.respond(x, scores), expected) < 1e-12
@@ -97,22 +110,47 @@ def test_half_precision_is_close_where_the_choice_is_given(side, learning, dtype
 
 def test_surrogate_sums_do_not_overflow_in_half_precision():
     """Equal answers cancel, but each is 640000 here, past float16's largest number."""
-    maps = torch.full((1, 2, 64, 3, 3), 100.0, dtype=torch.float16, requires_grad=True)
+    block = DRConv(64, region_num=2).half()
+    with torch.no_grad():
+        block.conv_kernel[3].weight.zero_()
+        block.conv_kernel[3].bias.fill_(100 / 64)
+    x = torch.ones(1, 64, 3, 3, dtype=torch.float16)
     scores = torch.randn(1, 2, 3, 3).half().requires_grad_()
-    picked = regions.PickRegion.apply(maps, scores, scores.argmax(dim=1, keepdim=True))
-    picked.backward(torch.full_like(picked, 100.0))
+    block.respond(x, scores).backward(torch.full_like(x, 100.0))
     assert scores.grad.abs().max() < 1  # the sums are nan where they are made in float16
 
 
-def test_recorded_form_learns_the_same():
-    scores, maps = draw(2, 3, 4, 5).requires_grad_(), draw(2, 3, 6, 4, 5).requires_grad_()
-    choice, upstream = scores.argmax(dim=1, keepdim=True), draw(2, 6, 4, 5)
-    results = []
-    for choose in (regions.PickRegion.apply, regions.pick_straight_through):
-        picked = choose(maps, scores, choice)
-        results.append([picked, *torch.autograd.grad((picked * upstream).sum(), (maps, scores))])
+@every_side
+def test_recorded_form_learns_the_same(side):
+    block, x = make(6, kernel_size=side, region_num=3), draw(2, 6, 4, 5)
+    upstream, results = draw(2, 6, 4, 5), []
+    for recorded in (False, True):
+        block.zero_grad()
+        own = x.clone().requires_grad_()
+        with mock.patch.object(drconv, "is_recorded", lambda: recorded):  # noqa: B023 - used at once
+            y = block(own)
+        y.backward(upstream)
+        results.append([y, own.grad, *(p.grad for p in block.parameters())])
     for a, b in zip(*results, strict=True):
-        assert distance(a, b) < 1e-12
+        assert distance(a.detach(), b.detach()) < 1e-12
+
+
+@every_side
+def test_the_kernels_are_not_kept(side):
+    """R kernels an image are most of what a plain form keeps, and R maps the rest."""
+    block, kept = DRConv(32, kernel_size=side), {}
+    own = {p.untyped_storage().data_ptr() for p in block.parameters()}
+
+    def note(tensor):
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    x = torch.randn(1, 32, 16, 16, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        block(x)
+    total = sum(size for place, size in kept.items() if place not in own)
+    assert total < 2 * 4 * x.numel()  # the map, the scores and little else
 
 
 @every_size

@@ -9,7 +9,7 @@ from torch import Tensor
 from yolox_attn.blocks.gating import CHANNELS, PIXELS, gated, highest, mean
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
-SHAPES = [(2, 3, 4, 5), (1, 1, 6, 1), (2, 4, 1, 1), (1, 2, 1, 7)]
+SHAPES = [(2, 3, 4, 5), (1, 1, 6, 1), (2, 4, 1, 1), (1, 2, 1, 7), (0, 3, 4, 5)]
 Form = Callable[[Tensor], Tensor]
 
 
@@ -91,6 +91,9 @@ def test_the_gradient_has_the_layout_of_the_map(layout: torch.memory_format) -> 
     assert y.stride() == x.stride()
     (slope,) = torch.autograd.grad(y, x, torch.rand_like(y))
     assert slope.stride() == x.stride()
+    for axis in (2, 3):
+        (slope,) = torch.autograd.grad(mean(x, axis).sum(), x)
+        assert (slope + x).stride() == x.stride()
 
 
 def test_of_two_gates_no_product_is_kept() -> None:

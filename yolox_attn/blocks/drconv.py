@@ -5,9 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from yolox_attn.blocks.gates import is_recorded, match_input, require_counts, require_odd
-from yolox_attn.blocks.regions import PickRegion, convolve_chosen, pick, pick_straight_through
-
-FEW_COLUMNS = 8  # below it, the transposed product of `generate` is slower than a transposing copy
+from yolox_attn.blocks.regions import RegionConv, pick_straight_through
 
 
 class BinMeans(nn.Module):
@@ -40,8 +38,8 @@ class DRConv(nn.Module):
         channels: Channels of the input.
         kernel_size: Odd side k of the generated kernels and of the guide. The default 1 is what
             the authors' networks replace; 3 takes nine times the products and the memory.
-        region_num: Number of regions R, each with its own kernel. While training all R
-            convolutions are needed; without gradients only the chosen one is computed.
+        region_num: Number of regions R, each with its own kernel. Only the chosen one is
+            convolved with; the gradient of the choice needs all R, in the backward pass.
         out_channels: Channels of the output; None means as many as the input's.
         padding: None or kernel_size // 2, which keeps the map's size; nothing else is allowed.
 
@@ -93,53 +91,39 @@ class DRConv(nn.Module):
 
     def respond(self, x: Tensor, scores: Tensor) -> Tensor:
         """The block's output where `scores`, (N, R, H, W), choose each pixel's region."""
-        choice = scores.argmax(dim=1, keepdim=True)  # the first one on a tie
-        if is_recorded():
-            return pick_straight_through(self.convolve_all(x), scores, choice)
-        if torch.is_grad_enabled() and any(
-            tensor.requires_grad for tensor in (x, scores, *self.parameters())
-        ):
-            picked: Tensor = PickRegion.apply(self.convolve_all(x), scores, choice)
-            return picked
-        if type(x) is not Tensor or x.is_meta:  # fake: there are no numbers to sort pixels by
-            return pick(self.convolve_all(x), choice)
-        images = zip(x, self.generate(x).unbind(dim=1), choice[:, 0], strict=True)
-        return torch.stack([convolve_chosen(*image) for image in images])
-
-    def generate(self, x: Tensor, *, taps_last: bool = False) -> Tensor:
-        """Every region's kernel for every image.
-
-        Shape: (R, N, k * k, out, in), or with `taps_last` (R, out, in, N, k * k). To make the one
-        from the other would take longer than the product itself.
-        """
-        regions, channels = self.region_num, x.shape[1]
-        weight = self.conv_kernel.get_parameter("3.weight").view(regions, -1, regions)
-        bias = self.conv_kernel.get_parameter("3.bias").view(regions, -1, 1)
+        weight = self.conv_kernel.get_parameter("3.weight").view(
+            self.region_num, -1, self.region_num
+        )
+        bias = self.conv_kernel.get_parameter("3.bias").view(self.region_num, -1)
         units = self.conv_kernel[2](self.conv_kernel[1](self.conv_kernel[0](x)))
-        units = units.view(x.shape[0], regions, regions, -1).permute(1, 2, 0, 3)
-        batch, taps = units.shape[2:]
-        units = units.flatten(2)  # (R, R, N * k * k)
-        if taps_last:
-            kernels = torch.baddbmm(bias, weight, units)
-            return kernels.view(regions, -1, channels, batch, taps)
-        if batch * taps < FEW_COLUMNS:
-            kernels = torch.baddbmm(bias, weight, units).transpose(1, 2).contiguous()
-        else:
-            kernels = torch.baddbmm(
-                bias.transpose(1, 2), units.transpose(1, 2), weight.transpose(1, 2)
-            )
-        return kernels.view(regions, batch, taps, -1, channels)
+        units = units.flatten(2).unflatten(1, (self.region_num, -1)).transpose(2, 3)
+        if is_recorded() or type(x) is not Tensor or x.is_meta:  # fake: no numbers to sort by
+            maps = self.convolve_all(x, units, weight, bias)
+            return pick_straight_through(maps, scores, scores.argmax(dim=1, keepdim=True))
+        values: tuple[Tensor, ...] = x, units, weight, bias
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
+            values = tuple(value.to(dtype) for value in values)
+        made: Tensor = RegionConv.apply(*values, scores)
+        return made
 
-    def convolve_all(self, x: Tensor) -> Tensor:
-        """Every region's convolution of the whole map, (N, R, out, H, W)."""
+    def elementwise_flops(self, height: int, width: int) -> int:
+        """FLOPs of one image that torch's counter misses: products added to those before."""
+        _, channels, side, _ = self.conv_guide.weight.shape
+        return 2 * (side**2 - 1) * channels * self.out_channels * height * width
+
+    def convolve_all(self, x: Tensor, units: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Every region's convolution of the whole map, (N, R, out, H, W), in ordinary operations.
+
+        Shape: as `RegionConv` takes them.
+        """
         batch, channels, height, width = x.shape
         side = self.conv_guide.kernel_size[0]
+        kernels = weight @ units.transpose(2, 3) + bias[..., None]  # (N, R, out * in, k * k)
         if side == 1:
-            weight = self.generate(x).transpose(0, 1).reshape(batch, -1, channels)
-            maps = weight @ x.flatten(2)
+            maps = kernels.reshape(batch, -1, channels) @ x.flatten(2)
         else:
-            weight = self.generate(x, taps_last=True).permute(3, 0, 1, 2, 4)
-            weight = weight.reshape(-1, channels, side, side)
+            kernels = kernels.view(-1, channels, side, side)
             images = x.reshape(1, -1, height, width)
-            maps = functional.conv2d(images, weight, padding=side // 2, groups=batch)
+            maps = functional.conv2d(images, kernels, padding=side // 2, groups=batch)
         return maps.view(batch, self.region_num, -1, height, width)

@@ -6,6 +6,7 @@ a mean's gradient over the map before it is added to another, copy the zeros tha
 scattered into, and make a map for each factor of a product.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,11 +56,12 @@ class Mean(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, axes: tuple[int, ...]) -> Tensor:
         ctx.shape, ctx.interleaved = x.shape, interleaved(x)
+        ctx.share = 1 / math.prod(x.shape[axis] for axis in axes)
         return _mean(x, axes)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
-        share = upstream[0] * (upstream[0].numel() / ctx.shape.numel())
+        share = upstream[0] * ctx.share
         if ctx.interleaved:  # or the sum with another gradient would be in another layout
             share = share.contiguous(memory_format=torch.channels_last)
         return share.expand(ctx.shape), None
@@ -125,7 +127,7 @@ def _product(x: Tensor, gates: Sequence[Tensor]) -> Tensor:
 def _sum(x: Tensor, shape: torch.Size) -> Tensor:
     """Return the sums of (N, C, H, W) over the axes that have length 1 in `shape`."""
     axes = tuple(axis for axis in range(1, 4) if shape[axis] == 1)
-    return _mean(x, axes) * (x.numel() // shape.numel())
+    return _mean(x, axes) * math.prod(x.shape[axis] for axis in axes)
 
 
 def _mean(x: Tensor, axes: tuple[int, ...]) -> Tensor:

@@ -1,79 +1,164 @@
-"""A hard choice of region for each pixel: its gradient, and work on the chosen region only."""
+"""A hard choice of region for each pixel: work on the chosen region only, gradients from all."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from yolox_attn.blocks.gates import match_input
 
-class PickRegion(torch.autograd.Function):
-    """Each pixel's value from its region's map; the scores get the gradient of a softmax.
 
-    Forward: maps (N, R, C, H, W), scores (N, R, H, W), choice (N, 1, H, W) -> (N, C, H, W).
-    Backward: the chosen map alone gets the gradient. With a = <gradient, map of r> and p the
-    softmax of the scores, score r gets p_r (a_r - sum_q p_q a_q), in float32 at least.
+class RegionConv(torch.autograd.Function):
+    """Convolves each pixel with its region's kernel; the scores get the gradient of a softmax.
+
+    Pixels are sorted by region, and each region's meet its kernel tap by tap, in matrix products.
+    A kernel, weight @ unit + bias at each tap, is made when its turn comes and is not kept: the
+    backward pass has the inputs alone, and makes it once more. There the chosen region alone
+    passes the gradient on; with a = <gradient, what region r would have given> and p the softmax
+    of the scores, score r gets p_r (a_r - sum_q p_q a_q), in float32 at least. The choice is read
+    back to the CPU.
+
+    Shape: x (N, in, H, W), units (N, R, k * k, U), weight (R, out * in, U), bias (R, out * in),
+    scores (N, R, H, W) -> (N, out, H, W).
     """
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, scores: Tensor, choice: Tensor) -> Tensor:
-        ctx.save_for_backward(maps, scores, choice)
-        return pick(maps, choice)
+    def forward(ctx: Any, *tensors: Tensor) -> Tensor:
+        ctx.save_for_backward(*tensors)
+        x, units, weight, bias, scores = tensors
+        batch, channels, height, width = x.shape
+        out = x.new_empty(batch, height * width, weight.shape[1] // channels)
+        for number, image in enumerate(x):
+            choice = Choice(scores[number])
+            windows = choice.windows(image, units.shape[2])
+            made = torch.empty_like(out[number])
+            for region, places in choice.regions():
+                if places.stop > places.start:
+                    kernel = kernel_of(region, units[number], weight, bias, channels)
+                    made[places] = convolved(windows[:, places], kernel)
+            out[number].index_copy_(0, choice.order, made)
+        return match_input(out.view(batch, height, width, -1).permute(0, 3, 1, 2), x)
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None]:
-        maps, scores, choice = ctx.saved_tensors
-        above = upstream[0].unsqueeze(1)  # (N, 1, C, H, W)
-        to_maps = torch.zeros_like(maps).scatter_(1, _spread(choice, maps), above)
-        exact = torch.promote_types(scores.dtype, torch.float32)
-        wide = upstream[0].to(exact)
-        answers = [(wide * region.to(exact)).sum(dim=1) for region in maps.unbind(dim=1)]
-        answer, soft = torch.stack(answers, dim=1), scores.to(exact).softmax(dim=1)
-        to_scores = soft * (answer - (soft * answer).sum(dim=1, keepdim=True))
-        return to_maps, to_scores.to(scores.dtype), None
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        x, units, weight, bias, scores = ctx.saved_tensors
+        learns, guided = any(ctx.needs_input_grad[1:4]), ctx.needs_input_grad[4]
+        to_x, to_units, to_scores = (torch.empty_like(each) for each in (x, units, scores))
+        to_weight, to_bias = torch.empty_like(weight), torch.zeros_like(bias)
+        for number, image in enumerate(x):
+            choice = Choice(scores[number])
+            windows = choice.windows(image, units.shape[2])
+            above = choice.sort(upstream[0][number].to(x.dtype).flatten(1).T)  # (H * W, out)
+            to_windows, answers = torch.empty_like(windows), []
+            for region, places in choice.regions():
+                kernel = kernel_of(region, units[number], weight, bias, x.shape[1])
+                own = above[places]
+                to_windows[:, places] = own @ kernel
+                if guided:
+                    answers.append(convolved(windows, kernel).mul_(above).sum(dim=1))
+                if learns:
+                    to_kernel = own.T @ windows[:, places]  # (k * k, out, in)
+                    to_taps = to_kernel.flatten(1)
+                    more = min(number, 1)  # 0 overwrites
+                    to_weight[region].addmm_(to_taps.T, units[number, region], beta=more)
+                    to_bias[region] += to_taps.sum(dim=0)
+                    torch.mm(to_taps, weight[region], out=to_units[number, region])
+            to_x[number] = choice.folded(to_windows)
+            if guided:
+                to_scores[number] = choice.surrogate(torch.stack(answers), scores[number])
+        slopes = to_x, to_units, to_weight, to_bias, to_scores
+        return tuple(
+            slope if wanted else None
+            for slope, wanted in zip(slopes, ctx.needs_input_grad, strict=True)
+        )
+
+
+class Choice:
+    """The pixels of one image, sorted by the region that its scores (R, H, W) choose."""
+
+    def __init__(self, scores: Tensor) -> None:
+        self.height, self.width = scores.shape[1:]
+        choice = scores.argmax(dim=0).flatten()  # the first one on a tie
+        self.order = choice.argsort(stable=True)
+        self.counts: list[int] = torch.bincount(choice, minlength=len(scores)).tolist()
+
+    def regions(self) -> Iterator[tuple[int, slice]]:
+        """Yield each region with its places among the sorted pixels."""
+        first = 0
+        for region, pixels in enumerate(self.counts):
+            yield region, slice(first, first + pixels)
+            first += pixels
+
+    def sort(self, rows: Tensor) -> Tensor:
+        """Put the rows, one a pixel, in the order of the regions."""
+        return rows.index_select(0, self.order)
+
+    def windows(self, image: Tensor, taps: int) -> Tensor:
+        """Return what each tap of a kernel sees, zeros outside.
+
+        Shape: (C, H, W) -> (taps, sorted pixels, C).
+        """
+        side = round(taps**0.5)
+        margin, stride = side // 2, self.width + side - 1
+        padded = image.permute(1, 2, 0)
+        if margin:
+            padded = functional.pad(padded, (0, 0, margin, margin, margin, margin))
+        corners = self.order // self.width * stride + self.order % self.width
+        steps = torch.arange(side, device=corners.device)
+        places = (steps[:, None] * stride + steps).view(-1, 1) + corners
+        seen = padded.reshape(-1, image.shape[0]).index_select(0, places.flatten())
+        return seen.view(taps, -1, image.shape[0])
+
+    def folded(self, windows: Tensor) -> Tensor:
+        """Return the gradient of `windows`: (C, H, W) of what each tap's values get."""
+        side = round(len(windows) ** 0.5)
+        margin, shape = side // 2, (self.height, self.width, windows.shape[2])
+        total = windows.new_zeros(shape[0] + side - 1, shape[1] + side - 1, shape[2])
+        unsorted = torch.empty_like(windows).index_copy_(1, self.order, windows)
+        for tap, values in enumerate(unsorted):
+            row, column = divmod(tap, side)
+            total[row : row + shape[0], column : column + shape[1]] += values.view(shape)
+        inside = total[margin : margin + shape[0], margin : margin + shape[1]]
+        return inside.permute(2, 0, 1)
+
+    def surrogate(self, answers: Tensor, scores: Tensor) -> Tensor:
+        """Return the gradient of the scores (R, H, W) of each region's answers, (R, pixels)."""
+        answers = torch.empty_like(answers).index_copy_(1, self.order, answers)
+        soft = scores.flatten(1).to(answers.dtype).softmax(dim=0)
+        return (soft * (answers - (soft * answers).sum(dim=0))).view(scores.shape)
+
+
+def kernel_of(region: int, units: Tensor, weight: Tensor, bias: Tensor, channels: int) -> Tensor:
+    """Return the kernel of one image's region, (k * k, out, in)."""
+    kernel = torch.addmm(bias[region], units[region], weight[region].T)
+    return kernel.view(len(kernel), -1, channels)
+
+
+def convolved(windows: Tensor, kernel: Tensor) -> Tensor:
+    """Return windows (k * k, pixels, in) times kernel (k * k, out, in), summed over the taps.
+
+    In float32 at least; shape (pixels, out).
+    """
+    if windows.dtype in (torch.float32, torch.float64):
+        total = windows[0] @ kernel[0].T
+        for tap in range(1, len(kernel)):
+            total.addmm_(windows[tap], kernel[tap].T)
+        return total
+    return torch.bmm(windows, kernel.mT).sum(dim=0, dtype=torch.float32)
 
 
 def pick(maps: Tensor, choice: Tensor) -> Tensor:
     """Each pixel's value from its region's map, without a gradient for the choice."""
-    return maps.gather(1, _spread(choice, maps)).squeeze(1)
+    spread = choice.unsqueeze(2).expand(-1, 1, maps.shape[2], -1, -1)
+    return maps.gather(1, spread).squeeze(1)
 
 
 def pick_straight_through(maps: Tensor, scores: Tensor, choice: Tensor) -> Tensor:
-    """PickRegion in ordinary operations, for records: the soft terms are zeros with a gradient."""
+    """RegionConv's choice in ordinary operations: the soft terms are zeros with a gradient."""
     soft = scores.to(torch.promote_types(scores.dtype, torch.float32)).softmax(dim=1)
     nothing = (soft - soft.detach()).unsqueeze(2)
     return pick(maps, choice) + (maps.detach() * nothing).sum(dim=1).to(maps.dtype)
-
-
-def _spread(choice: Tensor, maps: Tensor) -> Tensor:
-    return choice.unsqueeze(2).expand(-1, 1, maps.shape[2], -1, -1)
-
-
-def convolve_chosen(x: Tensor, kernels: Tensor, choice: Tensor) -> Tensor:
-    """Convolve each pixel of one image with its region's kernel and with no other.
-
-    Pixels are sorted by region; a region's pixels then meet its kernel tap by tap, in one matrix
-    product each. The sums over the taps are kept in float32 at least. Reads the choice back to
-    the CPU; not differentiable.
-
-    Shape: x (in, H, W), kernels (R, k * k, out, in), choice (H, W) -> (out, H, W).
-    """
-    _, taps, out_channels, channels = kernels.shape
-    (height, width), side = x.shape[1:], round(taps**0.5)
-    margin = side // 2
-    padded = functional.pad(x.permute(1, 2, 0), (0, 0, margin, margin, margin, margin))
-    pixels, stride = padded.reshape(-1, channels), width + 2 * margin
-    order = choice.flatten().argsort()
-    counts = torch.bincount(choice.flatten()).tolist()
-    corners = (order // width) * stride + order % width  # of each pixel's window, in `pixels`
-    exact = torch.promote_types(x.dtype, torch.float32)
-    out = x.new_empty(height * width, out_channels)
-    for region, (places, starts) in enumerate(
-        zip(order.split(counts), corners.split(counts), strict=True)
-    ):
-        total = torch.zeros(len(places), out_channels, dtype=exact, device=x.device)
-        for tap in range(taps):
-            inputs = pixels.index_select(0, starts + (tap // side * stride + tap % side))
-            total += inputs @ kernels[region, tap].T
-        out[places] = total.to(out.dtype)
-    return out.view(height, width, out_channels).permute(2, 0, 1)
