@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, scaled_dot_product_attention
 
+from yolox_attn.blocks.depthwise import depthwise
 from yolox_attn.blocks.gates import match_input, require_counts, require_flags, require_odd
 
 
@@ -107,7 +108,7 @@ class AttnConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         branches = zip(self.qkvs, self.convs, self.act_blocks, strict=True)
-        parts = [self.attend_locally(conv(qkv(x)), act) for qkv, conv, act in branches]
+        parts = [self.attend_locally(depthwise(conv, qkv(x)), act) for qkv, conv, act in branches]
         if self.has_global:
             parts.append(self.attend_globally(x))
         return match_input(self.proj(torch.cat(parts, dim=1)), x)

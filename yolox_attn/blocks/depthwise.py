@@ -1,0 +1,55 @@
+"""A depthwise convolution whose weights learn fast on a CPU."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import conv2d
+
+from yolox_attn.blocks.gates import is_recorded
+
+LEAST_SIDE = 5  # of the kernel; for 3x3 torch's own gradient is as fast
+
+
+def depthwise(conv: nn.Module, x: Tensor) -> Tensor:
+    """Return `conv(x)`, of a depthwise convolution of odd side that keeps the map's size.
+
+    oneDNN takes up to ten times as long for the gradient of a depthwise 5x5 kernel as for the
+    convolution. The same gradient is a convolution itself: of the padded map with the upstream
+    gradient as its kernel, channel by channel. In float32 on a CPU it is computed so.
+    """
+    weight = conv.get_parameter("weight")
+    plain = is_recorded() or not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu")
+    ours = x.dtype == weight.dtype == torch.float32 and x.device.type == "cpu"
+    if plain or not ours or weight.shape[2] < LEAST_SIDE or not x.numel():
+        y: Tensor = conv(x)
+        return y
+    learnt: Tensor = Depthwise.apply(x, weight, conv.bias)
+    return learnt
+
+
+class Depthwise(torch.autograd.Function):
+    """x (N, C, H, W), weight (C, 1, k, k) with k odd, bias (C,) or None -> (N, C, H, W)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return conv2d(x, weight, bias, padding=weight.shape[2] // 2, groups=len(weight))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        (x, weight), (above, *_) = ctx.saved_tensors, upstream
+        (batch, channels, height, width), side = x.shape, weight.shape[2]
+        to_x = to_weight = to_bias = None
+        if ctx.needs_input_grad[0]:
+            to_x = conv2d(above, weight.flip(2, 3), padding=side // 2, groups=channels)
+        if ctx.needs_input_grad[1]:
+            maps = x.transpose(0, 1).reshape(1, -1, height, width)
+            kernels = above.transpose(0, 1).reshape(-1, 1, height, width)
+            taps = conv2d(maps, kernels, padding=side // 2, groups=channels * batch)
+            to_weight = taps.view(channels, batch, side, side).sum(dim=1, keepdim=True)
+        if ctx.needs_input_grad[2]:
+            to_bias = above.sum(dim=(0, 2, 3))
+        return to_x, to_weight, to_bias
