@@ -98,9 +98,9 @@ def test_autocast_returns_the_type_it_was_given(name, dtype, given):
             assert distance(y.detach(), block(x).detach()) < 3e-2
 
 
-@pytest.mark.parametrize("name", ["none", "cam", "se", "eca", "attnconv", *CONTROLS])
+@every_block
 def test_one_half_under_autocast_to_the_other(name):
-    """Not for blocks that join halves: torch's own `cat` refuses them there."""
+    """torch's own `cat` and `stack` refuse it."""
     for given, dtype in ((torch.float16, torch.bfloat16), (torch.bfloat16, torch.float16)):
         with torch.autocast("cpu", dtype=dtype):
             assert make(name)(draw(1, 16, 7, 7, dtype=given)).dtype == given

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mish
 
 from yolox_attn.blocks.gates import reduced_width, require_counts
-from yolox_attn.blocks.gating import gated, mean
+from yolox_attn.blocks.gating import gated, mean, without_autocast
 
 # A tutorial for YOLOX declares a BatchNorm `bn` and never applies it. It would get no gradient, and
 # DistributedDataParallel refuses that: it is left out, and dropped where a checkpoint holds it.
@@ -35,10 +35,11 @@ class CAM(nn.Module):
         self.F_w = nn.Conv2d(width, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = mean(x, 3)  # (N, C, H, 1)
-        columns = mean(x, 2)  # (N, C, 1, W)
-        row_gates: Tensor = self.F_h(mish(self.conv_1x1(rows))).sigmoid()
-        column_gates: Tensor = self.F_w(mish(self.conv_1x1(columns))).sigmoid()
+        dtype = self.conv_1x1.weight.dtype
+        with without_autocast(x):
+            rows, columns = (mean(x, axis).to(dtype) for axis in (3, 2))
+            row_gates: Tensor = self.F_h(mish(self.conv_1x1(rows))).sigmoid()  # (N, C, H, 1)
+            column_gates: Tensor = self.F_w(mish(self.conv_1x1(columns))).sigmoid()  # (N, C, 1, W)
         return gated(x, row_gates, column_gates)
 
     def _load_from_state_dict(

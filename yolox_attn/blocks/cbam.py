@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from yolox_attn.blocks.gates import reduced_width, require_counts, require_odd
-from yolox_attn.blocks.gating import CHANNELS, PIXELS, gated, highest, mean
+from yolox_attn.blocks.gating import CHANNELS, PIXELS, gated, highest, mean, without_autocast
 
 
 class ChannelGate(nn.Module):
@@ -21,10 +21,11 @@ class ChannelGate(nn.Module):
         self.fc2 = nn.Conv2d(width, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled = torch.cat((mean(x, *PIXELS), highest(x, *PIXELS)))  # (2N, C, 1, 1)
-        hidden: Tensor = self.fc1(pooled).relu()  # (2N, C / r, 1, 1)
-        both = hidden.reshape(2, x.shape[0], -1, 1, 1).sum(dim=0)
-        gates: Tensor = self.fc2(both).sigmoid()
+        with without_autocast(x):
+            pooled = torch.cat((mean(x, *PIXELS), highest(x, *PIXELS)))  # (2N, C, 1, 1)
+            hidden: Tensor = self.fc1(pooled.to(self.fc1.weight.dtype)).relu()
+            both = hidden.reshape(2, x.shape[0], -1, 1, 1).sum(dim=0)
+            gates: Tensor = self.fc2(both).sigmoid()
         return gates
 
 
@@ -39,8 +40,9 @@ class SpatialGate(nn.Module):
         self.conv1 = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled = torch.cat((mean(x, *CHANNELS), highest(x, *CHANNELS)), dim=1)
-        gates: Tensor = self.conv1(pooled).sigmoid()
+        with without_autocast(x):
+            pooled = torch.cat((mean(x, *CHANNELS), highest(x, *CHANNELS)), dim=1)
+            gates: Tensor = self.conv1(pooled.to(self.conv1.weight.dtype)).sigmoid()
         return gates
 
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from yolox_attn.blocks.gates import is_recorded, match_input, require_counts, require_odd
+from yolox_attn.blocks.gating import without_autocast
 from yolox_attn.blocks.regions import RegionConv, pick_straight_through
 
 
@@ -21,7 +22,8 @@ class BinMeans(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         rows, columns = self._bins(x.shape[2]), self._bins(x.shape[3])
         means = [x[:, :, row, column].mean(dim=(2, 3)) for row in rows for column in columns]
-        return torch.stack(means, dim=-1).view(*x.shape[:2], self.size, self.size)
+        with without_autocast(x):  # whose `stack` refuses the other half type
+            return torch.stack(means, dim=-1).view(*x.shape[:2], self.size, self.size)
 
     def _bins(self, length: int) -> list[slice]:
         size = self.size

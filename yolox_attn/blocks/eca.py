@@ -5,7 +5,7 @@ import math
 from torch import Tensor, nn
 
 from yolox_attn.blocks.gates import require_counts
-from yolox_attn.blocks.gating import PIXELS, gated, mean
+from yolox_attn.blocks.gating import PIXELS, gated, mean, without_autocast
 
 
 def eca_kernel_size(channels: int, b: float, gamma: float) -> int:
@@ -40,6 +40,7 @@ class ECA(nn.Module):
         self.conv = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        means = mean(x, *PIXELS).flatten(1).unsqueeze(1)  # (N, 1, C)
-        gates: Tensor = self.conv(means).sigmoid()  # (N, 1, C)
+        with without_autocast(x):
+            means = mean(x, *PIXELS).to(self.conv.weight.dtype)
+            gates: Tensor = self.conv(means.flatten(1).unsqueeze(1)).sigmoid()  # (N, 1, C)
         return gated(x, gates.transpose(1, 2).unsqueeze(-1))

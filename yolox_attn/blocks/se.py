@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from yolox_attn.blocks.gates import reduced_width, require_counts
-from yolox_attn.blocks.gating import PIXELS, gated, mean
+from yolox_attn.blocks.gating import PIXELS, gated, mean, without_autocast
 
 
 class SE(nn.Module):
@@ -29,5 +29,7 @@ class SE(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        gates: Tensor = self.fc(mean(x, *PIXELS).flatten(1))  # (N, C)
+        with without_autocast(x):
+            means = mean(x, *PIXELS).to(self.fc.get_parameter("0.weight").dtype)
+            gates: Tensor = self.fc(means.flatten(1))  # (N, C)
         return gated(x, gates[:, :, None, None])
