@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from yolox_attn.blocks import AttnConv
+from yolox_attn.blocks.attnconv import ActBlock
 
 
 def names(**options):
@@ -168,3 +169,19 @@ def test_refuses_what_it_cannot_build(options, message):
 def test_unused_kernel_sizes_are_checked_all_the_same():
     with pytest.raises(ValueError, match="kernel_sizes must be odd, got 2"):
         AttnConv(32, group_split=[0, 8], kernel_sizes=[2])
+
+
+def test_of_the_gates_own_maps_one_is_kept():
+    """A plain form keeps three: the product, what the first map makes of it, and SiLU's of that."""
+    act, kept = ActBlock(8), {}
+    q, k = torch.randn(2, 1, 8, 6, 6, requires_grad=True).unbind()
+    own = {values.untyped_storage().data_ptr() for values in (q, k, *act.parameters())}
+
+    def note(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.numel()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        act(q, k, 0.5)
+    maps = [size for place, size in kept.items() if place not in own and size >= q.numel()]
+    assert maps == [q.numel()]

@@ -1,12 +1,14 @@
 """AttnConv of CloFormer: Fan, Huang, Guan, He, 2023, https://arxiv.org/abs/2303.17803."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d, scaled_dot_product_attention
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import avg_pool2d, conv2d, scaled_dot_product_attention, silu
 
-from yolox_attn.blocks.depthwise import depthwise
+from yolox_attn.blocks.depthwise import depthwise, runs_plainly
 from yolox_attn.blocks.gates import match_input, require_counts, require_flags, require_odd
 
 
@@ -41,9 +43,9 @@ def check_split(
 
 
 class ActBlock(nn.Module):
-    """Two 1x1 maps with a SiLU between them, the result times `scale`.
+    """Two 1x1 maps of q * k with a SiLU between them, the result times `scale`.
 
-    Shape: (N, M, H, W) -> (N, M, H, W).
+    Shape: (N, M, H, W), (N, M, H, W) -> (N, M, H, W).
     """
 
     def __init__(self, width: int) -> None:
@@ -52,11 +54,50 @@ class ActBlock(nn.Module):
             nn.Conv2d(width, width, 1), nn.SiLU(), nn.Conv2d(width, width, 1)
         )
 
-    def forward(self, x: Tensor, scale: float) -> Tensor:
-        first, silu, second = self.act_block
+    def forward(self, q: Tensor, k: Tensor, scale: float) -> Tensor:
+        first, _, second = self.act_block
         # Scaling the second map's values is cheaper than scaling the feature map it makes.
-        weight, bias = (values * scale for values in second.parameters())
-        return conv2d(silu(first(x)), weight, bias)
+        scaled = (values * scale for values in second.parameters())
+        values = (q, k, *first.parameters(), *scaled)
+        if runs_plainly(q):
+            return _act(*values)[0]
+        acted: Tensor = Act.apply(*values)
+        return acted
+
+
+class Act(torch.autograd.Function):
+    """conv(silu(conv(q * k))) with 1x1 kernels; of the maps between keeps the first one's alone."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, *values: Tensor) -> Tensor:
+        acted, made = _act(q, k, *values)
+        ctx.save_for_backward(q, k, made, values[0], values[2])
+        return acted
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, made, first, second = ctx.saved_tensors
+        above, *of_second = _conv_backward(upstream[0], silu(made), second)
+        above = torch.ops.aten.silu_backward(above, made)
+        above, *of_first = _conv_backward(above, q * k, first)
+        return above * k, above.mul_(q), *of_first, *of_second
+
+
+def _act(q: Tensor, k: Tensor, *values: Tensor) -> tuple[Tensor, Tensor]:
+    first, first_bias, second, second_bias = values
+    made = conv2d(q * k, first, first_bias)
+    return conv2d(silu(made), second, second_bias), made
+
+
+def _conv_backward(upstream: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of a 1x1 convolution's input, weight and bias."""
+    how: dict[str, Any] = {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1}
+    how |= {"transposed": False, "output_padding": [0, 0], "output_mask": [True] * 3}
+    slopes: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+        upstream, x, weight, [len(weight)], **how
+    )
+    return slopes
 
 
 class AttnConv(nn.Module):
@@ -116,7 +157,7 @@ class AttnConv(nn.Module):
     def attend_locally(self, qkv: Tensor, act: nn.Module) -> Tensor:
         """(N, 3M, H, W) -> (N, M, H, W)."""
         q, k, v = qkv.chunk(3, dim=1)
-        gates: Tensor = act(q * k, self.head_width**-0.5)
+        gates: Tensor = act(q, k, self.head_width**-0.5)
         return gates.tanh() * v
 
     def attend_globally(self, x: Tensor) -> Tensor:

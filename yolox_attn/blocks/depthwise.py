@@ -20,13 +20,19 @@ def depthwise(conv: nn.Module, x: Tensor) -> Tensor:
     gradient as its kernel, channel by channel. In float32 on a CPU it is computed so.
     """
     weight = conv.get_parameter("weight")
-    plain = is_recorded() or not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu")
     ours = x.dtype == weight.dtype == torch.float32 and x.device.type == "cpu"
-    if plain or not ours or weight.shape[2] < LEAST_SIDE or not x.numel():
+    if runs_plainly(x) or not ours or weight.shape[2] < LEAST_SIDE or not x.numel():
         y: Tensor = conv(x)
         return y
     learnt: Tensor = Depthwise.apply(x, weight, conv.bias)
     return learnt
+
+
+def runs_plainly(x: Tensor) -> bool:
+    """Tell whether ordinary operations must do: in a record, under autocast, without gradients."""
+    if is_recorded() or not torch.is_grad_enabled():
+        return True
+    return x.is_meta or torch.is_autocast_enabled(x.device.type)
 
 
 class Depthwise(torch.autograd.Function):
