@@ -24,6 +24,14 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that an earlier session has made decides a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("YOLOX_ATTN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn set of 12 training and 5 validation images, 96 pixels."""

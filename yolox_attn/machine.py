@@ -40,3 +40,8 @@ def expanded(path: str | Path) -> Path:
     Path.expanduser would raise then, and not say of which path.
     """
     return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+def cache_folder() -> Path:
+    """Return where is kept what can be made again: $YOLOX_ATTN_CACHE, else ~/.cache/yolox_attn."""
+    return expanded(os.environ.get("YOLOX_ATTN_CACHE") or "~/.cache/yolox_attn")

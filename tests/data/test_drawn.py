@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from yolox_attn.data import drawn
-from yolox_attn.data.cache import cache_folder, is_intact
+from yolox_attn.data.cache import is_intact
 from yolox_attn.data.coco_folder import read_coco_folder
 from yolox_attn.data.drawn import drawn_set
 from yolox_attn.data.scenes import draw_scene
 from yolox_attn.errors import InputError
+from yolox_attn.machine import cache_folder
 
 SMALL = {"train_images": 6, "val_images": 3, "size": 64}
 

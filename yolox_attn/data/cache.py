@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable
@@ -11,14 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from yolox_attn.errors import InputError
-from yolox_attn.machine import expanded
 
 MANIFEST = "manifest.json"
-
-
-def cache_folder() -> Path:
-    """Return where such sets are kept: $YOLOX_ATTN_CACHE, else ~/.cache/yolox_attn."""
-    return expanded(os.environ.get("YOLOX_ATTN_CACHE") or "~/.cache/yolox_attn")
 
 
 def cached(folder: Path, make: Callable[[Path], None]) -> Path:

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from loguru import logger
 
-from yolox_attn.data.cache import cache_folder, cached, write_manifest
+from yolox_attn.data.cache import cached, write_manifest
 from yolox_attn.data.scenes import CLASSES, MIN_VISIBLE, Scene, draw_scene
+from yolox_attn.machine import cache_folder
 
 VERSION = 1  # of the drawing: raise it whenever the same parameters give other pixels
 CATEGORY_IDS = {name: number for number, name in enumerate(CLASSES, start=1)}

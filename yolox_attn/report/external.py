@@ -23,9 +23,9 @@ from yolox_attn.stats.measured import (
     Measured,
     Resamples,
     draw_resamples,
-    measure_file,
     refuse_replicas,
 )
+from yolox_attn.stats.measured_cache import measure_once
 from yolox_attn.stats.weighted_ap import best_engine
 
 Files = Sequence[Path] | Mapping[int, Path]
@@ -102,7 +102,7 @@ def _measure_sides(
         path = sides[name][seed]
         if progress:
             progress(f"judging {done} of {total}: {name}, {path} ({engine})")
-        measured[name][seed] = measure_file(path, resamples)
+        measured[name][seed] = measure_once(path, resamples)
     return measured
 
 

@@ -36,10 +36,10 @@ from yolox_attn.stats.measured import (
     Side,
     TestSet,
     draw_resamples,
-    measure_file,
     refuse_replicas,
     require_defined,
 )
+from yolox_attn.stats.measured_cache import measure_once
 from yolox_attn.stats.noise import baseline_noise, sd_interval
 from yolox_attn.stats.power import detectable_effect, seeds_needed
 from yolox_attn.stats.terms import Terms
@@ -273,7 +273,7 @@ def _measure_run(run: Run, resamples: Resamples) -> Measured:
             raise InputError(f"{run.evaluation} is not an evaluation of {checkpoint} as it is now")
     if not run.detections.is_file():
         raise InputError(f"{run.detections} is missing")
-    measured = measure_file(run.detections, resamples)
+    measured = measure_once(run.detections, resamples)
     ap, recorded = fraction(measured.metrics[PRIMARY]), run.metrics.get(PRIMARY)
     if recorded is None or not math.isclose(ap, recorded, rel_tol=0, abs_tol=ROUNDING):
         source = RECORD_NAME if run.evaluation is None else EVALUATION_NAME

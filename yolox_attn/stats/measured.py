@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,12 @@ class Resamples:
     blocks: NDArray[np.integer[Any]]
     units: int
     groups: str | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of truth and draws."""
+        parts = [repr(self.truth).encode(), self.weights.tobytes(), self.blocks.tobytes()]
+        return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
     @property
     def test_set(self) -> TestSet:

@@ -12,7 +12,7 @@ from loguru import logger
 
 from yolox_attn.coco.annotations import ANNOTATIONS
 from yolox_attn.console import called_as, shortlist
-from yolox_attn.data.cache import cache_folder, cached, write_manifest
+from yolox_attn.data.cache import cached, write_manifest
 from yolox_attn.data.formats.coco_exports import (
     is_roboflow,
     loose_files,
@@ -24,7 +24,7 @@ from yolox_attn.data.formats.split import Splitting, apart
 from yolox_attn.data.formats.voc import find_voc, has_xmls, read_voc, read_xml_folders, xml_folders
 from yolox_attn.data.formats.yolo import YAML_SUFFIXES, find_yaml, looks_like_yolo, read_yolo
 from yolox_attn.errors import InputError
-from yolox_attn.machine import expanded
+from yolox_attn.machine import cache_folder, expanded
 
 VERSION = 1  # of the conversion: raise it whenever the same files give another json
 LOOKED_FOR = (
