@@ -1,4 +1,4 @@
-"""What flags and messages name, known before torch and YOLOX are imported."""
+"""Constants of commands and work alike, known before torch and YOLOX are imported."""
 
 import re
 

@@ -3,7 +3,9 @@
 import copy
 import io
 import pickle
+import re
 from itertools import product
+from unittest import mock
 
 import pytest
 import torch
@@ -291,3 +293,86 @@ def test_the_gpu_agrees_with_the_cpu(name):
         y.square().sum().backward()
         assert distance(y.detach().cpu(), expected.detach()) < 1e-10
         assert distance(again.grad.cpu(), x.grad) < 1e-10
+
+
+@every_size
+@every_trained_block
+def test_gradients_do_not_depend_on_the_memory_format(name, size):
+    """Of the map's and of the upstream gradient's."""
+    block, x, above = make(name).double(), draw(2, 16, *size).double(), draw(2, 16, *size).double()
+    found = []
+    for formats in ((FORMATS[0], FORMATS[0]), (FORMATS[1], FORMATS[1]), (FORMATS[0], FORMATS[1])):
+        block.zero_grad()
+        own = x.clone(memory_format=formats[0]).requires_grad_()
+        block(own).backward(above.clone(memory_format=formats[1]))
+        found.append([own.grad, *(p.grad for p in block.parameters())])
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            assert torch.allclose(a, b, rtol=1e-9, atol=1e-10)
+
+
+@every_trained_block
+def test_a_second_derivative_is_right_or_refused(name):
+    block, x = make(name).double(), draw(1, 16, 5, 4).double().requires_grad_()
+
+    def squared(form):
+        y = form(x)
+        (slope,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+        return torch.autograd.grad(slope.square().sum(), x)[0]
+
+    try:
+        found = squared(block)
+    except (RuntimeError, NotImplementedError) as error:
+        assert re.search("derivative|not implemented|no autograd formula", str(error))
+        return
+    with (
+        mock.patch.multiple("yolox_attn.blocks.gates", is_recorded=lambda: True),
+        mock.patch("yolox_attn.blocks.gating.is_recorded", lambda: True),
+    ):
+        assert torch.allclose(found, squared(block), rtol=1e-8, atol=1e-9)
+
+
+@every_trained_block
+def test_backward_under_autocast_is_in_the_precision_of_the_forward_pass(name):
+    block, x = make(name), draw(1, 16, 6, 5).requires_grad_()
+    slopes = []
+    for enabled in (False, True):
+        y = block(x)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            slopes.append(torch.autograd.grad(y.square().sum(), x)[0])
+    assert torch.allclose(*slopes, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["cam", "se", "eca", "cbam", "attnconv"])
+def test_torch_func_takes_gradients(name):
+    block, x = make(name), draw(1, 16, 6, 5)
+    parameters = dict(block.named_parameters())
+
+    def loss(values):
+        return torch.func.functional_call(block, values, x).square().sum()
+
+    slopes = torch.func.grad(loss)(parameters)
+    loss(parameters).backward()
+    for key, values in parameters.items():
+        assert torch.allclose(slopes[key], values.grad, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["cam", "se", "eca", "cbam"])
+def test_gates_are_traced(name):
+    block, x = make(name), draw(1, 16, 6, 5)
+    for traced in (torch.jit.trace(block, x), torch.fx.symbolic_trace(block)):
+        assert torch.allclose(traced(x), block(x), rtol=1e-5, atol=1e-6)
+
+
+def test_hooks_of_a_depthwise_convolution_are_called():
+    block, seen = make("attnconv"), []
+    block.convs[0].register_forward_hook(lambda *_: seen.append(True))
+    block(draw(1, 16, 6, 5))
+    assert seen
+
+
+def test_the_output_may_be_changed_in_place():
+    for name in ("cam", "se", "eca", "cbam", "acmix", "drconv", "attnconv"):
+        for memory in FORMATS:
+            x = draw(1, 16, 6, 5).contiguous(memory_format=memory).requires_grad_()
+            make(name)(x).add_(1).sum().backward()

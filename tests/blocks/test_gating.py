@@ -9,7 +9,7 @@ from torch import Tensor
 from yolox_attn.blocks.gating import CHANNELS, PIXELS, gated, highest, mean
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
-SHAPES = [(2, 3, 4, 5), (1, 1, 6, 1), (2, 4, 1, 1), (1, 2, 1, 7), (0, 3, 4, 5)]
+SHAPES = [(2, 3, 4, 5), (1, 1, 6, 1), (2, 3, 7, 1), (2, 4, 1, 1), (1, 2, 1, 7), (0, 3, 4, 5)]
 Form = Callable[[Tensor], Tensor]
 
 
@@ -62,23 +62,42 @@ def test_where_values_tie_the_first_gets_the_gradient(
     assert torch.equal(slope, expected)
 
 
+KEPT: dict[str, list[tuple[int, ...]]] = {  # the axes that each gate has as long as the map's
+    "se": [(1,)], "pixel": [(2, 3)], "cam": [(1, 2), (1, 3)], "row": [(2,)], "column": [(3,)],
+    "number": [()], "all": [(1, 2, 3)], "all and one": [(1, 2, 3), (1,)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("above", LAYOUTS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("kept", [[(1,)], [(2, 3)], [(1, 2), (1, 3)]], ids=["se", "pixel", "cam"])
+@pytest.mark.parametrize("kept", KEPT)
 def test_gated_is_the_product(
-    kept: list[tuple[int, ...]], shape: tuple[int, ...], layout: torch.memory_format
+    kept: str, shape: tuple[int, ...], layout: torch.memory_format, above: torch.memory_format
 ) -> None:
-    """`kept` are the axes that a gate has as long as the map's."""
     x = a_map(shape, layout)
-    sizes = [[s if axis in (0, *axes) else 1 for axis, s in enumerate(shape)] for axes in kept]
+    sizes = [[s if i in (0, *axes) else 1 for i, s in enumerate(shape)] for axes in KEPT[kept]]
     gates = [torch.rand(size, dtype=torch.float64).requires_grad_() for size in sizes]
-    assert torch.autograd.gradcheck(gated, (x, *gates))
+    upstream = torch.randn(shape, dtype=torch.float64).contiguous(memory_format=above)
     product = x
     for gate in gates:
         product = product * gate
-    assert torch.equal(gated(x, *gates), product)
+    y = gated(x, *gates)
+    assert torch.equal(y, product)
     with torch.no_grad():
         assert torch.equal(gated(x, *gates), product)
+    wanted = torch.autograd.grad(product, [x, *gates], upstream, create_graph=True)
+    found = torch.autograd.grad(y, [x, *gates], upstream, retain_graph=True)
+    again = torch.autograd.grad(y, [x, *gates], upstream, create_graph=True)
+    for a, b, c in zip(found, wanted, again, strict=True):
+        assert torch.allclose(a, b, rtol=1e-12, atol=1e-13)
+        assert torch.allclose(c, b, rtol=1e-12, atol=1e-13)
+    seconds = [
+        torch.autograd.grad(sum((g**2).sum() for g in grads), [x, *gates])
+        for grads in (wanted, again)
+    ]
+    for a, b in zip(*seconds, strict=True):
+        assert torch.allclose(a, b, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

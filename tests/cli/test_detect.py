@@ -94,7 +94,7 @@ def test_lists_alone_and_the_first_frames(run: Path, drawn: Path, tmp_path: Path
     [
         (["-b", "0"], "--batch-size 0: at least 1"),
         (["--conf", "2"], "confidence 2.0: from 0 to 1"),
-        (["-c", "nowhere"], "error: no checkpoint nowhere"),
+        (["-c", "nowhere"], "error: no run folder, checkpoint or exported file nowhere"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(

@@ -5,11 +5,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import avg_pool2d, conv2d, scaled_dot_product_attention, silu
 
-from yolox_attn.blocks.depthwise import depthwise, runs_plainly
-from yolox_attn.blocks.gates import match_input, require_counts, require_flags, require_odd
+from yolox_attn.blocks.depthwise import depthwise, is_bare
+from yolox_attn.blocks.gates import (
+    match_input,
+    own_gradient,
+    require_counts,
+    require_flags,
+    require_odd,
+    runs_plainly,
+    under_autocast,
+)
 
 
 def check_split(
@@ -55,13 +62,12 @@ class ActBlock(nn.Module):
         )
 
     def forward(self, q: Tensor, k: Tensor, scale: float) -> Tensor:
-        first, _, second = self.act_block
+        first, silu, second = self.act_block
         # Scaling the second map's values is cheaper than scaling the feature map it makes.
-        scaled = (values * scale for values in second.parameters())
-        values = (q, k, *first.parameters(), *scaled)
-        if runs_plainly(q):
-            return _act(*values)[0]
-        acted: Tensor = Act.apply(*values)
+        weight, bias = (values * scale for values in second.parameters())
+        if runs_plainly(q) or not is_bare(first) or under_autocast(q):
+            return conv2d(silu(first(q * k)), weight, bias)
+        acted: Tensor = Act.apply(q, k, first.weight, first.bias, weight, bias)
         return acted
 
 
@@ -70,24 +76,19 @@ class Act(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, *values: Tensor) -> Tensor:
-        acted, made = _act(q, k, *values)
-        ctx.save_for_backward(q, k, made, values[0], values[2])
-        return acted
+        first, first_bias, second, second_bias = values
+        made = conv2d(q * k, first, first_bias)
+        ctx.save_for_backward(q, k, made, first, second)
+        return conv2d(silu(made), second, second_bias)
 
     @staticmethod
-    @once_differentiable
+    @own_gradient
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         q, k, made, first, second = ctx.saved_tensors
         above, *of_second = _conv_backward(upstream[0], silu(made), second)
         above = torch.ops.aten.silu_backward(above, made)
         above, *of_first = _conv_backward(above, q * k, first)
         return above * k, above.mul_(q), *of_first, *of_second
-
-
-def _act(q: Tensor, k: Tensor, *values: Tensor) -> tuple[Tensor, Tensor]:
-    first, first_bias, second, second_bias = values
-    made = conv2d(q * k, first, first_bias)
-    return conv2d(silu(made), second, second_bias), made
 
 
 def _conv_backward(upstream: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,8 +5,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import mish
 
-from yolox_attn.blocks.gates import reduced_width, require_counts
-from yolox_attn.blocks.gating import gated, mean, without_autocast
+from yolox_attn.blocks.gates import reduced_width, require_counts, without_autocast
+from yolox_attn.blocks.gating import gated, mean
 
 # A tutorial for YOLOX declares a BatchNorm `bn` and never applies it. It would get no gradient, and
 # DistributedDataParallel refuses that: it is left out, and dropped where a checkpoint holds it.

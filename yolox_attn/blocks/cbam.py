@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from yolox_attn.blocks.gates import reduced_width, require_counts, require_odd
-from yolox_attn.blocks.gating import CHANNELS, PIXELS, gated, highest, mean, without_autocast
+from yolox_attn.blocks.gates import reduced_width, require_counts, require_odd, without_autocast
+from yolox_attn.blocks.gating import CHANNELS, PIXELS, gated, highest, mean
 
 
 class ChannelGate(nn.Module):

@@ -4,10 +4,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d
 
-from yolox_attn.blocks.gates import is_recorded
+from yolox_attn.blocks.gates import own_gradient, runs_plainly, under_autocast
 
 LEAST_SIDE = 5  # of the kernel; for 3x3 torch's own gradient is as fast
 
@@ -19,20 +18,24 @@ def depthwise(conv: nn.Module, x: Tensor) -> Tensor:
     convolution. The same gradient is a convolution itself: of the padded map with the upstream
     gradient as its kernel, channel by channel. In float32 on a CPU it is computed so.
     """
-    weight = conv.get_parameter("weight")
-    ours = x.dtype == weight.dtype == torch.float32 and x.device.type == "cpu"
-    if runs_plainly(x) or not ours or weight.shape[2] < LEAST_SIDE or not x.numel():
+    if runs_plainly(x) or not is_bare(conv) or not _gains(conv.weight, x):
         y: Tensor = conv(x)
         return y
-    learnt: Tensor = Depthwise.apply(x, weight, conv.bias)
+    learnt: Tensor = Depthwise.apply(x, conv.weight, conv.bias)
     return learnt
 
 
-def runs_plainly(x: Tensor) -> bool:
-    """Tell whether ordinary operations must do: in a record, under autocast, without gradients."""
-    if is_recorded() or not torch.is_grad_enabled():
-        return True
-    return x.is_meta or torch.is_autocast_enabled(x.device.type)
+def is_bare(conv: nn.Module) -> bool:
+    """Tell whether a call of the module is its convolution and nothing else: without hooks."""
+    return type(conv) is nn.Conv2d and not (
+        conv._forward_hooks or conv._forward_pre_hooks or conv._backward_hooks
+    )
+
+
+def _gains(weight: Any, x: Tensor) -> bool:
+    exact = x.dtype == weight.dtype == torch.float32 and x.device.type == "cpu"
+    slow = weight.shape[2] >= LEAST_SIDE and x.numel() > 0
+    return exact and slow and not under_autocast(x)
 
 
 class Depthwise(torch.autograd.Function):
@@ -44,7 +47,7 @@ class Depthwise(torch.autograd.Function):
         return conv2d(x, weight, bias, padding=weight.shape[2] // 2, groups=len(weight))
 
     @staticmethod
-    @once_differentiable
+    @own_gradient
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         (x, weight), (above, *_) = ctx.saved_tensors, upstream
         (batch, channels, height, width), side = x.shape, weight.shape[2]

@@ -4,8 +4,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from yolox_attn.blocks.gates import is_recorded, match_input, require_counts, require_odd
-from yolox_attn.blocks.gating import without_autocast
+from yolox_attn.blocks.gates import (
+    is_recorded,
+    match_input,
+    require_counts,
+    require_odd,
+    without_autocast,
+)
 from yolox_attn.blocks.regions import RegionConv, pick_straight_through
 
 

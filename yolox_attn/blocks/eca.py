@@ -4,8 +4,8 @@ import math
 
 from torch import Tensor, nn
 
-from yolox_attn.blocks.gates import require_counts
-from yolox_attn.blocks.gating import PIXELS, gated, mean, without_autocast
+from yolox_attn.blocks.gates import require_counts, without_autocast
+from yolox_attn.blocks.gating import PIXELS, gated, mean
 
 
 def eca_kernel_size(channels: int, b: float, gamma: float) -> int:

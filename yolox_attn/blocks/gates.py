@@ -1,5 +1,8 @@
 """What the blocks share: option checks, the reduced width, the input's layout, being recorded."""
 
+import functools
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -68,9 +71,45 @@ def at_least_one(length: Any) -> Any:
 
 
 def is_recorded() -> bool:
-    """Tell whether the forward pass is being traced, exported or compiled instead of just run.
+    """Tell whether the forward pass is traced, exported, compiled or transformed, not just run.
 
-    A record must hold ordinary operations, the same ones whatever the numbers are.
+    A record must hold ordinary operations, the same ones whatever the numbers are; `torch.func`
+    must find rules for them.
     """
     tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
-    return tracing or torch.compiler.is_compiling()
+    transformed: bool = torch._C._are_functorch_transforms_active()
+    return tracing or transformed or torch.compiler.is_compiling()
+
+
+def runs_plainly(x: Tensor) -> bool:
+    """Tell whether ordinary operations must do: in a record, and where nothing learns."""
+    # torch.fx passes something else than a tensor.
+    return not isinstance(x, Tensor) or is_recorded() or not torch.is_grad_enabled()
+
+
+def without_autocast(x: Tensor) -> AbstractContextManager[Any]:
+    """Return what turns autocast off on the device of `x`, where it is on."""
+    if not isinstance(x, Tensor) or not under_autocast(x):
+        return nullcontext()
+    return torch.autocast(x.device.type, enabled=False)
+
+
+def under_autocast(x: Tensor) -> bool:
+    """Tell whether autocast is on where `x` is; the meta device knows none."""
+    return not x.is_meta and torch.is_autocast_enabled(x.device.type)
+
+
+def own_gradient(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a Function's `backward` refuse second derivatives, and run in its own precision.
+
+    `once_differentiable` refuses them only where the upstream gradient itself needs a gradient.
+    """
+
+    @functools.wraps(backward)
+    def checked(ctx: Any, *upstream: Tensor) -> Any:
+        if torch.is_grad_enabled():  # create_graph
+            raise RuntimeError(f"{backward.__qualname__}: there is no second derivative")
+        with without_autocast(upstream[0]):
+            return backward(ctx, *upstream)
+
+    return checked

@@ -8,22 +8,21 @@ scattered into, and make a map for each factor of a product.
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from yolox_attn.blocks.gates import is_recorded
+from yolox_attn.blocks.gates import is_recorded, runs_plainly
 
 PIXELS, CHANNELS = (2, 3), (1,)  # axes of (N, C, H, W)
+POOLED = (PIXELS, (2,), (3,))  # what torch's pooling can do
 
 
 def mean(x: Tensor, *axes: int) -> Tensor:
     """Mean over some axes of (N, C, H, W), which stay with length 1."""
-    if not (torch.is_grad_enabled() and x.requires_grad) or is_recorded():
+    if runs_plainly(x) or not x.requires_grad:
         return _mean(x, axes)
     means: Tensor = Mean.apply(x, axes)
     return means
@@ -34,28 +33,18 @@ def highest(x: Tensor, *axes: int) -> Tensor:
 
     Where values tie, the gradient goes to the first of them, as a pooling layer sends it.
     """
+    if not isinstance(x, Tensor) or is_recorded():
+        return _highest(x, axes)[0]
     if not (torch.is_grad_enabled() and x.requires_grad):
         return x.amax(dim=axes, keepdim=True)
-    if is_recorded():
-        return _highest(x, axes)[0]
     most: Tensor = Highest.apply(x, axes)
     return most
 
 
-def without_autocast(x: Tensor) -> AbstractContextManager[Any]:
-    """Return what turns autocast off for the few numbers that make gates of a map.
-
-    Their convolutions are too small to gain from half precision; on a CPU they lose.
-    """
-    if x.is_meta or not torch.is_autocast_enabled(x.device.type):
-        return nullcontext()
-    return torch.autocast(x.device.type, enabled=False)
-
-
 def gated(x: Tensor, *gates: Tensor) -> Tensor:
-    """Return x times one or two gates, whose axes have the length of x's or 1."""
+    """Return x times one or two gates, each axis of which is as long as x's or 1."""
     gates = tuple(gate.to(x.dtype) for gate in gates)
-    if not torch.is_grad_enabled() or is_recorded():
+    if runs_plainly(x):
         return _product(x, gates)
     product: Tensor = Gated.apply(x, *gates)
     return product
@@ -112,9 +101,10 @@ class Gated(torch.autograd.Function):
         return _product(x, gates)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, ...]:
         x, *gates = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph: in ordinary operations, none in place
+            return _differentiable(upstream[0], x, gates)
         slope = upstream[0] * x
         if len(gates) == 1:
             slopes = [_sum(slope, gates[0].shape)]
@@ -131,20 +121,36 @@ class Gated(torch.autograd.Function):
 def _product(x: Tensor, gates: Sequence[Tensor]) -> Tensor:
     product = x * gates[0]
     for gate in gates[1:]:
-        product = product * gate if is_recorded() else product.mul_(gate)
+        plain = not isinstance(x, Tensor) or is_recorded()
+        product = product * gate if plain else product.mul_(gate)
     return product
 
 
+def _differentiable(upstream: Tensor, x: Tensor, gates: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    factors = (x, *gates)
+    slopes = []
+    for own in factors:
+        slope = upstream
+        for other in factors:
+            slope = slope if other is own else slope * other
+        slopes.append(slope.sum_to_size(own.shape))
+    return tuple(slopes)
+
+
 def _sum(x: Tensor, shape: torch.Size) -> Tensor:
-    """Return the sums of (N, C, H, W) over the axes that have length 1 in `shape`."""
-    axes = tuple(axis for axis in range(1, 4) if shape[axis] == 1)
-    return _mean(x, axes) * math.prod(x.shape[axis] for axis in axes)
+    """Return the sums of (N, C, H, W) over the axes that have length 1 in `shape` alone."""
+    axes = tuple(axis for axis in range(4) if shape[axis] == 1 != x.shape[axis])
+    if not axes:
+        return x.clone()  # its memory is used again
+    if axes in POOLED:  # the mean is the faster one
+        return _mean(x, axes) * math.prod(x.shape[axis] for axis in axes)
+    return x.sum(dim=axes, keepdim=True)
 
 
 def _mean(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     # In channels_last torch's pooling is faster than its mean, of rows or columns ten times. One
     # axis after the other: its sums run straight on, and err less over fewer values.
-    if axes != CHANNELS and interleaved(x) and not is_recorded():
+    if axes in POOLED and isinstance(x, Tensor) and not is_recorded() and interleaved(x):
         for axis in axes:
             x = functional.avg_pool2d(x, [x.shape[axis] if axis == each else 1 for each in PIXELS])
         return x
@@ -155,7 +161,7 @@ def _highest(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """Return the maxima and their places: among the channels, or the number of the pixel."""
     if axes == CHANNELS:
         return x.max(dim=1, keepdim=True)
-    if interleaved(x) and not is_recorded():
+    if isinstance(x, Tensor) and not is_recorded() and interleaved(x):
         most, place = functional.max_pool2d(x, x.shape[2:], return_indices=True)
         return most, place
     most, place = x.flatten(2).max(dim=2)

@@ -5,10 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from yolox_attn.blocks.gates import match_input
+from yolox_attn.blocks.gates import own_gradient
 
 
 class RegionConv(torch.autograd.Function):
@@ -18,8 +17,8 @@ class RegionConv(torch.autograd.Function):
     A kernel, weight @ unit + bias at each tap, is made when its turn comes and is not kept: the
     backward pass has the inputs alone, and makes it once more. There the chosen region alone
     passes the gradient on; with a = <gradient, what region r would have given> and p the softmax
-    of the scores, score r gets p_r (a_r - sum_q p_q a_q), in float32 at least. The choice is read
-    back to the CPU.
+    of the scores, score r gets p_r (a_r - sum_q p_q a_q), in float32 at least. How many pixels each
+    region has is read back to the CPU, which waits for an accelerator.
 
     Shape: x (N, in, H, W), units (N, R, k * k, U), weight (R, out * in, U), bias (R, out * in),
     scores (N, R, H, W) -> (N, out, H, W).
@@ -30,20 +29,21 @@ class RegionConv(torch.autograd.Function):
         ctx.save_for_backward(*tensors)
         x, units, weight, bias, scores = tensors
         batch, channels, height, width = x.shape
-        out = x.new_empty(batch, height * width, weight.shape[1] // channels)
+        shape = batch, weight.shape[1] // channels, height, width
+        out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
         for number, image in enumerate(x):
             choice = Choice(scores[number])
             windows = choice.windows(image, units.shape[2])
-            made = torch.empty_like(out[number])
+            made = x.new_empty(height * width, shape[1])
             for region, places in choice.regions():
                 if places.stop > places.start:
                     kernel = kernel_of(region, units[number], weight, bias, channels)
                     made[places] = convolved(windows[:, places], kernel)
-            out[number].index_copy_(0, choice.order, made)
-        return match_input(out.view(batch, height, width, -1).permute(0, 3, 1, 2), x)
+            out[number].permute(1, 2, 0).flatten(0, 1).index_copy_(0, choice.order, made)
+        return out.contiguous() if x.is_contiguous() else out
 
     @staticmethod
-    @once_differentiable
+    @own_gradient
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         x, units, weight, bias, scores = ctx.saved_tensors
         learns, guided = any(ctx.needs_input_grad[1:4]), ctx.needs_input_grad[4]
@@ -63,8 +63,8 @@ class RegionConv(torch.autograd.Function):
                 if learns:
                     to_kernel = own.T @ windows[:, places]  # (k * k, out, in)
                     to_taps = to_kernel.flatten(1)
-                    more = min(number, 1)  # 0 overwrites
-                    to_weight[region].addmm_(to_taps.T, units[number, region], beta=more)
+                    beta = min(number, 1)  # the first image's overwrites
+                    to_weight[region].addmm_(to_taps.T, units[number, region], beta=beta)
                     to_bias[region] += to_taps.sum(dim=0)
                     torch.mm(to_taps, weight[region], out=to_units[number, region])
             to_x[number] = choice.folded(to_windows)

@@ -1,9 +1,11 @@
 """Squeeze-and-Excitation: Hu, Shen, Sun, CVPR 2018, https://arxiv.org/abs/1709.01507."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
-from yolox_attn.blocks.gates import reduced_width, require_counts
-from yolox_attn.blocks.gating import PIXELS, gated, mean, without_autocast
+from yolox_attn.blocks.gates import reduced_width, require_counts, without_autocast
+from yolox_attn.blocks.gating import PIXELS, gated, mean
 
 
 class SE(nn.Module):
@@ -30,6 +32,7 @@ class SE(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         with without_autocast(x):
-            means = mean(x, *PIXELS).to(self.fc.get_parameter("0.weight").dtype)
+            first: Any = self.fc[0]
+            means = mean(x, *PIXELS).to(first.weight.dtype)
             gates: Tensor = self.fc(means.flatten(1))  # (N, C)
         return gated(x, gates[:, :, None, None])

@@ -14,7 +14,6 @@ from yolox_attn.requirements import check_torchvision
 from yolox_attn.stats.terms import Terms
 
 SIZE_HELP = "input, test and random sizes together, N x N: a multiple of 32"
-FILES = {"exp_file": "no Exp file", "data": "no data folder", "ckpt": "no checkpoint"}
 
 
 def work_of(command: str) -> ModuleType:
@@ -28,31 +27,29 @@ def work_of(command: str) -> ModuleType:
 
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse a command line in which flags and `key value` pairs stand in any order.
-
-    Raises:
-        InputError: as `check_files`, or --fp16 and --bf16 stand together.
-    """
+    """Parse a command line in which flags and `key value` pairs stand in any order."""
     args = parser.parse_intermixed_args(argv)
     args.opts = [word for word in args.opts if word != "--"]  # some Pythons leave it in
-    check_files(args)
-    if getattr(args, "fp16", False) and args.bf16:
-        raise InputError("--fp16 and --bf16 together: choose one")
     return args
 
 
-def check_files(args: argparse.Namespace) -> None:
-    """Refuse files that the usual flags name and that are not there.
+def check_files(args: argparse.Namespace, ckpt: str = "no checkpoint") -> None:
+    """Refuse files that the usual flags name and that are not there; `ckpt` says what -c can be.
 
     Raises:
-        InputError: which.
+        InputError: which; or --fp16 and --bf16 stand together.
     """
-    for flag, fault in FILES.items():
+    if getattr(args, "fp16", False) and args.bf16:
+        raise InputError("--fp16 and --bf16 together: choose one")
+    for flag, fault in (("exp_file", "no Exp file"), ("data", "no data folder"), ("ckpt", ckpt)):
         word = getattr(args, flag, None)
         # A run that goes on does not need the weights any more that it once began with.
-        if word is None or (flag == "ckpt" and getattr(args, "resume", False)):
+        needless = flag == "ckpt" and any(
+            getattr(args, each, False) for each in ("resume", "help_exp")
+        )
+        if word is None or needless:
             continue
-        if not expanded(word).exists():
+        if not (expanded(word) if flag == "data" else Path(word)).exists():
             raise InputError(f"{fault} {word}")
 
 

@@ -11,6 +11,7 @@ from yolox_attn.cli.common import (
     work_of,
 )
 from yolox_attn.errors import InputError
+from yolox_attn.machine import expanded
 
 JUDGING = ("sesoi", "alpha", "replicates", "truth", "groups")
 
@@ -21,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     check_flags(args)
     for path in args.runs:
-        if not path.exists():
+        if not expanded(path).exists():
             raise InputError(f"{path}: no such folder")
     if args.truth is not None and not args.truth.exists():
         raise InputError(f"--truth {args.truth}: no such file")

@@ -47,5 +47,5 @@ def main(argv: list[str] | None = None) -> int:
     for word in args.sources:
         if not (has_magic(word) or CAMERA.fullmatch(word) or expanded(word).exists()):
             raise InputError(f"{printable(word)}: no such image, folder or video")
-    check_files(args)
+    check_files(args, "no run folder, checkpoint or exported file")
     return int(work_of("detect").detect(args))

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from yolox_attn.cli import report_errors
-from yolox_attn.cli.common import add_overrides, parse, work_of
+from yolox_attn.cli.common import add_overrides, check_files, parse, work_of
 from yolox_attn.errors import InputError
 
 ENDS = "exit codes: 0 nothing or warnings only, 1 errors in the data, 2 wrong flags"
@@ -35,4 +35,5 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(make_parser(), argv)
     if args.data is None and args.exp_file is None and args.name is None:
         raise InputError("which data? give --data DIR, or -f or -n with the Exp's own")
+    check_files(args)
     return int(work_of("doctor").examine(args))

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from yolox_attn.cli import report_errors
-from yolox_attn.cli.common import add_experiment_options, check_run, parse, work_of
+from yolox_attn.cli.common import add_experiment_options, check_files, check_run, parse, work_of
 from yolox_attn.errors import InputError
 
 
@@ -43,5 +43,6 @@ def main(argv: list[str] | None = None) -> int:
         )
     if args.batch_size < 1:
         raise InputError(f"-b {args.batch_size}: at least 1")
+    check_files(args)
     check_run(args)
     return int(work_of("eval").evaluate(args, argv))

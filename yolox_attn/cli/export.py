@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from yolox_attn.cli import report_errors
-from yolox_attn.cli.common import SIZE_HELP, add_overrides, check_run, parse, work_of
+from yolox_attn.cli.common import SIZE_HELP, add_overrides, check_files, check_run, parse, work_of
 from yolox_attn.errors import InputError
 from yolox_attn.names import FORMATS
 
@@ -54,5 +54,6 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(make_parser(), argv)
     if args.images < 2:
         raise InputError(f"--images {args.images}: at least 2")
+    check_files(args)
     check_run(args)
     return int(work_of("export").export(args))

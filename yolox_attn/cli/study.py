@@ -15,6 +15,7 @@ from yolox_attn.cli.common import (
     add_overrides,
     add_precision_options,
     add_recipe,
+    check_files,
     check_repeats,
     parse,
     work_of,
@@ -66,6 +67,7 @@ def _plan(name: str, words: Words) -> int:
         raise InputError(f"study {name}: the study's folder comes first, then the options")
     args = parse(plan_parser(name), words)
     check_plan(args)
+    check_files(args)
     return int(work_of("study").plan(args, name, command))
 
 
@@ -123,7 +125,7 @@ def check_plan(args: argparse.Namespace) -> None:
     if len(args.seeds) == 1 and args.seeds[0] < 1:
         raise InputError(f"--seeds {args.seeds[0]}: how many, at least 1; or several seeds")
     for word in (args.baseline, *(variants or ())):
-        if word.endswith(".py") and not Path(word).exists():
+        if word.endswith(".py") and not expanded(word).exists():
             raise InputError(f"no Exp file {word}")
 
 

@@ -8,6 +8,7 @@ from yolox_attn.cli.common import (
     add_logger,
     add_recipe,
     check_experiment,
+    check_files,
     parse,
     work_of,
 )
@@ -47,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     args.resume = args.resume or args.resume_anyway
     check_flags(args)
     check_experiment(args)
+    check_files(args)
     return int(work_of("train").train(args, argv))
 
 
