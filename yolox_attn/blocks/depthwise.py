@@ -1,4 +1,4 @@
-"""A depthwise convolution whose weights learn fast on a CPU."""
+"""A depthwise convolution whose gradient is fast on a CPU."""
 
 from typing import Any
 

@@ -138,7 +138,7 @@ def _differentiable(upstream: Tensor, x: Tensor, gates: Sequence[Tensor]) -> tup
 
 
 def _sum(x: Tensor, shape: torch.Size) -> Tensor:
-    """Return the sums of (N, C, H, W) over the axes that have length 1 in `shape` alone."""
+    """Return the sums of (N, C, H, W) over the axes that have length 1 in `shape` and not in x."""
     axes = tuple(axis for axis in range(4) if shape[axis] == 1 != x.shape[axis])
     if not axes:
         return x.clone()  # its memory is used again

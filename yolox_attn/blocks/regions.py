@@ -46,21 +46,21 @@ class RegionConv(torch.autograd.Function):
     @own_gradient
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         x, units, weight, bias, scores = ctx.saved_tensors
-        learns, guided = any(ctx.needs_input_grad[1:4]), ctx.needs_input_grad[4]
+        kernels_learn, scores_learn = any(ctx.needs_input_grad[1:4]), ctx.needs_input_grad[4]
         to_x, to_units, to_scores = (torch.empty_like(each) for each in (x, units, scores))
         to_weight, to_bias = torch.empty_like(weight), torch.zeros_like(bias)
         for number, image in enumerate(x):
             choice = Choice(scores[number])
             windows = choice.windows(image, units.shape[2])
-            above = choice.sort(upstream[0][number].to(x.dtype).flatten(1).T)  # (H * W, out)
+            above = choice.sort(upstream[0][number].to(x.dtype).flatten(1).T)  # (pixels, out)
             to_windows, answers = torch.empty_like(windows), []
             for region, places in choice.regions():
                 kernel = kernel_of(region, units[number], weight, bias, x.shape[1])
                 own = above[places]
                 to_windows[:, places] = own @ kernel
-                if guided:
+                if scores_learn:
                     answers.append(convolved(windows, kernel).mul_(above).sum(dim=1))
-                if learns:
+                if kernels_learn:
                     to_kernel = own.T @ windows[:, places]  # (k * k, out, in)
                     to_taps = to_kernel.flatten(1)
                     beta = min(number, 1)  # the first image's overwrites
@@ -68,7 +68,7 @@ class RegionConv(torch.autograd.Function):
                     to_bias[region] += to_taps.sum(dim=0)
                     torch.mm(to_taps, weight[region], out=to_units[number, region])
             to_x[number] = choice.folded(to_windows)
-            if guided:
+            if scores_learn:
                 to_scores[number] = choice.surrogate(torch.stack(answers), scores[number])
         slopes = to_x, to_units, to_weight, to_bias, to_scores
         return tuple(
@@ -126,7 +126,7 @@ class Choice:
         return inside.permute(2, 0, 1)
 
     def surrogate(self, answers: Tensor, scores: Tensor) -> Tensor:
-        """Return the gradient of the scores (R, H, W) of each region's answers, (R, pixels)."""
+        """Return the gradient of the scores (R, H, W) of each region's answers at sorted pixels."""
         answers = torch.empty_like(answers).index_copy_(1, self.order, answers)
         soft = scores.flatten(1).to(answers.dtype).softmax(dim=0)
         return (soft * (answers - (soft * answers).sum(dim=0))).view(scores.shape)
