@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,9 @@ def forms_of(name: str) -> tuple[dict[str, list[Form]], list[nn.Module]]:
     convolutions = [nn.Conv2d(channels, channels, 3, padding=1) for channels, _ in MAPS]
     forms: dict[str, list[Form]] = {
         "ours": list(blocks),
-        "tutorial": [lambda x, block=block: tutorial(block, x) for block in blocks],
+        "tutorial": [partial(tutorial, block) for block in blocks],
         "3x3 convolution": list(convolutions),
-        "bfloat16": [lambda x, block=block: in_bfloat16(block, x) for block in blocks],
+        "bfloat16": [partial(in_bfloat16, block) for block in blocks],
     }
     if kind == "attnconv":
         forms["own convolutions"] = [OwnConvolutions(block) for block in blocks]

@@ -38,6 +38,7 @@ from yolox_attn.export.onnx import trace
 from yolox_attn.export.parity import compare_outputs
 from yolox_attn.models import IdentityStart
 from yolox_attn.models.exported import ExportedModel
+from yolox_attn.names import FORMATS
 from yolox_attn.seed import seed_everything
 
 BLOCKS = ("none", "cam", "se", "eca", "cbam", "acmix", "drconv", "attnconv")
@@ -80,7 +81,7 @@ def compared(size: str, block: str, args: argparse.Namespace, place: Path) -> It
     start = time.perf_counter()
     program = trace(fuse(model, pictures[:2])[0])
     seconds = time.perf_counter() - start
-    for form, ending in build.FORMATS.items():
+    for form, ending in FORMATS.items():
         result: dict[str, Any] = {"size": size, "block": block, "format": form, "trace": seconds}
         names = tuple(class_names(exp))
         request = build.Request(exp, checkpoint, exp.exp_name, names, form)

@@ -74,7 +74,7 @@ def judge_drawn_studies(
     drawing: Drawing,
     studies: int,
     rng: np.random.Generator,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> list[Judgement]:
     """Draw and judge `studies` studies, each with images and seeds of its own.
 

@@ -93,7 +93,7 @@ def simulate(
     setting: Setting,
     studies: int,
     rng: np.random.Generator,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Tally:
     """Draw and judge `studies` studies of one variant each.
 
@@ -128,8 +128,8 @@ def draw_studies(
     values += rng.normal(0.0, noise.seed_image, (studies, seeds))
     values += rng.normal(0.0, noise.method_image, (studies, 1))
     freedom = (noise.images or 0) - 1
-    along = seeds * noise.method_image**2 + noise.seed_image**2
-    along = along * rng.chisquare(freedom, studies) / freedom
+    variance = seeds * noise.method_image**2 + noise.seed_image**2
+    along: Floats = variance * rng.chisquare(freedom, studies) / freedom
     across = np.zeros(studies)
     if seeds > 1:
         across = noise.seed_image**2 * rng.chisquare((seeds - 1) * freedom, studies) / freedom
@@ -188,7 +188,8 @@ def found_by_the_first_edition(
 
 def mixture(shares: tuple[float, float, float], images: int) -> Noise:
     """Return the noise of these shares, of a variance of 1 in all."""
-    return Noise(*(float(share) ** 0.5 for share in shares), images)
+    method_image, seed, seed_image = (float(share) ** 0.5 for share in shares)
+    return Noise(method_image, seed, seed_image, images)
 
 
 def _count(claims: ArrayLike) -> int:

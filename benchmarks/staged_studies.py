@@ -200,10 +200,10 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     studies = args.studies // 10 if args.quick else args.studies
     rng, started = np.random.default_rng(args.seed), time.perf_counter()
-    heads = ("looks", "noise", "1 block", "naive", "4 blocks", "2 of 4 help", "1 run in 10 failed")
+    heads = ["looks", "noise", "1 block", "naive", "4 blocks", "2 of 4 help", "1 run in 10 failed"]
     show(f"False claims in % of {studies} studies (99.9 % lower limit)", heads,
          false_claims(studies, rng))  # fmt: skip
-    heads = ("looks", "noise", "effect", "power, seeds at 1 x", "1.5 x", "2 x")
+    heads = ["looks", "noise", "effect", "power, seeds at 1 x", "1.5 x", "2 x"]
     show("One block: power and mean seeds; a claim ends it", heads, powers(studies // 4, rng))
     print(f"seed {args.seed}, {time.perf_counter() - started:.0f} s")
     return 0

@@ -35,12 +35,13 @@ def acmix(block: ACmix, x: Tensor) -> Tensor:
     attended = (weights.unsqueeze(1) * unfolded(v_heads)).sum(2).view(batch, -1, height, width)
 
     by_head = [t.view(batch, heads, depth, height * width) for t in (q, k, v)]
-    mixed = block.fc(torch.cat(by_head, dim=1))  # (N, 9, d, H * W)
+    mixed: Tensor = block.fc(torch.cat(by_head, dim=1))  # (N, 9, d, H * W)
     mixed = mixed.transpose(1, 2).reshape(batch, -1, height, width)
     convolved = functional.conv2d(
         mixed, block.dep_conv.weight, block.dep_conv.bias, padding=1, groups=depth
     )
-    return block.rate1 * attended + block.rate2 * convolved
+    both: Tensor = block.rate1 * attended + block.rate2 * convolved
+    return both
 
 
 class MaskedSum(torch.autograd.Function):
@@ -88,7 +89,8 @@ class LeanSwish(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor) -> Tensor:
         (t,) = ctx.saved_tensors
         gate = t.sigmoid()
-        return upstream[0] * (gate * (1 + t * (1 - gate)))
+        slope: Tensor = gate * (1 + t * (1 - gate))
+        return upstream[0] * slope
 
 
 def attnconv(block: AttnConv, x: Tensor) -> Tensor:
@@ -97,7 +99,8 @@ def attnconv(block: AttnConv, x: Tensor) -> Tensor:
     depth, parts = block.head_width, []
     for qkv, conv, act in zip(block.qkvs, block.convs, block.act_blocks, strict=True):
         q, k, v = conv(qkv(x)).view(batch, 3, -1, height, width).unbind(dim=1)
-        first, _, second = act.act_block
+        stages: Any = act.act_block
+        first, _, second = stages
         gates = second(LeanSwish.apply(first(q * k)))
         parts.append((gates * depth**-0.5).tanh() * v)
     q = block.global_q(x).view(batch, -1, depth, height * width).transpose(2, 3).contiguous()
