@@ -1,28 +1,115 @@
+from typing import Any
+
+import pytest
 import torch
 from yolox.models import YOLOXHead
 
-from yolox_attn.models import FullPrecisionHead
+from yolox_attn.models import FullPrecisionHead, head
+
+SIZE = 320  # pixels
 
 
-def heads() -> tuple[YOLOXHead, FullPrecisionHead]:
-    stock, ours = YOLOXHead(3, 0.125), FullPrecisionHead(3, 0.125)
+def heads(
+    classes: int = 3, *, l1: bool = False, scale: float = 1.0
+) -> tuple[YOLOXHead, FullPrecisionHead]:
+    """Both heads with the same weights; the larger the scale, the surer they are."""
+    stock, ours = YOLOXHead(classes, 0.125), FullPrecisionHead(classes, 0.125)
+    with torch.no_grad():
+        for parameter in stock.parameters():
+            parameter.mul_(scale)
     ours.load_state_dict(stock.state_dict())
+    stock.use_l1 = ours.use_l1 = l1
     return stock, ours
 
 
-def features(dtype: torch.dtype = torch.float32) -> list[torch.Tensor]:
-    sides, widths = (80, 40, 20), (32, 64, 128)
-    return [torch.randn(1, c, s, s).to(dtype) for c, s in zip(widths, sides, strict=True)]
+def features(batch: int = 1, size: int = 640) -> list[torch.Tensor]:
+    widths = zip((32, 64, 128), (8, 16, 32), strict=True)
+    return [torch.randn(batch, width, size // s, size // s) for width, s in widths]
 
 
-def test_in_float32_it_is_yoloxs_bit_for_bit() -> None:
+def labels(batch: int, most: int, classes: int) -> torch.Tensor:
+    """As many boxes as `most` in the first image, fewer in the others, perhaps none."""
+    drawn = torch.zeros(batch, 120, 5)
+    for number, rows in enumerate(drawn):
+        count = int(torch.randint(most + 1, ())) if number else most
+        rows[:count, 0] = torch.randint(classes, (count,)).float()
+        rows[:count, 1:3] = torch.rand(count, 2) * SIZE
+        rows[:count, 3:] = torch.rand(count, 2) * SIZE / 2 + 2
+    return drawn
+
+
+def trained(head: YOLOXHead, maps: list[torch.Tensor], truth: torch.Tensor) -> tuple[Any, ...]:
+    """Return the losses, and the gradients of maps and parameters."""
+    maps = [each.clone().requires_grad_() for each in maps]
+    losses = head.train()(maps, truth.clone())
+    losses[0].backward()
+    return losses, [each.grad for each in [*maps, *head.parameters()]]
+
+
+def test_in_float32_its_boxes_are_yoloxs_bit_for_bit() -> None:
     stock, ours = heads()
     maps = features()
     assert torch.equal(stock.eval()(maps), ours.eval()(maps))
-    labels = torch.tensor([[[1.0, 300, 200, 50, 60]]])
-    mine = ours.train()([m.clone() for m in maps], labels)
-    theirs = stock.train()([m.clone() for m in maps], labels)
-    assert torch.equal(mine[0], theirs[0])
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+@pytest.mark.parametrize("l1", [False, True])
+@pytest.mark.parametrize(("classes", "most"), [(3, 12), (80, 60), (1, 1), (20, 100)])
+def test_in_float32_its_losses_and_gradients_are_yoloxs_bit_for_bit(
+    classes: int, most: int, l1: bool, scale: float
+) -> None:
+    torch.manual_seed(most)
+    stock, ours = heads(classes, l1=l1, scale=scale)
+    maps, truth = features(3, SIZE), labels(3, most, classes)
+    (mine, slopes), (theirs, their_slopes) = (trained(each, maps, truth) for each in (ours, stock))
+    for one, other in zip(mine, theirs, strict=True):
+        assert torch.equal(torch.as_tensor(one), torch.as_tensor(other))
+    for one, other in zip(slopes, their_slopes, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_images_without_boxes_are_background_as_for_yolox() -> None:
+    stock, ours = heads()
+    maps, truth = features(2, SIZE), torch.zeros(2, 120, 5)
+    mine, theirs = (trained(each, maps, truth)[0] for each in (ours, stock))
+    assert [float(each) for each in mine] == [float(each) for each in theirs]
+
+
+def test_nothing_answers_for_a_box_outside_the_image() -> None:
+    stock, ours = heads()
+    truth = torch.zeros(1, 120, 5)
+    truth[0, 0] = torch.tensor([1.0, 5 * SIZE, 5 * SIZE, 10, 10])
+    with pytest.raises(RuntimeError):  # what it is for
+        trained(stock, features(1, SIZE), truth)
+    losses, _ = trained(ours, features(1, SIZE), truth)
+    assert torch.isfinite(losses[0])
+    assert losses[1] == 0  # no box answers
+
+
+def test_boxes_are_matched_on_the_cpu_where_the_device_has_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As there is no such device here: one whose first try fails."""
+    _, ours = heads()
+    maps, truth = features(2, SIZE), labels(2, 5, 3)
+    expected, _ = trained(ours, maps, truth)
+    tries: list[bool] = []
+
+    def short_of_memory(*given: Any) -> Any:
+        tries.append(True)
+        if len(tries) % 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+        return head_assign(*given)
+
+    head_assign = head.assign
+    monkeypatch.setattr(head, "assign", short_of_memory)
+    with pytest.raises(torch.OutOfMemoryError):  # on a CPU there is no other place
+        trained(ours, maps, truth)
+    tries.clear()
+    monkeypatch.setattr(head, "on_cpu", lambda _: False)
+    found, _ = trained(ours, maps, truth)
+    assert len(tries) == 4
+    assert float(found[0]) == float(expected[0])
 
 
 def test_under_bfloat16_boxes_are_decoded_in_float32() -> None:

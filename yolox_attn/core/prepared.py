@@ -116,6 +116,9 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
             logger.warning(remark)
         self._wrap(model, state)
         self.model.train()
+        for module in self.raw_model().modules():
+            if isinstance(module, nn.SiLU):
+                module.inplace = False  # in place, autograd copies its input first
         freeze_batchnorm(self.raw_model(), exp.freeze)
 
     def _build_data(self) -> None:
