@@ -1,6 +1,7 @@
 import json
 import math
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,21 @@ from yolox_attn.study.estimate import (
 )
 from yolox_attn.study.plan import PlannedVariant, Training
 
+PYTHON = sys.executable
+STAND_IN = """
+import json, os, sys, time
+sys.stdin.readline()
+time.sleep(os.getpid() % 3 / 10)
+ready = time.time()
+print("hello\\nready", flush=True)
+sys.stdin.readline()
+step = float(os.getpid())
+with open(f"{sys.argv[1]}/{os.getpid()}.json", "w") as file:
+    json.dump({"ready": ready, "told": time.time(), "step": step}, file)
+names = ("startup", "step", "image", "steps", "images", "memory", "device")
+print(json.dumps(dict(zip(names, (1.0, step, 1.0, 1, 1, None, "cpu")))))
+"""
+
 
 def test_a_run_is_startup_steps_and_evaluated_images() -> None:
     timed = Probe(10.0, 0.5, 0.1, steps=30, images=100, memory=None, device="cpu")
@@ -31,6 +47,25 @@ def test_a_run_is_startup_steps_and_evaluated_images() -> None:
 def test_a_probe_that_takes_too_long_is_given_up() -> None:
     variant = PlannedVariant("base", "baseline", None, "yolox-nano")
     assert probe(variant, Training(None), "val", "cpu", limit=0.1) == "not done after 0.1 s"
+
+
+def test_probes_wait_for_each_other_and_the_slowest_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stand-ins that say when each got ready, and when it was told to go on."""
+    stand_in = tmp_path / "stand_in.py"
+    stand_in.write_text(STAND_IN)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nexec {PYTHON} {stand_in} {tmp_path}\n")
+    python.chmod(0o755)
+    variant = PlannedVariant("base", "baseline", None, "yolox-nano")
+    found = probe(variant, Training(None), "val", "cpu", 3)
+    assert isinstance(found, Probe)
+    told = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
+    assert len(told) == 3
+    assert max(each["ready"] for each in told) <= min(each["told"] for each in told)
+    assert found.step == max(each["step"] for each in told)
 
 
 def test_the_answer_of_a_probe_is_its_last_line() -> None:

@@ -1,6 +1,7 @@
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from yolox_attn.exp import load_exp, use_data
 from yolox_attn.runs import file_hash
 from yolox_attn.stats.stages import Stages, levels
 from yolox_attn.stats.terms import Terms
+from yolox_attn.study import planner
 from yolox_attn.study.estimate import Probe
 from yolox_attn.study.plan import PlannedVariant, Training, read_plan
 from yolox_attn.study.planner import PlannedStudy, PlanRequest, plan_study
@@ -95,17 +97,24 @@ def test_each_variant_is_timed_where_the_user_says(
     asked, lines = [], []
 
     def time_variant(
-        variant: PlannedVariant, training: Training, split: str, device: str
+        variant: PlannedVariant, training: Training, split: str, device: str, many: int
     ) -> Probe | str:
-        asked.append((variant.name, training.batch_size, split, device))
-        return answers[variant.name]
+        asked.append((variant.name, training.batch_size, split, device, many))
+        found = answers[variant.name]
+        return replace(found, step=1.5) if many > 1 and isinstance(found, Probe) else found
+
+    monkeypatch.setattr(planner, "runs_that_fit", lambda *_: 4)
 
     request = make_request(
         base, drawn, variants=("cam",), noise=("0.6",), timed=True, device="cpu", batch_size=4
     )
     study = plan_study(tmp_path / "study", request, lines.append, time_variant=time_variant)
-    assert asked == [(name, 4, "val", "cpu") for name in ("base", "base_cam")]
-    assert lines == ["timing base (1 of 2) ...", "timing base_cam (2 of 2) ..."]
+    tried = [("base", 1), ("base_cam", 1), ("base", 2), ("base", 4)]
+    assert asked == [(name, 4, "val", "cpu", many) for name, many in tried]
+    assert lines == [
+        *("timing base (1 of 2) ...", "timing base_cam (2 of 2) ..."),
+        *("timing base, 2 at a time ...", "timing base, 4 at a time ..."),
+    ]
     assert study.probes == answers
     assert study.remarks == ("the machine was busy (load 999.5): alone the runs take less time",)
     assert (
@@ -115,6 +124,7 @@ def test_each_variant_is_timed_where_the_user_says(
             "runs": 6,
             "seconds_of_a_run": {"base": 3600.0},
             "seconds": 3 * 3600.0,
+            "slowdown": {"2": 1.5, "4": 1.5},
             "memory": 2**31,
             "device": "cpu x86_64",
             "paired_sd": 0.6,

@@ -10,10 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-import torch
 from fake_study import events, fake_command, make_study
 from fake_wandb import FakeWandb
-from planned import make_plan
 from run_folders import make_record
 
 from yolox_attn.errors import InputError
@@ -21,7 +19,7 @@ from yolox_attn.runs import held, write_record, write_text
 from yolox_attn.study.commands import work_of
 from yolox_attn.study.plan import Plan, Training, read_plan
 from yolox_attn.study.planned_run import PlannedRun, planned_runs, read_attempts, state_of
-from yolox_attn.study.scheduler import choose_slots, run_study, runs_on_cpu
+from yolox_attn.study.scheduler import run_study
 
 NAMES = ("yolox_demo", "placebo", "yolox_demo_cam")
 KEYS = [f"{name}/seed0" for name in NAMES]
@@ -340,30 +338,3 @@ def test_a_file_that_changes_meanwhile_stops_the_study(tmp_path: Path) -> None:
         run(tmp_path, parallel=2, yolox_demo="wait", placebo="wait")
     thread.join()
     assert states(tmp_path)[:2] == ["interrupted", "finished"]
-
-
-@pytest.mark.parametrize(
-    ("threads", "memory", "runs"),
-    [(1, None, 8), (3, None, 2), (16, None, 1), (1, 400, 2), (1, 900, 1), (1, 3000, 1), (1, 1, 8)],
-)
-def test_on_a_cpu_every_run_has_its_cores_and_its_memory(
-    threads: int, memory: int | None, runs: int
-) -> None:
-    training = Training(data=None, threads=threads)
-    plan = make_plan(training=training, expected={"memory": memory})
-    assert runs_on_cpu(plan, cores=8, memory=1000) == runs
-
-
-def test_what_is_asked_for_is_done() -> None:
-    assert choose_slots(make_plan(), 3, "cpu") == ["cpu"] * 3
-    assert set(choose_slots(make_plan(), device="cpu")) == {"cpu"}
-    with pytest.raises(InputError, match="--max-parallel 0: at least 1"):
-        choose_slots(make_plan(), 0, "cpu")
-
-
-def test_of_several_gpus_each_gets_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert choose_slots(make_plan()) == ["cuda:0", "cuda:1"]
-    assert choose_slots(make_plan(), 3, "cuda") == ["cuda:0", "cuda:1", "cuda:0"]
-    assert choose_slots(make_plan(), device="cuda:1") == ["cuda:1"]

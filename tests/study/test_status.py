@@ -127,6 +127,10 @@ def test_before_anything_is_known_the_probe_s_word_counts(tmp_path: Path) -> Non
     seconds = {"yolox_demo": 50.0, "placebo": 60.0, "yolox_demo_cam": 70.0}
     plan = make_study(tmp_path, expected={"seconds_of_a_run": seconds})
     assert left_of(plan, tmp_path) == 2 * (50 + 60 + 70)
+    slower = make_study(
+        tmp_path / "2", expected={"seconds_of_a_run": seconds, "slowdown": {"2": 1.5}}
+    )
+    assert left_of(slower, tmp_path / "2", slots=2) == 1.5 * (50 + 60 + 70)
     leave(planned_runs(plan, tmp_path)[0], seconds=90.0)
     assert left_of(plan, tmp_path) == 90 + 2 * (60 + 70)
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,21 @@ def test_time_of_all_runs_and_of_several_at_a_time() -> None:
     assert time_lines(study, 1) == [
         "time: about 9.0 h on cpu x86_64 (a run 60.0 min, 2.0 GiB of memory)"
     ]
-    assert time_lines(study, 2)[0].endswith("; with --max-parallel 2 about 4.5 h at best")
+    assert time_lines(study, 2)[0].endswith("; 2 at a time about 4.5 h at best")
+
+
+def test_what_several_runs_at_a_time_cost_each_other_is_said() -> None:
+    names = [each.name for each in make_plan().variants]
+    study = timed_study(
+        dict.fromkeys(names, HOUR), seeds=(0, 1, 2), expected={"slowdown": {"2": 1.25}}
+    )
+    study = replace(study, slowdown={"2": 1.25})
+    assert time_lines(study, 2)[0].endswith(
+        "; 2 at a time about 5.6 h, each 1.25 times as long as alone"
+    )
+    assert time_lines(study, 1)[0].endswith(
+        ", one after the other (2 at a time each takes 1.25 times as long)"
+    )
 
 
 def test_a_probe_that_failed_is_named_and_the_others_count() -> None:

@@ -15,7 +15,8 @@ from yolox_attn.study.import_runs import add_runs
 from yolox_attn.study.plan import Training, read_plan
 from yolox_attn.study.planner import PlanRequest, plan_study
 from yolox_attn.study.report import ReportOptions, report_study
-from yolox_attn.study.scheduler import choose_slots, run_study
+from yolox_attn.study.scheduler import run_study
+from yolox_attn.study.slots import choose_slots
 from yolox_attn.study.status import status_text
 from yolox_attn.study.summary import NOISE, plan_lines
 

@@ -4,11 +4,16 @@ import json
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Timer
+from typing import TextIO
 
 from yolox_attn.errors import InputError
 from yolox_attn.machine import expanded
@@ -20,6 +25,7 @@ from yolox_attn.stats.terms import Terms
 from yolox_attn.study.plan import PlannedVariant, Training
 
 LIMIT = 300  # seconds after which a probe is given up
+READY = "ready"  # what a probe's process says before it measures
 
 
 @dataclass(frozen=True)
@@ -49,25 +55,39 @@ class Probe:
         return self.startup + self.steps * self.step + self.images * self.image
 
 
-def probe(
-    variant: PlannedVariant, training: Training, split: str, device: str, limit: float = LIMIT
+def probe(  # noqa: PLR0913 - of what, and how many at a time
+    variant: PlannedVariant,
+    training: Training,
+    split: str,
+    device: str,
+    count: int = 1,
+    limit: float = LIMIT,
 ) -> Probe | str:
-    """Time the variant as a run of its own would be; where it fails, return why, in one line."""
+    """Time the variant as a run of its own would be; where it fails, return why, in one line.
+
+    With a `count` above 1 as many are timed at the same time; the answer is that of the slowest.
+    """
     request = json.dumps([asdict(variant), asdict(training), split, device])
     threads = {"OMP_NUM_THREADS": str(training.threads), "OMP_WAIT_POLICY": "PASSIVE"}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "yolox_attn.study.timing"],
-            input=request,
-            env=os.environ | threads,
-            capture_output=True,
-            text=True,
-            timeout=limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"not done after {limit:g} s"
-    return answer_of(done.returncode, done.stdout, done.stderr)
+    with ExitStack() as stack:
+        logs = [stack.enter_context(TemporaryFile("w+")) for _ in range(count)]
+        asked = [stack.enter_context(_timing_process(threads, log)) for log in logs]
+        late = Timer(limit, _kill, [asked])
+        stack.callback(late.cancel)
+        late.start()
+        for process in asked:
+            _tell(process, request)
+        for process in asked:
+            _wait_until_ready(process)
+        for process in asked:
+            _tell(process, "go")
+        answers = [
+            _answer_of(process, log, limit) for process, log in zip(asked, logs, strict=True)
+        ]
+    for answer in answers:
+        if isinstance(answer, str):
+            return answer
+    return max((each for each in answers if isinstance(each, Probe)), key=lambda each: each.step)
 
 
 def answer_of(code: int, out: str, err: str) -> Probe | str:
@@ -78,11 +98,44 @@ def answer_of(code: int, out: str, err: str) -> Probe | str:
     return Probe(**json.loads(out.splitlines()[-1]))
 
 
-def wall_time(seconds: Sequence[float], parallel: int) -> float:
-    """Return the least wall time of runs that take `seconds`, `parallel` of them at a time.
+def _timing_process(threads: Mapping[str, str], log: TextIO) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "yolox_attn.study.timing"],
+        env=os.environ | threads,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+    )
 
-    That of runs side by side which do not slow each other down.
-    """
+
+def _kill(processes: Sequence[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        process.kill()
+
+
+def _tell(process: subprocess.Popen[str], line: str) -> None:
+    with suppress(OSError):  # it has ended, and its exit code says why
+        print(line, file=process.stdin, flush=True)
+
+
+def _wait_until_ready(process: subprocess.Popen[str]) -> None:
+    """Read until the process stands before its first step, or has ended."""
+    for line in process.stdout or ():
+        if line.strip() == READY:
+            return
+
+
+def _answer_of(process: subprocess.Popen[str], log: TextIO, limit: float) -> Probe | str:
+    out = process.stdout.read() if process.stdout else ""
+    if process.wait() == -signal.SIGKILL:
+        return f"not done after {limit:g} s"
+    log.seek(0)
+    return answer_of(process.returncode, out, log.read())
+
+
+def wall_time(seconds: Sequence[float], parallel: int) -> float:
+    """Return the least wall time of runs that take `seconds`, `parallel` of them at a time."""
     return max(sum(seconds) / parallel, max(seconds, default=0.0))
 
 

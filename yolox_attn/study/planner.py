@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 from loguru import logger
 
 from yolox_attn.console import count
@@ -27,6 +28,7 @@ from yolox_attn.stats.terms import Terms
 from yolox_attn.stats.verdict import EDITION, MIN_SEEDS
 from yolox_attn.study.estimate import Probe, detectable, noise_prior, probe
 from yolox_attn.study.plan import Plan, PlannedVariant, Training, refuse_planned, write_plan
+from yolox_attn.study.slots import runs_that_fit
 from yolox_attn.study.sources import check_data
 from yolox_attn.study.variants import (
     BuiltVariant,
@@ -39,7 +41,7 @@ from yolox_attn.study.variants import (
 # A study sets these itself: they are what its runs differ in.
 RESERVED_OVERRIDES = {"attention", "attention_options", "seed", "output_dir", "exp_name"}
 LARGEST_SEED = 2**63 - 1
-TimeVariant = Callable[[PlannedVariant, Training, str, str], Probe | str]
+TimeVariant = Callable[[PlannedVariant, Training, str, str, int], Probe | str]
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class PlannedStudy:
         remarks: a sentence each.
         paired_sd: the noise prior, AP points; None where it is unknown.
         probes: variant -> what was timed, or why nothing was; empty where nothing was to be.
+        slowdown: number of runs at a time -> how many times as long a step takes then.
     """
 
     plan: Plan
@@ -89,6 +92,7 @@ class PlannedStudy:
     remarks: tuple[str, ...]
     paired_sd: float | None = None
     probes: Mapping[str, Probe | str] = field(default_factory=dict)
+    slowdown: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def timed(self) -> dict[str, Probe]:
@@ -261,8 +265,32 @@ def _time_variants(
     plan, probes = study.plan, {}
     for number, variant in enumerate(plan.variants, start=1):
         progress(f"timing {variant.name} ({number} of {len(plan.variants)}) ...")
-        probes[variant.name] = time_variant(variant, plan.training, plan.split, device)
-    return replace(study, probes=probes)
+        probes[variant.name] = time_variant(variant, plan.training, plan.split, device, 1)
+    study = replace(study, probes=probes)
+    return replace(study, slowdown=_time_side_by_side(study, device, progress, time_variant))
+
+
+def _time_side_by_side(
+    study: PlannedStudy, device: str, progress: Callable[[str], None], time_variant: TimeVariant
+) -> dict[str, float]:
+    """Return how many times as long a step takes with 2 and more runs of the baseline at a time.
+
+    On a CPU alone, and for as many as its cores and memory take, and half of these. What fails
+    then is no fault of the variant: that number is left out.
+    """
+    baseline = study.plan.variants[0]
+    alone = study.timed.get(baseline.name)
+    if alone is None or pick_device(device).type != "cpu":
+        return {}
+    free = psutil.virtual_memory().available
+    most = runs_that_fit(study.plan.training.threads, usable_cores(), alone.memory, free)
+    slower = {}
+    for many in sorted({most, most // 2} - {0, 1}):
+        progress(f"timing {baseline.name}, {many} at a time ...")
+        found = time_variant(baseline, study.plan.training, study.plan.split, device, many)
+        if isinstance(found, Probe):
+            slower[str(many)] = round(max(found.step / alone.step, 1.0), 3)
+    return slower
 
 
 def _estimates(study: PlannedStudy) -> dict[str, Any]:
@@ -276,6 +304,7 @@ def _estimates(study: PlannedStudy) -> dict[str, Any]:
         "runs": seeds * len(plan.variants),
         "seconds_of_a_run": seconds,
         "seconds": round(seeds * sum(seconds.values()), 1) if seconds else None,
+        "slowdown": dict(study.slowdown),
         "memory": max((each.memory for each in timed.values() if each.memory), default=None),
         "device": next((each.device for each in timed.values()), None),
         "paired_sd": sd,

@@ -5,15 +5,11 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-import psutil
-
 from yolox_attn.console import echo, say_at_once
 from yolox_attn.core.boards import check_board
 from yolox_attn.core.options import wandb_words
 from yolox_attn.core.signals import handled, signal_name
-from yolox_attn.device import devices_for_runs, pick_device
 from yolox_attn.errors import InputError, Interrupted
-from yolox_attn.machine import usable_cores
 from yolox_attn.runs import hold
 from yolox_attn.study.commands import next_command, work_of
 from yolox_attn.study.judge_look import has_diverged, judge_look
@@ -27,6 +23,7 @@ from yolox_attn.study.planned_run import (
     record_attempt,
     state_of,
 )
+from yolox_attn.study.slots import choose_slots
 from yolox_attn.study.status import (
     count_states,
     end_line,
@@ -81,35 +78,6 @@ def run_study(  # noqa: PLR0913 - the command line's flags
         while scheduler.judge_look(until_look or last, leave_out_failed=leave_out_failed):
             scheduler.run()
         return scheduler.conclude(until_look or last)
-
-
-def choose_slots(plan: Plan, parallel: int | None = None, device: str = "auto") -> list[str]:
-    """Return the device of each run that may go on at a time.
-
-    By default one run a CUDA device; on a CPU as many as its cores and its free memory allow.
-
-    Raises:
-        InputError: there is no such device, or `parallel` is below 1.
-    """
-    if parallel is not None and parallel < 1:
-        raise InputError(f"--max-parallel {parallel}: at least 1")
-    devices = devices_for_runs(device)
-    if parallel is None:
-        parallel = len(devices)
-        if pick_device(devices[0]).type == "cpu":
-            parallel = runs_on_cpu(plan, usable_cores(), psutil.virtual_memory().available)
-    return [devices[number % len(devices)] for number in range(parallel)]
-
-
-def runs_on_cpu(plan: Plan, cores: int, memory: int) -> int:
-    """Return how many runs `cores` and `memory` free bytes are enough for, at least 1.
-
-    A run takes the plan's threads and, if `plan.expected` has it, its "memory" in bytes.
-    """
-    fitting = cores // plan.training.threads
-    if needed := plan.expected.get("memory"):
-        fitting = min(fitting, int(memory // needed))
-    return max(fitting, 1)
 
 
 class Scheduler:

@@ -35,6 +35,7 @@ from yolox_attn.study.planned_run import (
     record_of,
     state_of,
 )
+from yolox_attn.study.slots import slowdown
 
 STATES = ("trained", "running", "interrupted", "killed", "failed", "unreadable", "missing")
 ENDED = ("finished", *FAULTY)
@@ -267,7 +268,7 @@ def seconds_left(
     for job, state, record in zip(jobs, states, records, strict=True):
         if state in ENDED:
             continue
-        whole = _whole_run(plan, job.variant.name, trained)
+        whole = _whole_run(plan, job.variant.name, trained, slots)
         if whole is None:
             return None
         share_done = 0.0 if record is None else min(record.epoch / max(_epochs(record), 1), 1.0)
@@ -275,12 +276,12 @@ def seconds_left(
     return wall_time(seconds, slots)
 
 
-def _whole_run(plan: Plan, variant: str, trained: Sequence[RunRecord]) -> float | None:
+def _whole_run(plan: Plan, variant: str, trained: Sequence[RunRecord], slots: int) -> float | None:
     """Return the seconds of a run of `variant` from its first epoch to its last."""
     own = [record for record in trained if record.name == variant]
     probed = plan.expected.get("seconds_of_a_run", {}).get(variant)
     if not own and probed is not None:
-        return float(probed)
+        return float(probed) * slowdown(plan.expected, slots)
     measured = own or trained
     if not measured:
         return None

@@ -12,6 +12,7 @@ from yolox_attn.stats.terms import Terms
 from yolox_attn.study.estimate import detectable, needed, wall_time
 from yolox_attn.study.plan import Plan
 from yolox_attn.study.planner import PlannedStudy
+from yolox_attn.study.slots import slowdown
 from yolox_attn.study.variants import BuiltVariant
 
 NOISE = (
@@ -126,10 +127,20 @@ def time_lines(study: PlannedStudy, parallel: int) -> list[str]:
     lost = ", ".join(name for name in study.probes if name not in timed)
     where = f"{device}, without {lost}" if lost else device
     total = f"time: about {duration(sum(seconds))} on {where} (a run {a_run}{room})"
+    return [total + _side_by_side(study, seconds, parallel), *lines]
+
+
+def _side_by_side(study: PlannedStudy, seconds: Sequence[float], parallel: int) -> str:
+    """Say what several runs at a time make of it, `parallel` being how many there will be."""
+    expected = study.plan.expected
     if parallel > 1:
-        faster = duration(wall_time(seconds, parallel))
-        total += f"; with --max-parallel {parallel} about {faster} at best"
-    return [total, *lines]
+        slower = slowdown(expected, parallel)
+        faster = duration(wall_time([slower * each for each in seconds], parallel))
+        each = f", each {slower:.2f} times as long as alone" if study.slowdown else " at best"
+        return f"; {parallel} at a time about {faster}{each}"
+    tried = "; ".join(f"{many} at a time each takes {times:.2f} times as long"
+                      for many, times in study.slowdown.items())  # fmt: skip
+    return f", one after the other ({tried})" if tried else ""
 
 
 def effect_lines(sd: float | None, seeds: int, family: int, terms: Terms) -> list[str]:

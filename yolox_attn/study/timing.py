@@ -1,4 +1,4 @@
-"""A few real steps of a run's trainer, timed: python -m yolox_attn.study.timing < REQUEST."""
+"""A few real steps of a run's trainer, timed, as `estimate.probe` asks for them on stdin."""
 
 import json
 import math
@@ -6,7 +6,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from yolox_attn.core import AttentionTrainer
 from yolox_attn.core.options import TrainOptions
 from yolox_attn.evaluators.predict import predict, rules_of
 from yolox_attn.seed import stream
-from yolox_attn.study.estimate import Probe
+from yolox_attn.study.estimate import READY, Probe
 from yolox_attn.study.plan import PlannedVariant, Training
 from yolox_attn.study.variants import build_exp
 
@@ -27,23 +27,40 @@ Size = tuple[int, int]  # height and width, pixels
 
 
 def main(budget: float = BUDGET) -> None:
-    """Answer the request on stdin; the last line of stdout is the answer."""
-    variant, training, split, device = json.load(sys.stdin)
+    """Answer the request on stdin; the last line of stdout is the answer.
+
+    Ready to measure, it says so and waits for a line: others are perhaps to measure meanwhile.
+    """
+    variant, training, split, device = json.loads(sys.stdin.readline())
     devices.fix_threads()
-    timed = measure(PlannedVariant(**variant), Training(**training), split, device, budget)
+
+    def wait() -> None:
+        print(READY, flush=True)  # noqa: T201
+        sys.stdin.readline()
+
+    timed = measure(PlannedVariant(**variant), Training(**training), split, device, budget, wait)
     print(json.dumps(asdict(timed)))  # noqa: T201 - the answer
 
 
-def measure(
-    variant: PlannedVariant, training: Training, split: str, device: str, budget: float
+def measure(  # noqa: PLR0913 - of what, how long, and when
+    variant: PlannedVariant,
+    training: Training,
+    split: str,
+    device: str,
+    budget: float,
+    wait: Callable[[], None] = lambda: None,
 ) -> Probe:
-    """Time the variant in this process, `budget` seconds for each of the things that it takes."""
+    """Time the variant in this process, `budget` seconds for each of the things that it takes.
+
+    `wait` is called before the first step.
+    """
     exp = build_exp(variant, training)
     with tempfile.TemporaryDirectory() as folder:
         exp.seed, exp.output_dir = 0, folder
         trainer = exp.get_trainer(_options(variant, training, device))
         trainer.before_train()
         startup = time.time() - psutil.Process().create_time()
+        wait()
         step = _mean_step(trainer, budget)
         image = _image_seconds(trainer, budget)
     schedule = trainer.schedule
