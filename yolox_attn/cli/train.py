@@ -14,6 +14,7 @@ from yolox_attn.cli.common import (
 )
 from yolox_attn.console import outliving_readers
 from yolox_attn.errors import InputError
+from yolox_attn.names import AUTO
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -30,6 +31,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--save-steps", type=int, metavar="N", help="also save every N steps")
     add("--save-minutes", type=float, metavar="M", help="also save every M minutes")
     add("--deterministic", action="store_true", help="ask torch for bit-equal CUDA kernels")
+    threads = "CPU threads; auto measures; default: all cores, or what a resumed run had"
+    add("--threads", type=threads_word, metavar="N|auto", help=threads)
     add("--skip-doctor", action="store_true", help="do not examine the data first")
     add("--cache", action="store_true", help="keep the training images in memory")
     add("-o", "--occupy", action="store_true", help="reserve the CUDA device's memory first")
@@ -50,6 +53,19 @@ def main(argv: list[str] | None = None) -> int:
     check_experiment(args)
     check_files(args)
     return int(work_of("train").train(args, argv))
+
+
+def threads_word(word: str) -> int | str:
+    """Return a number of threads, or "auto".
+
+    Raises:
+        ArgumentTypeError: it is neither.
+    """
+    if word == AUTO:
+        return word
+    if not word.isdigit() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word}: a number from 1, or {AUTO}")
+    return int(word)
 
 
 def check_flags(args: argparse.Namespace) -> None:

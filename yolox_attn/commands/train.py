@@ -5,6 +5,7 @@ import argparse
 from yolox_attn import device as devices
 from yolox_attn.commands.common import apply_recipe, build_exp, precision_of, prepare_process
 from yolox_attn.commands.processes import run_in_processes
+from yolox_attn.commands.threads import set_threads
 from yolox_attn.console import echo, progress
 from yolox_attn.core.launch import process_group
 from yolox_attn.core.schedule import check_schedule
@@ -33,6 +34,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> int:
         raise InputError(f"-e {args.start_epoch}: the last epoch is max_epoch {exp.max_epoch}")
     if recipe and not launched():
         progress(recipe)
+    set_threads(args, exp)
     if (code := run_in_processes("train", args, argv)) is not None:
         return code
     prepare_process()

@@ -104,9 +104,9 @@ def _mean_step(trainer: AttentionTrainer, budget: float) -> float:
         ]
     small, large = min(sizes, key=math.prod), max(sizes, key=math.prod)
     trainer.epoch = trainer.iter = 0
-    _step_seconds(trainer, small, 0)  # warms up
-    at_small = _step_seconds(trainer, small, budget)
-    at_large = at_small if large == small else _step_seconds(trainer, large, budget)
+    step_seconds(trainer, small, 0)  # warms up
+    at_small = step_seconds(trainer, small, budget)
+    at_large = at_small if large == small else step_seconds(trainer, large, budget)
     workers: int = trainer.train_loader.num_workers
     loading: float = trainer.accumulate * _batch_seconds(trainer, workers, budget)
     return whole_step(at_mean(sizes, at_small, at_large), loading, workers)
@@ -125,7 +125,7 @@ def whole_step(computing: float, loading: float, workers: int) -> float:
     return max(computing, loading) if workers else computing + loading
 
 
-def _step_seconds(trainer: AttentionTrainer, size: Size, budget: float) -> float:
+def step_seconds(trainer: AttentionTrainer, size: Size, budget: float) -> float:
     """Return the median seconds of up to 10 steps at `size`, without their loading."""
     trainer.input_size = size
     times: list[float] = []
