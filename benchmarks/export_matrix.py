@@ -1,11 +1,13 @@
 """Every block, exported: how far are ONNX Runtime and OpenVINO from torch, in outputs and in AP?
 
-    python benchmarks/export_matrix.py DATA WEIGHTS [--sizes nano s] [--blocks cam ...] [--json F]
+    python benchmarks/export_matrix.py DATA WEIGHTS [--sizes nano s] [--blocks cam ...] [--half]
+        [--json F]
 
 yolox-nano begins with WEIGHTS (published, of DATA's classes), each block with gamma 0.1 of an
-identity start, so that it takes part and the detector still detects; other sizes are drawn, and
-only their outputs are compared. Each network is traced once. Prints a line a block and format as
-soon as it is known, and the table at the end.
+identity start, so that it takes part and the detector still detects. Other sizes are drawn, their
+BatchNorms set to DATA's images so that no map fades away, and only their outputs are compared.
+Each network is traced once, and with `--half` once more, for float16 weights, which are judged by
+AP alone. Prints a line a block and format as soon as it is known, and the table at the end.
 """
 
 import argparse
@@ -24,7 +26,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its t
 import torch
 from loguru import logger
 from tabulate import tabulate
-from torch import nn
+from torch import Tensor, nn
 
 from yolox_attn.coco.annotations import read_truth
 from yolox_attn.core.weights import load_weights
@@ -55,7 +57,7 @@ def experiment(size: str, block: str, data: str) -> AttentionExp:
     return exp
 
 
-def network(exp: AttentionExp, weights: Path | None) -> nn.Module:
+def network(exp: AttentionExp, weights: Path | None, pictures: Tensor) -> nn.Module:
     """Return the network with its blocks at work."""
     seed_everything(0)
     model = copy.deepcopy(exp.get_model())  # an evaluation takes the Exp's own to its device
@@ -65,37 +67,56 @@ def network(exp: AttentionExp, weights: Path | None) -> nn.Module:
         for module in model.modules():
             if isinstance(module, IdentityStart):
                 module.gamma.fill_(GAMMA)
-    return model.eval()
+    model.eval()
+    if weights is None:
+        set_statistics(model, pictures)
+    return model
+
+
+def set_statistics(model: nn.Module, pictures: Tensor) -> None:
+    """Give each BatchNorm the mean and variance of what it gets from the pictures."""
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = 1.0
+        norm.train()
+    with torch.no_grad():
+        model(pictures)
+    model.eval()
 
 
 def compared(size: str, block: str, args: argparse.Namespace, place: Path) -> Iterator[Any]:
     """Yield the results of each format: a dictionary."""
     exp = experiment(size, block, args.data)
-    model = network(exp, args.weights if size == "nano" else None)
+    pictures = build.dataset_images(exp, args.images)
+    model = network(exp, args.weights if size == "nano" else None, pictures)
     checkpoint = place / f"{size}_{block}.pth"
     torch.save({"model": model.state_dict()}, checkpoint)
-    pictures = build.dataset_images(exp, args.images)
     truth_file = annotations_of(exp, build.CPU)
     truth = read_truth(truth_file) if truth_file is not None and size == "nano" else None
     torch_ap = None if truth is None else build.measured_ap(exp, checkpoint, truth)
-    start = time.perf_counter()
-    program = trace(fuse(model, pictures[:2])[0])
-    seconds = time.perf_counter() - start
-    for form, ending in FORMATS.items():
-        result: dict[str, Any] = {"size": size, "block": block, "format": form, "trace": seconds}
-        names = tuple(class_names(exp))
-        request = build.Request(exp, checkpoint, exp.exp_name, names, form)
-        file = place / f"{size}_{block}{ending}"
-        try:
-            build.write_form(program, request, file, nms=False)
-            batches = build.at_two_sizes(pictures)
-            result["parity"] = compare_outputs(model, ExportedModel(file), batches)
-            if truth is not None and torch_ap is not None:
-                measured = build.measured_ap(exp, file, truth)
-                result["ap"] = build.difference(truth, torch_ap, measured)
-        except InputError as error:
-            result["blocked"] = str(error)
-        yield result
+    for half in (False, True) if args.half and truth is not None else (False,):
+        start = time.perf_counter()
+        fused, _ = fuse(copy.deepcopy(model), pictures[:2])
+        program = trace(fused, half=half)
+        seconds = time.perf_counter() - start
+        for form, ending in FORMATS.items():
+            result: dict[str, Any] = {"size": size, "block": block, "trace": seconds}
+            result["format"] = f"{form} --half" if half else form
+            names = tuple(class_names(exp))
+            request = build.Request(exp, checkpoint, exp.exp_name, names, form, half=half)
+            file = place / f"{size}_{block}{'_half' if half else ''}{ending}"
+            try:
+                build.write_form(program, request, file, nms=False)
+                if not half:  # float16 weights are judged by AP alone
+                    batches = build.at_two_sizes(pictures)
+                    result["parity"] = compare_outputs(model, ExportedModel(file), batches)
+                if truth is not None and torch_ap is not None:
+                    measured = build.measured_ap(exp, file, truth)
+                    result["ap"] = build.difference(truth, torch_ap, measured)
+            except InputError as error:
+                result["blocked"] = str(error)
+            yield result
 
 
 def row(result: dict[str, Any]) -> list[str]:
@@ -103,11 +124,14 @@ def row(result: dict[str, Any]) -> list[str]:
     cells = [result["size"], result["block"], result["format"]]
     if "blocked" in result:
         return [*cells, result["blocked"]]
-    parity, ap = result["parity"], result.get("ap")
-    sides = parity.torch, parity.exported
-    cells += [", ".join(f"{getattr(each, part):.1e}" for each in sides)
-              for part in ("boxes", "probabilities")]  # fmt: skip
-    cells += [str(parity.ties), "yes" if parity.holds else "NO"]
+    parity, ap = result.get("parity"), result.get("ap")
+    if parity is None:
+        cells += [""] * 4
+    else:
+        sides = parity.torch, parity.exported
+        cells += [", ".join(f"{getattr(each, part):.1e}" for each in sides)
+                  for part in ("boxes", "probabilities")]  # fmt: skip
+        cells += [str(parity.ties), "yes" if parity.holds else "NO"]
     if ap is not None:
         low, high = ap.interval
         cells += [f"{ap.torch:.2f}", f"{ap.exported:.2f}"]
@@ -122,6 +146,9 @@ def main() -> int:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--sizes", nargs="+", default=["nano", "s"], metavar="SIZE")
     parser.add_argument("--blocks", nargs="+", choices=BLOCKS, default=BLOCKS, metavar="BLOCK")
+    parser.add_argument(
+        "--half", action="store_true", help="float16 weights too, where AP is known"
+    )
     parser.add_argument("--images", type=int, default=4, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the same, as JSON")
     args = parser.parse_args()
