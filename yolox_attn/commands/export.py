@@ -1,7 +1,6 @@
 """`export`: a trained detector as an ONNX or OpenVINO file, compared with what it was made of."""
 
 import argparse
-import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from yolox_attn.export.openvino import require_openvino
 from yolox_attn.export.parity import ALLOWED, TIE, Parity
 from yolox_attn.models.exported import ONNX, is_exported
 from yolox_attn.names import FORMATS
-from yolox_attn.runs import write_json
+from yolox_attn.runs import scratch_folder, write_json
 
 
 def export(args: argparse.Namespace) -> int:
@@ -47,8 +46,8 @@ def export(args: argparse.Namespace) -> int:
     prepare_process()
     run.log()
     # In a folder of its own next to the file: nothing unchecked has the name of a model.
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as scratch:
-        fresh = Path(scratch, file.name)
+    with scratch_folder(file.parent, f".{file.name}.") as scratch:
+        fresh = scratch / file.name
         made = build.export(request, fresh, logger.info)
         echo("\n".join(sentences(request, made)))
         if made.fault:

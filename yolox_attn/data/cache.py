@@ -3,13 +3,13 @@
 import contextlib
 import hashlib
 import json
-import tempfile
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from yolox_attn.errors import InputError
+from yolox_attn.runs import scratch_folder
 
 MANIFEST = "manifest.json"
 
@@ -26,10 +26,10 @@ def cached(folder: Path, make: Callable[[Path], None]) -> Path:
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as scratch:
-            fresh = Path(scratch, "fresh")
+        with scratch_folder(folder.parent) as scratch:
+            fresh = scratch / "fresh"
             make(fresh)
-            _put_in_place(fresh, folder, Path(scratch))
+            _put_in_place(fresh, folder, scratch)
     except OSError as error:
         hint = "set YOLOX_ATTN_CACHE to a folder that can be written"
         raise InputError(f"cannot make the data set {folder}: {error}; {hint}") from error

@@ -20,6 +20,7 @@ from yolox_attn.runs.metrics import (
     read_metrics,
 )
 from yolox_attn.runs.record import RECORD_NAME, RunRecord, read_record, write_record
+from yolox_attn.runs.scratch import scratch_folder
 
 __all__ = [
     "DETECTIONS_NAME",
@@ -42,6 +43,7 @@ __all__ = [
     "read_record",
     "remove_leftovers",
     "replacing",
+    "scratch_folder",
     "write_json",
     "write_record",
     "write_text",

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from yolox_attn.data.formats.voc import find_voc, has_xmls, read_voc, read_xml_f
 from yolox_attn.data.formats.yolo import YAML_SUFFIXES, find_yaml, looks_like_yolo, read_yolo
 from yolox_attn.errors import InputError
 from yolox_attn.machine import cache_folder, expanded
+from yolox_attn.runs import scratch_folder
 
 VERSION = 1  # of the conversion: raise it whenever the same files give another json
 LOOKED_FOR = (
@@ -107,8 +107,8 @@ def convert(
 def _moved(source: Source, output: Path) -> Conversion:
     """Write beside the output, and move it there in one step."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=output.parent) as scratch:
-        fresh = Path(scratch, "fresh")
+    with scratch_folder(output.parent) as scratch:
+        fresh = scratch / "fresh"
         conversion = _write(source, fresh)
         if output.exists():
             output.rmdir()
