@@ -35,8 +35,9 @@ from yolox_attn.coco.evaluate import (
     match,
     matches_of,
     reference_matcher,
-    run_matcher,
+    run_pycocotools,
 )
+from yolox_attn.coco.results import check_detections
 from yolox_attn.stats.bootstrap import image_weights
 from yolox_attn.stats.jackknife import draw_blocks, leave_out_weights
 from yolox_attn.stats.weighted_ap import AP_METRICS as ALL
@@ -107,8 +108,8 @@ def prepared(size: tuple[int, int, int]) -> tuple[Matches, dict[str, Timed]]:
     rng = np.random.default_rng(0)
     content, results = draw_large_set(rng, images, classes, detections=detections)
     truth = truth_from(content)
-    seconds, _, (evaluation, _) = timed(
-        lambda: run_matcher(truth, results, matcher=reference_matcher())
+    seconds, _, evaluation = timed(
+        lambda: run_pycocotools(truth, check_detections(truth, results, "the drawn set"))
     )
     matches = matches_of(evaluation, truth)
     print(f"{images} images, {classes} classes, {len(truth.objects)} objects, ", end="")

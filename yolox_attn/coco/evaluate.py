@@ -2,22 +2,23 @@
 
 import contextlib
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from pycocotools.cocoeval import COCOeval, Params
 
 from yolox_attn.coco.annotations import Truth, class_names
-from yolox_attn.coco.results import Detections, renumbered
+from yolox_attn.coco.results import CheckedDetections, Detections, check_detections
 
 try:
+    from ultrafast_pycocotools._ufcoco import OUTCOME_FALSE_POSITIVE, OUTCOME_TRUE_POSITIVE
     from ultrafast_pycocotools.coco import COCO as FastCOCO
     from ultrafast_pycocotools.cocoeval import COCOeval as FastCOCOeval
-except ImportError:  # the extra [fast]
+except ImportError:  # the extra [fast], or a version of it that tells no outcomes
     FastCOCO = FastCOCOeval = None
 
 METRICS = (  # in the order of COCOeval.stats; COCO's areas are below 32^2 and above 96^2 pixels
@@ -29,6 +30,7 @@ IOU_THRESHOLDS = tuple(float(t) for t in np.linspace(0.5, 0.95, 10))  # of IoU
 MAX_DETS = 100  # of one image and class
 Metrics = dict[str, float | None]  # fractions; None where the set has no such object
 Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
@@ -40,15 +42,6 @@ class Evaluation:
     class_ap: Metrics  # AP of IoU 0.50 to 0.95, by class name
     text: str  # COCOeval's own summary
     cocoeval: Any  # the COCOeval itself, for YOLOX's tables
-
-
-@dataclass(frozen=True)
-class Matcher:
-    """pycocotools' two classes, or a package's that does as they do."""
-
-    name: str
-    index: Callable[[], Any]  # an empty COCO
-    cocoeval: Callable[[Any, Any], Any]  # truth, detections -> a COCOeval that keeps evalImgs
 
 
 @dataclass(frozen=True)
@@ -87,26 +80,30 @@ class Matches:
         return len(self.image_index)
 
 
+@dataclass(frozen=True)
+class Matcher:
+    """pycocotools, or a package that does as it does."""
+
+    name: str
+    matches: Callable[[Truth, CheckedDetections], Matches]
+
+
 def reference_matcher() -> Matcher:
     """Return pycocotools', which every other matcher is compared with."""
-    return Matcher("pycocotools", COCO, lambda truth, boxes: COCOeval(truth, boxes, "bbox"))
+    return Matcher("pycocotools", matches_by_pycocotools)
 
 
 def best_matcher() -> Matcher:
     """Return the fastest that is installed."""
     if FastCOCOeval is None:
         return reference_matcher()
-    return Matcher(
-        "ultrafast-pycocotools",
-        lambda: FastCOCO(verbose=False),
-        lambda truth, boxes: FastCOCOeval(truth, boxes, "bbox", store_eval_imgs=True),
-    )
+    return Matcher("ultrafast-pycocotools", matches_by_ultrafast)
 
 
 def evaluate(truth: COCO, detections: Detections) -> Evaluation:
     """Compare detections (none at all will do) with the truth by pycocotools; neither changes."""
     data = truth.dataset
-    boxes = [{**d, "area": d["bbox"][2] * d["bbox"][3], "iscrowd": 0} for d in detections]
+    boxes = ({**d, "area": d["bbox"][2] * d["bbox"][3], "iscrowd": 0} for d in detections)
     summary = io.StringIO()
     with contextlib.redirect_stdout(io.StringIO()):
         sides = (
@@ -149,39 +146,62 @@ def match(
         InputError: a detection without a finite score or box, or of an unlisted image. The
             message begins with `origin`.
     """
-    cocoeval, unknown = run_matcher(truth, detections, origin, matcher)
-    return matches_of(cocoeval, truth, unknown)
+    return match_checked(truth, check_detections(truth, detections, origin), matcher)
 
 
-def run_matcher(
-    truth: Truth,
-    detections: Detections,
-    origin: str = "the detections",
-    matcher: Matcher | None = None,
-) -> tuple[Any, int]:
-    """Return a COCOeval that has matched, its ids places of `truth`.
+def match_checked(
+    truth: Truth, checked: CheckedDetections, matcher: Matcher | None = None
+) -> Matches:
+    """Do what `match` does with detections that may have been forgotten since they were checked."""
+    return (matcher or best_matcher()).matches(truth, checked)
 
-    With it how many detections are of an unknown category.
-    """
-    boxes = list(renumbered(truth, detections, origin))
-    matcher = matcher or best_matcher()
-    images = [{"id": place} for place in range(len(truth.images))]
-    categories = [{"id": place} for place in range(len(truth.class_ids))]
+
+def matches_by_pycocotools(truth: Truth, checked: CheckedDetections) -> Matches:
+    """Flatten the records of pycocotools, one an image, class and area range."""
+    return matches_of(run_pycocotools(truth, checked), truth, checked.unknown_categories)
+
+
+def matches_by_ultrafast(truth: Truth, checked: CheckedDetections) -> Matches:
+    """Arrange what ultrafast-pycocotools has in arrays: of records it would make as many."""
+    classes = np.arange(len(truth.class_names) + 1)
+    by_area = _run_ultrafast(truth, checked.rows)
+    label, score = by_area[0]["cat_slot"], by_area[0]["score"]  # by class, then by image
+    order = np.lexsort((-score, label))
+    outcome = np.array([each["outcome"].T[:, order] for each in by_area])  # (A, T, D)
+    gt_label, gt_image, gt_count = _objects_to_find(truth, checked.rows)
+    return Matches(
+        images=len(truth.images),
+        class_names=truth.class_names,
+        class_offsets=np.searchsorted(label, classes).astype(np.int64),
+        image_index=by_area[0]["image_id"][order],
+        score=score[order],
+        tp=outcome == OUTCOME_TRUE_POSITIVE,
+        fp=outcome == OUTCOME_FALSE_POSITIVE,
+        gt_offsets=np.searchsorted(gt_label, classes).astype(np.int64),
+        gt_image=gt_image,
+        gt_count=gt_count,
+        unknown_categories=checked.unknown_categories,
+    )
+
+
+def run_pycocotools(truth: Truth, checked: CheckedDetections) -> COCOeval:
+    """Return a COCOeval that has matched; its ids are places of `truth`."""
     with contextlib.redirect_stdout(io.StringIO()):
-        cocoeval = matcher.cocoeval(
-            *(_index(matcher.index(), images, categories, each) for each in (truth.objects, boxes))
+        known, found = (
+            _index(COCO(), *_listed(truth), entries)
+            for entries in (truth.objects, _results(checked.rows))
         )
-        cocoeval.params.iouThrs = np.array(IOU_THRESHOLDS)
-        cocoeval.params.maxDets = [MAX_DETS]
-        cocoeval.evaluate()
-    return cocoeval, len(detections) - len(boxes)
+        return _evaluated(COCOeval(known, found, "bbox"))
 
 
-def matches_of(cocoeval: Any, truth: Truth, unknown_categories: int = 0) -> Matches:
-    """Flatten the records of a COCOeval of `run_matcher`."""
-    images, classes = len(truth.images), len(truth.class_names)
-    records = np.array(cocoeval.evalImgs, dtype=object).reshape(classes, len(AREAS), images)
-    parts = [_class_part([[r for r in row if r is not None] for row in rows]) for rows in records]
+def matches_of(cocoeval: COCOeval, truth: Truth, unknown_categories: int = 0) -> Matches:
+    """Flatten the records of `run_pycocotools`, which stand by class, area range and image."""
+    images, records = len(truth.images), cocoeval.evalImgs
+    rows = [
+        [record for record in records[begin : begin + images] if record is not None]
+        for begin in range(0, len(records), images)
+    ]
+    parts = [_class_part(rows[k : k + len(AREAS)]) for k in range(0, len(rows), len(AREAS))]
     image_index, score, tp, fp, gt_image, gt_count = zip(*parts, strict=True)
     return Matches(
         images=images,
@@ -196,6 +216,72 @@ def matches_of(cocoeval: Any, truth: Truth, unknown_categories: int = 0) -> Matc
         gt_count=np.concatenate(gt_count, axis=1),
         unknown_categories=unknown_categories,
     )
+
+
+def _run_ultrafast(truth: Truth, rows: Floats) -> list[dict[str, NDArray[Any]]]:
+    """Return cat_slot, image_id, score, (D,), and outcome, (D, T), of each area range.
+
+    Detections stand class after class, image after image, by falling score.
+    """
+    images, categories = _listed(truth)
+    known = FastCOCO(verbose=False)
+    known.dataset = {
+        "images": images,
+        "categories": categories,
+        "annotations": list(truth.objects),  # it writes nothing into them
+    }
+    with contextlib.redirect_stdout(io.StringIO()):
+        known.createIndex()
+        cocoeval = _evaluated(FastCOCOeval(known, known.loadRes(rows), "bbox"))
+    # No public method of it has all IoUs at once: `per_instance` matches anew for each of the 40.
+    return [cocoeval._engine.outcomes(area, MAX_DETS) for area in range(len(AREAS))]
+
+
+def _evaluated(cocoeval: Any) -> Any:
+    cocoeval.params.iouThrs = np.array(IOU_THRESHOLDS)
+    cocoeval.params.maxDets = [MAX_DETS]
+    cocoeval.evaluate()
+    return cocoeval
+
+
+def _objects_to_find(truth: Truth, rows: Floats) -> tuple[Ints, Ints, Ints]:
+    """Return class and image of each pair that shows or was found to show something, (C,).
+
+    With them gt_count, (A, C): as COCOeval, objects that are no crowd, of an area in the range.
+    """
+    images = len(truth.images)
+    keys = ("category_id", "image_id", "area", "iscrowd")
+    label, image, area, crowd = (np.array([each[key] for each in truth.objects]) for key in keys)
+    shown = label.astype(np.int64) * images + image.astype(np.int64)
+    found = rows[:, 6].astype(np.int64) * images + rows[:, 0].astype(np.int64)
+    pairs = np.unique(np.concatenate([shown, found]))
+    place = np.searchsorted(pairs, shown)
+    counts = [
+        np.bincount(place[(crowd == 0) & (low <= area) & (area <= high)], minlength=len(pairs))
+        for low, high in Params(iouType="bbox").areaRng
+    ]
+    return pairs // images, pairs % images, np.array(counts, dtype=np.int64)
+
+
+def _listed(truth: Truth) -> tuple[list[dict[str, int]], list[dict[str, int]]]:
+    """Return images and categories, their places as ids."""
+    images, categories = (
+        [{"id": place} for place in range(len(ids))] for ids in (truth.images, truth.class_ids)
+    )
+    return images, categories
+
+
+def _results(rows: Floats) -> Iterator[dict[str, Any]]:
+    """Yield a COCO result of each row, with what `loadRes` adds."""
+    for image, *box, score, label in map(np.ndarray.tolist, rows):
+        yield {
+            "image_id": int(image),
+            "category_id": int(label),
+            "bbox": box,
+            "score": score,
+            "area": box[2] * box[3],
+            "iscrowd": 0,
+        }
 
 
 def _index(

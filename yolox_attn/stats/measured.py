@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolox_attn.coco.annotations import Truth
-from yolox_attn.coco.evaluate import Matches, match
-from yolox_attn.coco.results import read_detections
+from yolox_attn.coco.evaluate import Matches, match_checked
+from yolox_attn.coco.results import check_detections, read_detections
 from yolox_attn.errors import InputError
 from yolox_attn.stats.ap_numpy import Floats
 from yolox_attn.stats.bootstrap import csv_of_groups, image_groups, image_weights
@@ -142,11 +142,11 @@ def measure_file(path: Path, resamples: Resamples) -> Measured:
     Raises:
         InputError: it cannot be read, or does not fit the truth.
     """
-    # The detections themselves are gone before the resamples come: at COCO's size they are large.
     detections = read_detections(path)
     content = digest_of(detections)
-    matches = match(resamples.truth, detections, str(path))
-    del detections
+    checked = check_detections(resamples.truth, detections, str(path))
+    del detections  # at COCO's size they are large, and nothing that follows needs them
+    matches = match_checked(resamples.truth, checked)
     return replace(measure(matches, resamples.weights, resamples.blocks), content=content)
 
 
