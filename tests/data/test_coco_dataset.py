@@ -219,7 +219,35 @@ def test_cache_that_does_not_fit_is_refused(folder, monkeypatch):
         dataset(folder, cache=True)
 
 
+def test_kept_images_are_read_once(folder):
+    """A file that changes during a run is not noticed: a run is about one data set."""
+    images, plain = dataset(folder), dataset(folder).pull_item(0)[0]
+    images.keep_images()
+    assert images.kept.stored == 0
+    images.pull_item(0)
+    assert images.kept.stored == 1
+    (folder / "train2017" / "train1.png").unlink()
+    images.pull_item(0)[0][:] = 0  # augmentation works on a copy
+    np.testing.assert_array_equal(images.pull_item(0)[0], plain)
+
+
+def test_kept_images_take_a_quarter_of_the_free_memory_at_most(folder, monkeypatch):
+    length = 60 * 80 * 3
+    memory = namedtuple("memory", "available")
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory(4 * length + 4))
+    images = dataset(folder)
+    images.keep_images()
+    for index in range(2):
+        images.pull_item(index)
+    assert (images.kept.places, images.kept.stored) == (1, 1)
+    images.keep_images()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory(4 * length - 4))
+    images.pull_item(0)  # another process has taken some meanwhile
+    assert images.kept.stored == 0
+
+
 def test_can_be_sent_to_a_worker(folder):
     images = dataset(folder)
+    images.keep_images()
     copy = pickle.loads(pickle.dumps(images))
     np.testing.assert_array_equal(copy.pull_item(0)[0], images.pull_item(0)[0])
