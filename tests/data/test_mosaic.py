@@ -13,6 +13,7 @@ import pytest
 import torch
 from yolox.data import COCODataset, MosaicDetection, TrainTransform
 
+from yolox_attn.data import coco_dataset, shared_images
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.data.mosaic import MosaicMixup, mean_with
 from yolox_attn.data.sampler import exact_loader
@@ -50,6 +51,13 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     (folder / "annotations" / "instances_train2017.json").write_text(json.dumps(content))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other processes take meanwhile must not decide which images are kept."""
+    for module in (coco_dataset, shared_images):
+        monkeypatch.setattr(module, "free_memory", lambda: 1 << 34)
 
 
 @pytest.fixture

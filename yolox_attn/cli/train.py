@@ -31,7 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--save-minutes", type=float, metavar="M", help="also save every M minutes")
     add("--deterministic", action="store_true", help="ask torch for bit-equal CUDA kernels")
     add("--skip-doctor", action="store_true", help="do not examine the data first")
-    add("--cache", action="store_true", help="keep the training images in memory")
+    add("--cache", action="store_true", help="read all training images into memory first")
     add("-o", "--occupy", action="store_true", help="reserve the CUDA device's memory first")
     add_logger(parser)
     add_recipe(parser)
