@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
-from yolox_attn.machine import cores_of, cpu_model, usable_cores
+from yolox_attn import machine
+from yolox_attn.machine import cgroup_memory, cores_of, cpu_model, free_memory, usable_cores
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,36 @@ def test_the_processor_is_named_as_linux_lists_it(tmp_path: Path, text: str, nam
 
 def test_elsewhere_the_processor_is_named_as_python_does(tmp_path: Path) -> None:
     assert cpu_model(tmp_path / "nowhere") == (platform.processor() or platform.machine())
+
+
+def test_memory_of_a_container_is_what_its_groups_leave(tmp_path: Path) -> None:
+    def group(path: str, **files: str) -> None:
+        folder = tmp_path / path
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name.replace("__", ".")).write_text(text)
+
+    stat = "anon 1\ninactive_file 30\ntotal_inactive_file 40\n"
+    group("job", memory__max="1000\n", memory__current="400\n", memory__stat=stat)
+    group("job/step", memory__max="max\n", memory__current="9\n", memory__stat=stat)
+    old = {"memory__usage_in_bytes": "500\n", "memory__stat": stat}
+    group("memory", memory__limit_in_bytes="300\n", **old)
+    group("memory/a", memory__limit_in_bytes=f"{(1 << 63) - 4096}\n", **old)
+    membership = tmp_path / "membership"
+    for lines, left in (
+        ("0::/job/step\n", [630]),
+        ("4:memory:/a\n3:cpu:/job\n", [0]),  # over its limit
+        ("4:memory:/a\n0::/job\n", [0, 630]),
+        ("0::/\n", []),
+        ("", []),
+    ):
+        membership.write_text(lines)
+        assert list(cgroup_memory(tmp_path, membership)) == left
+    assert list(cgroup_memory(tmp_path, tmp_path / "macOS")) == []
+
+
+def test_free_memory_is_the_least_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cgroup_memory", lambda: iter([1 << 70, 17]))
+    assert free_memory() == 17
+    monkeypatch.setattr(machine, "cgroup_memory", lambda: iter([]))
+    assert 0 < free_memory() <= psutil.virtual_memory().total

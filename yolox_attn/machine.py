@@ -1,8 +1,9 @@
-"""What this machine has, as far as the system says: cores, processor, home folders."""
+"""What this machine has, as far as the system says: cores, memory, processor, home folders."""
 
 import os
 import platform
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,49 @@ def cores_of(system: Any, physical: int | None) -> int:
     affinity = getattr(system, "sched_getaffinity", None)
     allowed: int = len(affinity(0)) if affinity else system.cpu_count() or 1
     return min(physical or allowed, allowed)
+
+
+# Of a control group (cgroup v2, v1): its limit, what it uses, and the line of memory.stat that says
+# how much of that is pages of files, which the system takes back when it needs them.
+CGROUP_FILES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+UNLIMITED = 1 << 60  # bytes; v1 writes a number near 1 << 63 where there is no limit
+
+
+def free_memory() -> int:
+    """Return the bytes that may still be taken: of the machine, and of a container or batch job."""
+    return min([psutil.virtual_memory().available, *cgroup_memory()])
+
+
+def cgroup_memory(
+    root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")
+) -> Iterator[int]:
+    """Yield the bytes that each control group with a limit leaves to this process; Linux alone."""
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", maxsplit=2)
+        if controllers in ("", "memory"):
+            group = Path(controllers, path.lstrip("/"))
+            for folder in (group, *group.parents):  # a limit holds for all groups below
+                yield from _room(root / folder)
+
+
+def _room(group: Path) -> Iterator[int]:
+    for limit_file, used_file, reclaimable in CGROUP_FILES:
+        try:
+            limit = int((group / limit_file).read_text())
+            if limit > UNLIMITED:
+                continue
+            used = int((group / used_file).read_text())
+            stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+            yield max(0, limit - used + int(stat[reclaimable]))
+        except (OSError, ValueError, KeyError):  # no such file, or "max": no limit
+            continue
 
 
 def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:

@@ -1,15 +1,14 @@
 import gc
 import pickle
 import struct
-from collections import namedtuple
 
 import cv2
 import numpy as np
-import psutil
 import pytest
 from pycocotools.cocoeval import COCOeval
 from yolox.data import COCODataset, TrainTransform, ValTransform
 
+from yolox_attn.data import coco_dataset, shared_images
 from yolox_attn.data.coco_dataset import CocoDetection
 from yolox_attn.errors import InputError
 
@@ -18,6 +17,12 @@ SIZE = (60, 80)  # twice the images of `folder`
 
 def dataset(folder, cls=CocoDetection, **options):
     return cls(str(folder), img_size=SIZE, **options)
+
+
+def free_bytes(monkeypatch, count):
+    """Let the machine have so much free memory, whatever other processes take."""
+    for module in (coco_dataset, shared_images):
+        monkeypatch.setattr(module, "free_memory", lambda: count)
 
 
 def boxes(folder):
@@ -213,13 +218,40 @@ def test_cache_follows_a_change_of_the_data(folder):
 
 
 def test_cache_that_does_not_fit_is_refused(folder, monkeypatch):
-    memory = namedtuple("memory", "available")(2 * 60 * 80 * 3)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    free_bytes(monkeypatch, 2 * 60 * 80 * 3)
     with pytest.raises(InputError, match=r"--cache needs 0\.0 GiB for the 2 images"):
         dataset(folder, cache=True)
 
 
+def test_kept_images_are_read_once(folder, monkeypatch):
+    """A file that changes during a run is not noticed: a run is about one data set."""
+    free_bytes(monkeypatch, 1 << 30)
+    images, plain = dataset(folder), dataset(folder).pull_item(0)[0]
+    images.keep_images()
+    assert images.kept.stored == 0
+    images.pull_item(0)
+    assert images.kept.stored == 1
+    (folder / "train2017" / "train1.png").unlink()
+    images.pull_item(0)[0][:] = 0  # augmentation works on a copy
+    np.testing.assert_array_equal(images.pull_item(0)[0], plain)
+
+
+def test_kept_images_take_a_quarter_of_the_free_memory_at_most(folder, monkeypatch):
+    length = 60 * 80 * 3
+    free_bytes(monkeypatch, 4 * length + 4)
+    images = dataset(folder)
+    images.keep_images()
+    for index in range(2):
+        images.pull_item(index)
+    assert (images.kept.places, images.kept.stored) == (1, 1)
+    images.keep_images()
+    free_bytes(monkeypatch, 4 * length - 4)
+    images.pull_item(0)  # another process has taken some meanwhile
+    assert images.kept.stored == 0
+
+
 def test_can_be_sent_to_a_worker(folder):
     images = dataset(folder)
+    images.keep_images()
     copy = pickle.loads(pickle.dumps(images))
     np.testing.assert_array_equal(copy.pull_item(0)[0], images.pull_item(0)[0])

@@ -1,7 +1,9 @@
+import cv2
 import numpy as np
+import pytest
 from yolox.data import TrainTransform
 
-from yolox_attn.data.transform import CountingTransform
+from yolox_attn.data.transform import CountingTransform, shift_hsv
 from yolox_attn.seed import seed_everything, stream
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (80, 60, 3), dtype=np.uint8)
@@ -13,20 +15,36 @@ def boxes(count: int, rng: np.random.Generator, largest: float = 40) -> np.ndarr
     return np.hstack([corners, corners + sides, rng.integers(0, 5, (count, 1))])
 
 
-def test_it_is_yoloxs_transform_with_its_draws() -> None:
-    rng = np.random.default_rng(1)
-    for number in range(40):
+@pytest.mark.parametrize("size", [(64, 64), (80, 60), (96, 160)])  # smaller, the same, padded
+def test_it_is_yoloxs_transform_with_its_draws(size: tuple[int, int]) -> None:
+    rng, before = np.random.default_rng(1), IMAGE.copy()
+    for number in range(60):
         targets = boxes(number % 12, rng)
         results = []
-        for transform in (TrainTransform(8), CountingTransform(8)):
+        for transform in (TrainTransform(8, 0.5, 0.7), CountingTransform(8, 0.5, 0.7)):
+            given = targets.copy()
             with stream(0, number):
-                image, labels = transform(IMAGE.copy(), targets.copy(), (64, 64))
+                image, labels = transform(IMAGE.copy(), given, size)
                 results.append((image, labels, np.random.rand()))  # noqa: NPY002
+            assert np.array_equal(given, targets)
         (image, labels, draw), (our_image, our_labels, our_draw) = results
         assert np.array_equal(image, our_image)
         assert np.array_equal(labels, our_labels)
-        assert labels.dtype == our_labels.dtype
+        assert (image.dtype, labels.dtype) == (our_image.dtype, our_labels.dtype)
         assert draw == our_draw
+        CountingTransform(8)(IMAGE, targets, size)
+        assert np.array_equal(IMAGE, before)  # YOLOX's writes into it
+
+
+def test_shifted_colours_are_yoloxs() -> None:
+    """All values of a coarse cube, by shifts beyond what is drawn."""
+    steps = np.arange(0, 256, 15, dtype=np.uint8)
+    cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(18, -1, 3)
+    for shifts in ((0, 0, 0), (5, 30, 30), (-5, -30, -30), (200, -300, 300)):
+        values = cv2.cvtColor(cube, cv2.COLOR_BGR2HSV).astype(int) + shifts
+        values[..., 0] %= 180
+        expected = cv2.cvtColor(values.clip(0, 255).astype(np.uint8), cv2.COLOR_HSV2BGR)
+        assert np.array_equal(shift_hsv(cube, np.array(shifts, dtype=np.int16)), expected)
 
 
 def test_it_counts_what_it_leaves_out_of_the_last_image() -> None:

@@ -7,6 +7,7 @@ from torch import nn
 from voc_folder import write_voc
 from yolox.exp import Exp
 
+from yolox_attn.data import coco_dataset, shared_images
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, NanoExp, load_exp
 from yolox_attn.models import ATTENTION_PREFIX
@@ -76,6 +77,21 @@ def test_loaders_give_yoloxs_batches(tiny: Callable) -> None:
     assert labels.shape == (4, exp.max_labels, 5)
     ids = [int(i) for batch in exp.get_eval_loader(2, is_distributed=False) for i in batch[3]]
     assert ids == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("cache", "stored"), [(False, 0), (True, 12)])
+def test_training_images_are_kept_when_read_or_with_cache_at_once(
+    tiny: Callable, cache: bool, stored: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (coco_dataset, shared_images):
+        monkeypatch.setattr(module, "free_memory", lambda: 1 << 30)
+    exp = tiny()
+    loader = exp.get_data_loader(4, is_distributed=False, cache_img=cache)
+    assert exp.dataset._dataset.kept.stored == stored
+    batches = iter(loader)
+    for _ in range(3):  # a pass over the 12 images
+        next(batches)
+    assert exp.dataset._dataset.kept.stored == 12
 
 
 def test_a_batch_of_nothing_is_refused(tiny: Callable) -> None:

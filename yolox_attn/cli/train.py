@@ -34,7 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
     threads = "CPU threads; auto measures; default: all cores, or what a resumed run had"
     add("--threads", type=threads_word, metavar="N|auto", help=threads)
     add("--skip-doctor", action="store_true", help="do not examine the data first")
-    add("--cache", action="store_true", help="keep the training images in memory")
+    add("--cache", action="store_true", help="read all training images into memory first")
     add("-o", "--occupy", action="store_true", help="reserve the CUDA device's memory first")
     add_logger(parser)
     add_recipe(parser)

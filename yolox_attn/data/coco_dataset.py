@@ -12,7 +12,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import psutil
 from pycocotools.coco import COCO
 from tqdm import tqdm
 from yolox.data import COCODataset
@@ -21,7 +20,9 @@ from yolox_attn.coco.annotations import ANNOTATIONS, area_of, check_annotations,
 from yolox_attn.coco.checks import image_name
 from yolox_attn.console import printable
 from yolox_attn.data.coco_folder import missing_images, refuse_missing
+from yolox_attn.data.shared_images import SharedImages
 from yolox_attn.errors import InputError
+from yolox_attn.machine import free_memory
 
 Labels = tuple[np.ndarray, tuple[int, int], tuple[int, int], str]
 
@@ -32,11 +33,12 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
     What differs: boxes are clipped to the image at both corners and dropped where nothing is left;
     `area` and `iscrowd` may be missing; class names follow the category ids; all files are looked
     for at the start; EXIF rotation cannot turn an image away from its boxes; the cache lives in
-    RAM only, in one array that forked workers share.
+    RAM only, where forked workers share it (`keep_images`).
 
     Attributes:
         repairs: what was put right in memory, kind -> count: "clipped" and "dropped" boxes,
             "area" computed, "iscrowd" filled in, annotation "ids" shifted.
+        kept: the images in memory; None: each is read from its file every time.
 
     Raises:
         InputError: the annotations are missing or broken, images are missing, or the cache is
@@ -52,7 +54,8 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
         preproc: Callable[..., Any] | None = None,
         cache: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
-        self.imgs: np.ndarray | None = None  # YOLOX's __del__ wants it even if we fail here
+        self.imgs = None  # YOLOX's __del__ wants it even if we fail here
+        self.kept: SharedImages | None = None
         self.repairs: Counter[str] = Counter()
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
@@ -122,22 +125,41 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
         self.repairs = +self.repairs  # only what did occur
         return loaded
 
+    def keep_images(self) -> None:
+        """Keep images at input size when they are read, in at most a quarter of the free memory.
+
+        The other three quarters stay free of images even if several runs start at once or training
+        needs much. Workers that are forked afterwards fill the same memory. An image file that is
+        changed later is not read again: a run is about one data set.
+        """
+        limit = free_memory() // 4
+        self.kept = SharedImages(self._resized_sizes(), limit=limit, reserve=3 * limit)
+
+    def load_resized_img(self, index: int) -> np.ndarray:
+        """Return the image at input size, (h, w, 3), BGR, uint8; the caller may write into it."""
+        image = self.kept.get(index) if self.kept is not None else None
+        if image is None:
+            image = super().load_resized_img(index)
+            if self.kept is not None:
+                self.kept.put(index, image)
+        return image
+
+    def _resized_sizes(self) -> list[tuple[int, int]]:
+        return [resized for _, _, resized, _ in self.annotations]
+
     def _cache_images(self) -> None:
-        shape = (len(self.ids), *self.img_size[:2], 3)
-        needed, free = int(np.prod(shape)), psutil.virtual_memory().available
+        sizes, free = self._resized_sizes(), free_memory()
+        needed = sum(3 * height * width for height, width in sizes)
         if needed > 0.9 * free:
             raise InputError(
-                f"--cache needs {needed / 2**30:.1f} GiB for the {shape[0]} images of"
+                f"--cache needs {needed / 2**30:.1f} GiB for the {len(sizes)} images of"
                 f" {self._json_path()}, {free / 2**30:.1f} GiB are free; train without it"
             )
-        images = np.zeros(shape, dtype=np.uint8)
+        self.kept = SharedImages(sizes, limit=needed)
         with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
-            resized = pool.imap(self.load_resized_img, range(len(self.ids)))
-            for place, image in zip(
-                images, tqdm(resized, "cache", len(images), disable=None), strict=True
-            ):
-                place[: image.shape[0], : image.shape[1]] = image
-        self.imgs = images
+            read = pool.imap_unordered(self.load_resized_img, range(len(sizes)))
+            for _ in tqdm(read, "cache", len(sizes), disable=None):
+                pass
 
 
 def complete_annotations(annotations: list[dict[str, Any]]) -> dict[str, int]:

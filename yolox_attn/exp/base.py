@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from yolox.data import DataLoader as MosaicLoader
-from yolox.data import MosaicDetection, ValTransform, get_yolox_datadir
+from yolox.data import ValTransform, get_yolox_datadir
 from yolox.exp import Exp
 from yolox.models import YOLOX
 from yolox.utils import get_rank, get_world_size
@@ -21,6 +21,7 @@ from yolox_attn.core.ema import EMA_DECAY, EMA_TAU
 from yolox_attn.core.optimizer import build_sgd
 from yolox_attn.core.trainer import AttentionTrainer
 from yolox_attn.data.coco_dataset import CocoDetection
+from yolox_attn.data.mosaic import MosaicMixup
 from yolox_attn.data.sampler import exact_loader
 from yolox_attn.data.transform import CountingTransform
 from yolox_attn.errors import InputError
@@ -145,9 +146,14 @@ class AttentionExp(Exp):  # type: ignore[misc]
         no_aug: bool = False,  # noqa: FBT001, FBT002
         cache_img: bool = False,  # noqa: FBT001, FBT002
     ) -> MosaicLoader:
-        """Return YOLOX's endless mosaic loader, its batches numbered (see `data.sampler`)."""
+        """Return YOLOX's endless mosaic loader, its batches numbered (see `data.sampler`).
+
+        With `cache_img` all images are read now, without it each when it is first needed.
+        """
         images = self._images(self.train_ann, self.train_name, self.input_size, None, cache_img)
-        self.dataset = MosaicDetection(
+        if not cache_img:
+            images.keep_images()
+        self.dataset = MosaicMixup(
             images,
             mosaic=not no_aug,
             img_size=self.input_size,
