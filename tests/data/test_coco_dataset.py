@@ -223,6 +223,18 @@ def test_cache_that_does_not_fit_is_refused(folder, monkeypatch):
         dataset(folder, cache=True)
 
 
+def test_cache_without_shared_memory_is_refused(folder, monkeypatch):
+    def refuse(length):
+        raise OSError("no memory")
+
+    monkeypatch.setattr(shared_images, "_shared_bytes", refuse)
+    with pytest.raises(InputError, match="--cache: the system grants no shared memory"):
+        dataset(folder, cache=True)
+    images = dataset(folder)
+    images.keep_images()  # what nobody asked for is done without
+    assert images.pull_item(0)[0].shape == (60, 80, 3)
+
+
 def test_kept_images_are_read_once(folder, monkeypatch):
     """A file that changes during a run is not noticed: a run is about one data set."""
     free_bytes(monkeypatch, 1 << 30)

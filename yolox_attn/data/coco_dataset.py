@@ -156,6 +156,8 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
                 f" {self._json_path()}, {free / 2**30:.1f} GiB are free; train without it"
             )
         self.kept = SharedImages(sizes, limit=needed)
+        if self.kept.places < len(sizes):
+            raise InputError("--cache: the system grants no shared memory; train without it")
         with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
             read = pool.imap_unordered(self.load_resized_img, range(len(sizes)))
             for _ in tqdm(read, "cache", len(sizes), disable=None):
