@@ -64,12 +64,11 @@ class Repeated(Batches):
     def __init__(self, trainer: AttentionTrainer) -> None:
         super().__init__(trainer.train_loader, trainer.device)
         self.batches = super().take(BATCHES)
-        self.number = 0
+        self.round = 0
 
     def take(self, count: int = 1) -> list[Batch]:
-        """Return the next one."""
-        self.number += 1
-        return [self.batches[self.number % BATCHES]]
+        """Return the round's."""
+        return [self.batches[self.round % BATCHES]]
 
 
 class Port:
@@ -100,14 +99,18 @@ class Port:
 def measure(size: str, pixels: int, batch: int, data: Path, rounds: int) -> dict[str, Any]:
     """Return the seconds of each form, round by round."""
     forms: dict[str, Step] = {}
+    every = []
     for precision in ("fp32", "bf16"):
         trainer = our_step(size, pixels, batch, data, precision)
         batches = Repeated(trainer)
         trainer.prefetcher = batches
+        every.append(batches)
         forms[f"ours {precision}"] = trainer.train_one_iter
         forms[f"port {precision}"] = Port(size, trainer.exp.num_classes, batches, precision).step
     times: dict[str, list[float]] = {name: [] for name in forms}
     for number in range(rounds + 1):
+        for batches in every:
+            batches.round = number
         for name in list(forms)[:: 1 if number % 2 else -1]:
             start = time.perf_counter()
             forms[name]()

@@ -69,7 +69,9 @@ def test_memory_of_a_container_is_what_its_groups_leave(tmp_path: Path) -> None:
         for name, text in files.items():
             (folder / name.replace("__", ".")).write_text(text)
 
-    stat = "anon 1\ninactive_file 30\ntotal_inactive_file 40\n"
+    stat = (
+        "anon 1\ninactive_file 10\nactive_file 20\ntotal_inactive_file 15\ntotal_active_file 25\n"
+    )
     group("job", memory__max="1000\n", memory__current="400\n", memory__stat=stat)
     group("job/step", memory__max="max\n", memory__current="9\n", memory__stat=stat)
     old = {"memory__usage_in_bytes": "500\n", "memory__stat": stat}

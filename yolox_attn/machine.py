@@ -9,6 +9,15 @@ from typing import Any
 
 import psutil
 
+# Of a control group (cgroup v2, v1): its limit, what it uses, and the lines of memory.stat that say
+# how much of that is pages of files, which the system takes back when it needs them.
+CGROUP_FILES = (
+    ("memory.max", "memory.current", ("inactive_file", "active_file")),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes",
+     ("total_inactive_file", "total_active_file")),
+)  # fmt: skip
+UNLIMITED = 1 << 60  # bytes; v1 writes a number near 1 << 63 where there is no limit
+
 
 def usable_cores() -> int:
     """Return the physical cores that this process may use."""
@@ -23,15 +32,6 @@ def cores_of(system: Any, physical: int | None) -> int:
     affinity = getattr(system, "sched_getaffinity", None)
     allowed: int = len(affinity(0)) if affinity else system.cpu_count() or 1
     return min(physical or allowed, allowed)
-
-
-# Of a control group (cgroup v2, v1): its limit, what it uses, and the line of memory.stat that says
-# how much of that is pages of files, which the system takes back when it needs them.
-CGROUP_FILES = (
-    ("memory.max", "memory.current", "inactive_file"),
-    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-)
-UNLIMITED = 1 << 60  # bytes; v1 writes a number near 1 << 63 where there is no limit
 
 
 def free_memory() -> int:
@@ -63,7 +63,7 @@ def _room(group: Path) -> Iterator[int]:
                 continue
             used = int((group / used_file).read_text())
             stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-            yield max(0, limit - used + int(stat[reclaimable]))
+            yield max(0, limit - used + sum(int(stat[line]) for line in reclaimable))
         except (OSError, ValueError, KeyError):  # no such file, or "max": no limit
             continue
 

@@ -1,14 +1,23 @@
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from planned import write_exp
+from run_folders import make_record
 
 from yolox_attn.cli.train import main, make_parser
 from yolox_attn.commands import threads
-from yolox_attn.runs import read_record
+from yolox_attn.errors import InputError
+from yolox_attn.exp import load_exp
+from yolox_attn.launched import LAUNCHER
+from yolox_attn.runs import read_record, write_record
+from yolox_attn.study import estimate
+from yolox_attn.study.estimate import Probe
+from yolox_attn.study.plan import PlannedVariant, Training
 
 SHORT = "self.max_epoch, self.warmup_epochs = 1, 0"
 
@@ -29,14 +38,10 @@ def words(drawn: Path, tmp_path: Path) -> list[str]:
     return [*given, "-l", "none", "output_dir", str(tmp_path / "out")]
 
 
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    found: dict[str, torch.Tensor] = torch.load(run / "latest_ckpt.pth")["weights"]
-    return found
-
-
 def test_as_many_as_were_asked_for_and_a_resumed_run_keeps_them(
-    words: list[str], tmp_path: Path
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(threads, "usable_cores", lambda: 4)
     assert main([*words[:-2], "--threads", "3", *words[-2:]]) == 0
     run = tmp_path / "out/tiny/seed1"
     assert read_record(run).threads == 3
@@ -50,46 +55,114 @@ def test_as_many_as_were_asked_for_and_a_resumed_run_keeps_them(
     assert read_record(run).threads == 2
 
 
+def probe_of(steps: dict[int, float | str], asked: list[tuple[Training, int]]) -> Any:
+    def probe(
+        variant: PlannedVariant, training: Training, split: str, device: str, count: int
+    ) -> Probe | str:
+        asked.append((training, count))
+        step = steps[training.threads]
+        return step if isinstance(step, str) else Probe(1.0, step, 1.0, 1, 1, None, device)
+
+    return probe
+
+
 def test_auto_takes_the_number_whose_steps_are_the_fastest(
     words: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(threads, "usable_cores", lambda: 3)
-    monkeypatch.setattr(
-        threads, "step_seconds", lambda *_: {1: 0.5, 2: 0.25, 3: 0.3}[torch.get_num_threads()]
-    )
+    asked: list[tuple[Training, int]] = []
+    monkeypatch.setattr(threads, "usable_cores", lambda: 5)
+    steps: dict[int, float | str] = {1: 0.5, 2: 0.25, 4: "no memory", 5: 0.3}
+    monkeypatch.setattr(estimate, "probe", probe_of(steps, asked))
     auto = [*words[:-2], "--threads", "auto", *words[-2:]]
     assert main(auto) == 0
     run = tmp_path / "out/tiny/seed1"
     assert read_record(run).threads == 2
-    said = "--threads auto: 2 (a step with 1: 0.500 s, 2: 0.250 s, 3: 0.300 s)"
+    assert [training.threads for training, _ in asked] == [1, 2, 4, 5]
+    assert {(training.batch_size, count) for training, count in asked} == {(4, 1)}
+    said = "--threads auto: 2 (a step with 1: 0.500 s, 2: 0.250 s, 5: 0.300 s)"
     assert said in capsys.readouterr().err
     del os.environ[threads.VARIABLE]
-    monkeypatch.setattr(threads, "step_seconds", None)  # a run that goes on is not measured
+    monkeypatch.setattr(estimate, "probe", None)  # a run that goes on is not measured
     assert main([*auto[:-2], "--resume-anyway", "max_epoch", "2", *auto[-2:]]) == 0
     assert read_record(run).threads == 2
 
 
-def test_measuring_changes_no_bit_of_the_run_and_leaves_nothing(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_ranks_are_timed_side_by_side_with_their_share_of_the_batch(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(threads, "usable_cores", lambda: 1)
-    monkeypatch.setattr(threads, "BUDGET", 0.1)
-    for name, given in (("told", "1"), ("auto", "auto")):
-        assert main([*words[:-2], "-expn", name, "--threads", given, *words[-2:]]) == 0
-        del os.environ[threads.VARIABLE]
-    one, other = (weights(tmp_path / "out" / name) for name in ("told", "auto"))
-    assert all(torch.equal(value, other[key]) for key, value in one.items())
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["auto", "told"]
+    asked: list[tuple[Training, int]] = []
+    monkeypatch.setattr(threads, "usable_cores", lambda: 4)
+    monkeypatch.setattr(estimate, "probe", probe_of({1: 0.5, 2: 0.25}, asked))
+    args = make_parser().parse_args([*words[:-2], "-d", "2", "--threads", "auto"])
+    args.experiment_name = "tiny"
+    threads.set_threads(args, load_exp(args.exp_file, None))
+    assert [(each.threads, each.batch_size, count) for each, count in asked] == [
+        (1, 2, 2),
+        (2, 2, 2),
+    ]
+    assert os.environ[threads.VARIABLE] == "2"
 
 
-def test_a_rank_does_not_measure_again(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "launched", lambda: True)
+@pytest.mark.slow
+def test_measured_for_real(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words[:-2], "--threads", "auto", *words[-2:]]) == 0
+    assert "--threads auto: timing a step with 1 ..." in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_be_timed_is_refused(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(estimate, "probe", lambda *_: "no images (exit code 2)")
+    assert main([*words[:-2], "--threads", "auto", *words[-2:]]) == 2
+    assert "error: --threads auto: no images (exit code 2)\n" in capsys.readouterr().err
+
+
+def test_our_own_ranks_take_over_what_was_set(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LAUNCHER, str(os.getpid()))
     args = make_parser().parse_args([*words[:-2], "--threads", "auto"])
     threads.set_threads(args, None)  # type: ignore[arg-type] # not looked at
     assert threads.VARIABLE not in os.environ
+
+
+def test_torchrun_sets_its_own_number_unless_one_is_given(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setattr(threads, "launched", lambda: True)
+    args = make_parser().parse_args([*words[:-2], "--threads", "2"])
+    threads.set_threads(args, None)  # type: ignore[arg-type]
+    assert os.environ[threads.VARIABLE] == "2"
+    args.threads = "auto"
+    with pytest.raises(InputError, match="without torchrun"):
+        threads.set_threads(args, None)  # type: ignore[arg-type]
+
+
+def test_a_run_from_more_cores_gets_those_of_this_machine(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out/tiny/seed1"
+    folder.mkdir(parents=True)
+    write_record(folder, replace(make_record("tiny", 1, 0.4), threads=64))
+    args = make_parser().parse_args([*words[:-2], "--resume"])
+    args.experiment_name = "tiny/seed1"
+    exp = load_exp(args.exp_file, None)
+    exp.output_dir = str(tmp_path / "out")
+    threads.set_threads(args, exp)
+    assert threads.VARIABLE not in os.environ
+    monkeypatch.setattr(threads, "usable_cores", lambda: 64)
+    threads.set_threads(args, exp)
+    assert os.environ[threads.VARIABLE] == "64"
+
+
+def test_too_many_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words[:-2], "--threads", "100000", *words[-2:]]) == 2
+    assert "--threads 100000: at most" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("word", ["0", "-1", "many", "1.5"])

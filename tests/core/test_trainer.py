@@ -101,6 +101,9 @@ def test_three_steps_of_none_are_the_stock_trainers_bit_for_bit(
     assert differing(trainer.model.state_dict(), stock.state_dict()) == []
     assert differing(trainer.ema_model.ema.state_dict(), stock_ema.state_dict()) == []
     assert differing({k: p.grad for k, p in trainer.model.named_parameters()}, grads) == []
+    for model, in_place in ((trainer.model, False), (trainer.ema_model.ema, True)):  # see there
+        acts = [module for module in model.modules() if isinstance(module, nn.SiLU)]
+        assert {act.inplace for act in acts} == {in_place}
 
 
 def moved(exp: AttentionExp, train: Callable) -> dict[str, bool]:

@@ -78,6 +78,14 @@ def test_the_first_to_store_an_image_decides() -> None:
     np.testing.assert_array_equal(images.get(0), image(0))
 
 
+def test_an_image_of_another_size_than_was_said_is_not_stored() -> None:
+    images = SharedImages(SIZES, limit=EVERYTHING)
+    images.put(0, image(1))
+    assert images.get(0) is None
+    images.put(0, image(0))
+    assert images.stored == 1
+
+
 def test_a_copy_in_a_process_that_was_not_forked_holds_nothing() -> None:
     images = SharedImages(SIZES, limit=EVERYTHING)
     images.put(0, image(0))

@@ -73,8 +73,8 @@ def test_each_anchor_answers_for_one_box_that_it_is_near() -> None:
         torch.randn(64, 3),
     )
     found = assign(anchors, said, boxes, torch.randint(3, (9,)).float())
-    assert int(found.anchors.sum()) == len(found.box) == len(found.iou) > 0
+    assert int(found.foreground.sum()) == len(found.box) == len(found.iou) > 0
     near = in_boxes(anchors, boxes) | in_centers(anchors, boxes)
-    assert near.any(dim=0)[found.anchors].all()
-    ious = pairwise_iou(boxes, said.boxes)[:, found.anchors]
+    assert near.any(dim=0)[found.foreground].all()
+    ious = pairwise_iou(boxes, said.boxes)[:, found.foreground]
     torch.testing.assert_close(found.iou, ious.gather(0, found.box[None])[0])

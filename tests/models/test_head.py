@@ -52,20 +52,34 @@ def test_in_float32_its_boxes_are_yoloxs_bit_for_bit() -> None:
     assert torch.equal(stock.eval()(maps), ours.eval()(maps))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 @pytest.mark.parametrize("l1", [False, True])
 @pytest.mark.parametrize(("classes", "most"), [(3, 12), (80, 60), (1, 1), (20, 100)])
-def test_in_float32_its_losses_and_gradients_are_yoloxs_bit_for_bit(
-    classes: int, most: int, l1: bool, scale: float
+def test_its_losses_and_gradients_are_yoloxs_bit_for_bit(
+    classes: int, most: int, l1: bool, scale: float, dtype: torch.dtype
 ) -> None:
     torch.manual_seed(most)
-    stock, ours = heads(classes, l1=l1, scale=scale)
-    maps, truth = features(3, SIZE), labels(3, most, classes)
+    stock, ours = (head.to(dtype) for head in heads(classes, l1=l1, scale=scale))
+    maps, truth = [each.to(dtype) for each in features(3, SIZE)], labels(3, most, classes).to(dtype)
     (mine, slopes), (theirs, their_slopes) = (trained(each, maps, truth) for each in (ours, stock))
     for one, other in zip(mine, theirs, strict=True):
         assert torch.equal(torch.as_tensor(one), torch.as_tensor(other))
     for one, other in zip(slopes, their_slopes, strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("seam", head.SEAMS)
+def test_a_subclass_with_a_matching_of_its_own_is_asked(seam: str) -> None:
+    calls: list[str] = []
+
+    def own(self: FullPrecisionHead, *given: Any, **named: Any) -> Any:
+        calls.append(seam)
+        return getattr(YOLOXHead, seam)(self, *given, **named)
+
+    subclass = type("Own", (FullPrecisionHead,), {seam: own})(3, 0.125)
+    trained(subclass, features(2, SIZE), labels(2, 5, 3))
+    assert calls
 
 
 def test_images_without_boxes_are_background_as_for_yolox() -> None:
@@ -75,7 +89,7 @@ def test_images_without_boxes_are_background_as_for_yolox() -> None:
     assert [float(each) for each in mine] == [float(each) for each in theirs]
 
 
-def test_nothing_answers_for_a_box_outside_the_image() -> None:
+def test_no_anchor_is_matched_with_a_box_outside_the_image() -> None:
     stock, ours = heads()
     truth = torch.zeros(1, 120, 5)
     truth[0, 0] = torch.tensor([1.0, 5 * SIZE, 5 * SIZE, 10, 10])
@@ -83,7 +97,7 @@ def test_nothing_answers_for_a_box_outside_the_image() -> None:
         trained(stock, features(1, SIZE), truth)
     losses, _ = trained(ours, features(1, SIZE), truth)
     assert torch.isfinite(losses[0])
-    assert losses[1] == 0  # no box answers
+    assert losses[1] == 0  # nothing is matched
 
 
 def test_boxes_are_matched_on_the_cpu_where_the_device_has_no_memory(
@@ -106,7 +120,7 @@ def test_boxes_are_matched_on_the_cpu_where_the_device_has_no_memory(
     with pytest.raises(torch.OutOfMemoryError):  # on a CPU there is no other place
         trained(ours, maps, truth)
     tries.clear()
-    monkeypatch.setattr(head, "on_cpu", lambda _: False)
+    monkeypatch.setattr(head, "_on_cpu", lambda _: False)
     found, _ = trained(ours, maps, truth)
     assert len(tries) == 4
     assert float(found[0]) == float(expected[0])

@@ -68,6 +68,23 @@ def test_probes_wait_for_each_other_and_the_slowest_counts(
     assert found.step == max(each["step"] for each in told)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_process_that_ends_before_it_is_ready_is_a_reason_and_nothing_more(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was sent in vain must not come up again when its pipes are closed."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'ValueError: no such thing' >&2; exit 3\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    variant = PlannedVariant("base", "baseline", None, "yolox-nano")
+    for _ in range(10):
+        found = probe(variant, Training(None), "val", "cpu", count)
+        assert found == "no such thing (exit code 3)"
+    monkeypatch.setattr(sys, "executable", str(tmp_path))
+    assert probe(variant, Training(None), "val", "cpu").startswith("cannot be started")  # type: ignore[union-attr]
+
+
 def test_the_answer_of_a_probe_is_its_last_line() -> None:
     answer = Probe(1.0, 1.0, 1.0, 1, 1, None, "cpu")
     assert answer_of(0, "hello\n" + json.dumps(vars(answer)) + "\n", "a warning") == answer

@@ -9,7 +9,7 @@ from yolox_attn.study.slots import choose_slots, runs_on_cpu, slowdown
 
 @pytest.mark.parametrize(
     ("threads", "memory", "runs"),
-    [(1, None, 8), (3, None, 2), (16, None, 1), (1, 400, 2), (1, 900, 1), (1, 3000, 1), (1, 1, 8)],
+    [(1, None, 8), (3, None, 2), (16, None, 1), (1, 300, 2), (1, 400, 1), (1, 3000, 1), (1, 1, 8)],
 )
 def test_on_a_cpu_every_run_has_its_cores_and_its_memory(
     threads: int, memory: int | None, runs: int
@@ -37,20 +37,25 @@ def test_of_several_gpus_each_gets_a_run(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("slower", "runs"),
     [
+        ({}, 4),  # not timed: as many as fit
         ({"4": 3.9}, 4),  # 1.03 times as much gets done
         ({"4": 4.1}, 1),
         ({"2": 1.1, "4": 2.3}, 2),  # 1.82 against 1.74
         ({"2": 1.1, "4": 2.1}, 4),
         ({"2": 1.9, "4": 3.8}, 4),
-        ({"64": 1.0}, 4),  # measured on a machine of more cores
+        ({"2": 1.1, "4": None}, 2),  # four failed
+        ({"2": None}, 1),
+        ({"2": 1.1, "8": 2.0}, 2),  # eight do not fit here, four were not timed
     ],
 )
-def test_as_many_runs_at_a_time_as_get_most_done(slower: dict[str, float], runs: int) -> None:
+def test_as_many_runs_at_a_time_as_get_most_done(
+    slower: dict[str, float | None], runs: int
+) -> None:
     plan = make_plan(expected={"slowdown": slower})
     assert runs_on_cpu(plan, cores=4, memory=1000) == runs
 
 
-def test_what_was_not_measured_is_taken_for_free() -> None:
-    assert slowdown({"slowdown": {"2": 1.25}}, 2) == 1.25
-    assert slowdown({"slowdown": {"2": 1.25}}, 3) == 1
+def test_what_was_not_timed_takes_as_long_as_the_next_number_that_was() -> None:
+    expected = {"slowdown": {"2": 1.25, "4": 1.5, "8": None}}
+    assert [slowdown(expected, n) for n in (1, 2, 3, 4, 8)] == [1, 1.25, 1.5, 1.5, 1.5]
     assert slowdown({}, 2) == 1  # a plan of an older version

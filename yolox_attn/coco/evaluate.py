@@ -15,11 +15,18 @@ from yolox_attn.coco.annotations import Truth, class_names
 from yolox_attn.coco.results import CheckedDetections, Detections, check_detections
 
 try:
-    from ultrafast_pycocotools._ufcoco import OUTCOME_FALSE_POSITIVE, OUTCOME_TRUE_POSITIVE
+    from ultrafast_pycocotools._ufcoco import (
+        OUTCOME_FALSE_POSITIVE,
+        OUTCOME_TRUE_POSITIVE,
+        Evaluator,
+    )
     from ultrafast_pycocotools.coco import COCO as FastCOCO
     from ultrafast_pycocotools.cocoeval import COCOeval as FastCOCOeval
-except ImportError:  # the extra [fast], or a version of it that tells no outcomes
+
+    TELLS_OUTCOMES = hasattr(Evaluator, "outcomes")
+except ImportError:  # the extra [fast], or a version of it that is made otherwise
     FastCOCO = FastCOCOeval = None
+    TELLS_OUTCOMES = False
 
 METRICS = (  # in the order of COCOeval.stats; COCO's areas are below 32^2 and above 96^2 pixels
     *("AP", "AP50", "AP75", "APs", "APm", "APl"),
@@ -95,7 +102,7 @@ def reference_matcher() -> Matcher:
 
 def best_matcher() -> Matcher:
     """Return the fastest that is installed."""
-    if FastCOCOeval is None:
+    if FastCOCOeval is None or not TELLS_OUTCOMES:
         return reference_matcher()
     return Matcher("ultrafast-pycocotools", matches_by_ultrafast)
 

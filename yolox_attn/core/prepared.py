@@ -116,9 +116,7 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
             logger.warning(remark)
         self._wrap(model, state)
         self.model.train()
-        for module in self.raw_model().modules():
-            if isinstance(module, nn.SiLU):
-                module.inplace = False  # in place, autograd copies its input first
+        out_of_place(self.raw_model())
         freeze_batchnorm(self.raw_model(), exp.freeze)
 
     def _build_data(self) -> None:
@@ -227,3 +225,10 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
     def batches_are_numbered(self) -> bool:
         """Tell whether batches are numbered, and so known from the seed."""
         return isinstance(self.train_loader.batch_sampler, ExactBatches)
+
+
+def out_of_place(model: nn.Module) -> None:
+    """Let SiLU write beside its input: in place, autograd copies that first. The bits stay."""
+    for module in model.modules():
+        if isinstance(module, nn.SiLU):
+            module.inplace = False

@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from loguru import logger
 from pycocotools.coco import COCO
 from tqdm import tqdm
 from yolox.data import COCODataset
@@ -128,12 +129,18 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
     def keep_images(self) -> None:
         """Keep images at input size when they are read, in at most a quarter of the free memory.
 
-        The other three quarters stay free of images even if several runs start at once or training
-        needs much. Workers that are forked afterwards fill the same memory. An image file that is
-        changed later is not read again: a run is about one data set.
+        Another quarter stays free of them, whatever training and other runs take meanwhile. Workers
+        that are forked afterwards fill the same memory. An image file that is changed later is not
+        read again: a run is about one data set.
         """
         limit = free_memory() // 4
-        self.kept = SharedImages(self._resized_sizes(), limit=limit, reserve=3 * limit)
+        sizes = self._resized_sizes()
+        self.kept = SharedImages(sizes, limit=limit, reserve=limit)
+        if self.kept.places < len(sizes):
+            logger.info(
+                f"memory for {self.kept.places:,} of {len(sizes):,} training images "
+                f"({limit / 2**30:.1f} GiB); the others are read from their files each time"
+            )
 
     def load_resized_img(self, index: int) -> np.ndarray:
         """Return the image at input size, (h, w, 3), BGR, uint8; the caller may write into it."""
@@ -150,9 +157,10 @@ class CocoDetection(COCODataset):  # type: ignore[misc]
     def _cache_images(self) -> None:
         sizes, free = self._resized_sizes(), free_memory()
         needed = sum(3 * height * width for height, width in sizes)
-        if needed > 0.9 * free:
+        ranks = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each keeps all images
+        if ranks * needed > 0.9 * free:
             raise InputError(
-                f"--cache needs {needed / 2**30:.1f} GiB for the {len(sizes)} images of"
+                f"--cache needs {ranks * needed / 2**30:.1f} GiB for the {len(sizes)} images of"
                 f" {self._json_path()}, {free / 2**30:.1f} GiB are free; train without it"
             )
         self.kept = SharedImages(sizes, limit=needed)

@@ -5,6 +5,7 @@ with the counters b * batch_size ... (b + 1) * batch_size - 1; counter c shows i
 the order of pass c // size over the data, augmented from the stream (seed, "sample", c).
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -132,6 +133,8 @@ def exact_loader(  # noqa: PLR0913 - the sampler's arguments and the loader's
         num_workers=workers,
         collate_fn=collate_fn,
         worker_init_fn=seed_worker,
+        # They share the images kept in memory; from Python 3.14 on others are the default.
+        multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         # Its own: the loader draws at every start, which would move torch's global stream.
         generator=torch.Generator().manual_seed(derive(seed, "workers")),
     )

@@ -56,8 +56,13 @@ class SharedImages:
         return self._place(index).copy() if present else None
 
     def put(self, index: int, image: np.ndarray) -> None:
-        """Store an image, if it has a place that is empty and the reserve stays untouched."""
-        if index >= self.places or free_memory() - image.size < self._reserve:
+        """Store an image, if it has a place that is empty and the reserve stays untouched.
+
+        One of another size than `sizes` says (a data set's own `load_image`) is not stored.
+        """
+        if index >= self.places or image.shape != (*self._sizes[index], 3):
+            return
+        if free_memory() - image.size < self._reserve:
             return
         with self._lock:
             if self._states[index] != ABSENT:

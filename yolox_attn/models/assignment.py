@@ -1,7 +1,7 @@
-"""SimOTA: which anchors answer for which box (YOLOX, arXiv 2107.08430, section 2.1).
+"""SimOTA: which anchors are matched with which box (YOLOX, arXiv 2107.08430, section 2.1).
 
-The numbers are those of YOLOX's head, bit for bit; each mask and each cost is computed once, and
-class costs once a class that an image shows instead of once a box.
+The numbers are those of YOLOX's head, on a CPU bit for bit; each mask and each cost is computed
+once, and class costs once a class present in the image instead of once a box.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ MOST_ANCHORS = 10  # whose IoUs decide how many answer for a box
 
 
 class Anchors(NamedTuple):
-    """The A cells of all levels, in pixels: centres x and y and stride, (A,) each."""
+    """The A cells of all levels, in pixels: centres x and y and stride, (A,), floating point."""
 
     x: Tensor
     y: Tensor
@@ -25,7 +25,7 @@ class Anchors(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """What an image's anchors say: boxes cx cy w h (A, 4), logits (A, 1) and (A, classes)."""
+    """At an image's anchors: boxes cx cy w h (A, 4), logits (A, 1) and (A, classes)."""
 
     boxes: Tensor
     objectness: Tensor
@@ -33,16 +33,23 @@ class Predictions(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """Anchors that answer, a mask (A,); the box that each of the M answers for; their IoU (M,)."""
+    """Foreground anchors, a mask (A,); of each of these M its box, an index, and IoU, (M,)."""
 
-    anchors: Tensor
+    foreground: Tensor
     box: Tensor
     iou: Tensor
 
 
 @torch.no_grad()
 def assign(anchors: Anchors, predicted: Predictions, boxes: Tensor, classes: Tensor) -> Matches:
-    """Match an image's G boxes, cx cy w h in pixels (G, 4), of classes (G,), G at least 1."""
+    """Match the anchors with an image's G boxes, G at least 1.
+
+    Args:
+        anchors: of all levels.
+        predicted: at these anchors; without gradients.
+        boxes: cx cy w h in pixels, (G, 4).
+        classes: (G,), of any type that holds whole numbers.
+    """
     inside, central = in_boxes(anchors, boxes), in_centers(anchors, boxes)
     candidates = inside.any(dim=0) | central.any(dim=0)
     both = inside[:, candidates] & central[:, candidates]
@@ -50,11 +57,11 @@ def assign(anchors: Anchors, predicted: Predictions, boxes: Tensor, classes: Ten
     ious = pairwise_iou(boxes, predicted.boxes)
     cost = class_cost(predicted, classes) + IOU_WEIGHT * -torch.log(ious + 1e-8) + OUTSIDE * ~both
     chosen = choose(cost, ious)
-    answering = chosen.any(dim=0)
-    mask = torch.zeros_like(candidates)
-    mask[candidates] = answering
-    iou = (chosen * ious).sum(dim=0)[answering]
-    return Matches(mask, chosen[:, answering].to(torch.uint8).argmax(dim=0), iou)
+    matched = chosen.any(dim=0)
+    foreground = torch.zeros_like(candidates)
+    foreground[candidates] = matched
+    iou = (chosen * ious).sum(dim=0)[matched]
+    return Matches(foreground, chosen[:, matched].to(torch.uint8).argmax(dim=0), iou)
 
 
 def in_boxes(anchors: Anchors, boxes: Tensor) -> Tensor:
@@ -93,24 +100,25 @@ def pairwise_iou(boxes: Tensor, others: Tensor) -> Tensor:
 
 def class_cost(predicted: Predictions, classes: Tensor) -> Tensor:
     """Return the cross-entropy of the joint probability with each box's class: (G, A)."""
-    shown, which = classes.to(torch.int64).unique(return_inverse=True)
+    present_classes, which = classes.to(torch.int64).unique(return_inverse=True)
     scores = predicted.classes.float().sigmoid() * predicted.objectness.float().sigmoid()
     scores = scores.sqrt()
     with torch.autocast(scores.device.type, enabled=False):
-        absent, present = (
+        if_absent, if_present = (
             functional.binary_cross_entropy(scores, truth, reduction="none")
             for truth in (torch.zeros_like(scores), torch.ones_like(scores))
         )
-    entropy = absent.repeat(len(shown), 1, 1)
-    entropy[torch.arange(len(shown), device=shown.device), :, shown] = present[:, shown].T
+    entropy = if_absent.repeat(len(present_classes), 1, 1)
+    rows = torch.arange(len(present_classes), device=present_classes.device)
+    entropy[rows, :, present_classes] = if_present[:, present_classes].T
     return entropy.sum(dim=-1)[which]
 
 
 def choose(cost: Tensor, ious: Tensor) -> Tensor:
-    """Return who answers for whom, (G, A): for each box the cheapest k, each anchor one box.
+    """Match each box with its k cheapest anchors, and an anchor with one box: (G, A), bool.
 
-    k is the sum of the box's ten largest IoUs, 1 at least. An anchor that is among the cheapest of
-    several boxes answers for the one that costs it least.
+    k is the sum of the box's ten largest IoUs, 1 at least. An anchor among the cheapest of several
+    boxes is matched with the one of least cost.
     """
     largest = ious.topk(min(MOST_ANCHORS, ious.shape[1]), dim=1).values
     counts = largest.sum(dim=1).int().clamp(min=1, max=ious.shape[1]).tolist()

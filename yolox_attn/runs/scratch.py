@@ -1,4 +1,4 @@
-"""A hidden folder beside what is being made, which goes again whatever ends the process."""
+"""A hidden folder beside what is being made, removed also where a signal ends the process."""
 
 import signal
 import tempfile
@@ -18,14 +18,14 @@ def scratch_folder(place: Path, prefix: str = ".making-") -> Iterator[Path]:
     SIGTERM and SIGHUP, where nobody listens to them, would end the process there and then; here
     they unwind it first. Its exit code is what a shell says of a program so ended, 128 + n.
     """
-    with tempfile.TemporaryDirectory(dir=place, prefix=prefix) as folder, ExitStack() as stack:
+    with ExitStack() as stack:
         if threading.current_thread() is threading.main_thread():
             for name in ENDING:
                 number = getattr(signal, name)
                 if signal.getsignal(number) is signal.SIG_DFL:
                     signal.signal(number, _unwind)
                     stack.callback(signal.signal, number, signal.SIG_DFL)
-        yield Path(folder)
+        yield Path(stack.enter_context(tempfile.TemporaryDirectory(dir=place, prefix=prefix)))
 
 
 def _unwind(number: int, _: FrameType | None) -> None:

@@ -4,7 +4,6 @@ import json
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from threading import Timer
+from threading import Event, Timer
 from typing import TextIO
 
 from yolox_attn.errors import InputError
@@ -65,29 +64,43 @@ def probe(  # noqa: PLR0913 - of what, and how many at a time
 ) -> Probe | str:
     """Time the variant as a run of its own would be; where it fails, return why, in one line.
 
-    With a `count` above 1 as many are timed at the same time; the answer is that of the slowest.
+    With a `count` above 1 as many are timed at the same time: the answer is that of the slowest, or
+    why one of them failed.
     """
     request = json.dumps([asdict(variant), asdict(training), split, device])
     threads = {"OMP_NUM_THREADS": str(training.threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    processes: list[subprocess.Popen[str]] = []
     with ExitStack() as stack:
         logs = [stack.enter_context(TemporaryFile("w+")) for _ in range(count)]
-        asked = [stack.enter_context(_timing_process(threads, log)) for log in logs]
-        late = Timer(limit, _kill, [asked])
-        stack.callback(late.cancel)
-        late.start()
-        for process in asked:
-            _tell(process, request)
-        for process in asked:
-            _wait_until_ready(process)
-        for process in asked:
-            _tell(process, "go")
-        answers = [
-            _answer_of(process, log, limit) for process, log in zip(asked, logs, strict=True)
-        ]
-    for answer in answers:
-        if isinstance(answer, str):
-            return answer
-    return max((each for each in answers if isinstance(each, Probe)), key=lambda each: each.step)
+        stack.callback(_end, processes)
+        try:
+            for log in logs:
+                processes.append(_timing_process(threads, log))
+        except OSError as error:  # no more processes, no more memory
+            return f"cannot be started: {error.strerror}"
+        late = Event()
+        timer = Timer(limit, _kill, [processes, late])
+        stack.callback(timer.cancel)
+        timer.start()
+        answers = _measured_together(processes, logs, request)
+        if late.is_set():
+            return f"not done after {limit:g} s"
+    failed = next((answer for answer in answers if isinstance(answer, str)), None)
+    timed = [answer for answer in answers if isinstance(answer, Probe)]
+    return failed or max(timed, key=lambda each: each.step)
+
+
+def _measured_together(
+    processes: Sequence[subprocess.Popen[str]], logs: Sequence[TextIO], request: str
+) -> list[Probe | str]:
+    """Let all get ready, then all measure at the same time; return what each says."""
+    for process in processes:
+        _send(process, request)
+    for process in processes:
+        _wait_until_ready(process)
+    for process in processes:
+        _send(process, "go")
+    return [_answer_of(process, log) for process, log in zip(processes, logs, strict=True)]
 
 
 def answer_of(code: int, out: str, err: str) -> Probe | str:
@@ -109,12 +122,23 @@ def _timing_process(threads: Mapping[str, str], log: TextIO) -> subprocess.Popen
     )
 
 
-def _kill(processes: Sequence[subprocess.Popen[str]]) -> None:
+def _kill(processes: Sequence[subprocess.Popen[str]], late: Event) -> None:
+    late.set()
     for process in processes:
         process.kill()
 
 
-def _tell(process: subprocess.Popen[str], line: str) -> None:
+def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            with suppress(OSError):  # what was not sent any more
+                if stream is not None:
+                    stream.close()
+
+
+def _send(process: subprocess.Popen[str], line: str) -> None:
     with suppress(OSError):  # it has ended, and its exit code says why
         print(line, file=process.stdin, flush=True)
 
@@ -126,12 +150,11 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> None:
             return
 
 
-def _answer_of(process: subprocess.Popen[str], log: TextIO, limit: float) -> Probe | str:
+def _answer_of(process: subprocess.Popen[str], log: TextIO) -> Probe | str:
     out = process.stdout.read() if process.stdout else ""
-    if process.wait() == -signal.SIGKILL:
-        return f"not done after {limit:g} s"
+    code = process.wait()
     log.seek(0)
-    return answer_of(process.returncode, out, log.read())
+    return answer_of(code, out, log.read())
 
 
 def wall_time(seconds: Sequence[float], parallel: int) -> float:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 from loguru import logger
 
 from yolox_attn.console import count
@@ -18,7 +17,7 @@ from yolox_attn.device import pick_device, precision_dtype
 from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp
 from yolox_attn.exp.image_size import size_overrides
-from yolox_attn.machine import expanded, usable_cores
+from yolox_attn.machine import expanded, free_memory, usable_cores
 from yolox_attn.names import JUDGING_SPLITS
 from yolox_attn.runs import file_hash
 from yolox_attn.runs.remarks import warmup_in_words
@@ -82,7 +81,8 @@ class PlannedStudy:
         remarks: a sentence each.
         paired_sd: the noise prior, AP points; None where it is unknown.
         probes: variant -> what was timed, or why nothing was; empty where nothing was to be.
-        slowdown: number of runs at a time -> how many times as long a step takes then.
+        slowdown: number of runs at a time -> how many times as long a step takes then, None where
+            a run failed.
     """
 
     plan: Plan
@@ -92,7 +92,7 @@ class PlannedStudy:
     remarks: tuple[str, ...]
     paired_sd: float | None = None
     probes: Mapping[str, Probe | str] = field(default_factory=dict)
-    slowdown: Mapping[str, float] = field(default_factory=dict)
+    slowdown: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def timed(self) -> dict[str, Probe]:
@@ -272,24 +272,31 @@ def _time_variants(
 
 def _time_side_by_side(
     study: PlannedStudy, device: str, progress: Callable[[str], None], time_variant: TimeVariant
-) -> dict[str, float]:
-    """Return how many times as long a step takes with 2 and more runs of the baseline at a time.
+) -> dict[str, float | None]:
+    """Return how many times as long a step takes with 2, 4 ... runs of the baseline at a time.
 
-    On a CPU alone, and for as many as its cores and memory take, and half of these. What fails
-    then is no fault of the variant: that number is left out.
+    On a CPU alone, up to as many as cores and memory take, and no further than more gets done. None
+    stands for a number at which a run failed: that is no fault of the variant.
     """
-    baseline = study.plan.variants[0]
+    training, baseline = study.plan.training, study.plan.variants[0]
     alone = study.timed.get(baseline.name)
     if alone is None or pick_device(device).type != "cpu":
         return {}
-    free = psutil.virtual_memory().available
-    most = runs_that_fit(study.plan.training.threads, usable_cores(), alone.memory, free)
-    slower = {}
-    for many in sorted({most, most // 2} - {0, 1}):
+    needed = max((each.memory for each in study.timed.values() if each.memory), default=None)
+    most = runs_that_fit(training.threads, needed, usable_cores(), free_memory())
+    slower: dict[str, float | None] = {}
+    done = 1.0
+    for many in sorted({most, *(2**power for power in range(1, most.bit_length()))} - {1}):
         progress(f"timing {baseline.name}, {many} at a time ...")
-        found = time_variant(baseline, study.plan.training, study.plan.split, device, many)
-        if isinstance(found, Probe):
-            slower[str(many)] = round(max(found.step / alone.step, 1.0), 3)
+        found = time_variant(baseline, training, study.plan.split, device, many)
+        if isinstance(found, str):
+            slower[str(many)] = None
+            break
+        times = round(max(found.step / alone.step, 1.0), 3)
+        slower[str(many)] = times
+        if many / times < done:
+            break
+        done = many / times
     return slower
 
 

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import psutil
-
 from yolox_attn.device import devices_for_runs, pick_device
 from yolox_attn.errors import InputError
-from yolox_attn.machine import usable_cores
+from yolox_attn.machine import free_memory, usable_cores
 from yolox_attn.study.plan import Plan
 
 
@@ -25,34 +23,46 @@ def choose_slots(plan: Plan, parallel: int | None = None, device: str = "auto") 
     if parallel is None:
         parallel = len(devices)
         if pick_device(devices[0]).type == "cpu":
-            parallel = runs_on_cpu(plan, usable_cores(), psutil.virtual_memory().available)
+            parallel = runs_on_cpu(plan, usable_cores(), free_memory())
     return [devices[number % len(devices)] for number in range(parallel)]
 
 
 def runs_on_cpu(plan: Plan, cores: int, memory: int) -> int:
     """Return how many runs at a time get most done with `cores` and `memory` free bytes.
 
-    As many as fit; but where the plan's probe found that fewer at a time get more done, so many.
+    Of the numbers that the plan's probe timed and that fit; as many as fit if it timed none.
     """
-    most = runs_that_fit(plan.training.threads, cores, plan.expected.get("memory"), memory)
-    tried = [count for count in (1, *map(int, _slowdowns(plan.expected))) if count <= most]
-    done = {count: count / slowdown(plan.expected, count) for count in {*tried, most}}
+    most = runs_that_fit(plan.training.threads, plan.expected.get("memory"), cores, memory)
+    timed = {count: times for count, times in _timed(plan.expected).items() if count <= most}
+    if not plan.expected.get("slowdown"):
+        return most
+    done = {1: 1.0} | {count: count / times for count, times in timed.items()}
     return max(done, key=lambda count: (done[count], count))
 
 
-def runs_that_fit(threads: int, cores: int, needed: int | None, memory: int) -> int:
-    """Return how many runs of so many threads and `needed` bytes there is room for, at least 1."""
+def runs_that_fit(threads: int, needed: int | None, cores: int, memory: int) -> int:
+    """Return how many runs of so many threads and `needed` bytes there is room for, at least 1.
+
+    A quarter of the free `memory` is left to the images that runs keep (`CocoDetection`).
+    """
     fitting = cores // threads
     if needed:
-        fitting = min(fitting, int(memory // needed))
+        fitting = min(fitting, int(memory * 3 // 4 // needed))
     return max(fitting, 1)
 
 
 def slowdown(expected: Mapping[str, Any], parallel: int) -> float:
-    """Return how many times as long a step takes with `parallel` runs at a time; 1 if unknown."""
-    return float(_slowdowns(expected).get(str(parallel), 1.0))
+    """Return how many times as long a step takes with `parallel` runs at a time.
+
+    Of a number that was not timed that of the next larger one, else of the largest; 1 if none was.
+    """
+    timed = _timed(expected)
+    if parallel == 1 or not timed:
+        return 1.0
+    return timed[min((count for count in timed if count >= parallel), default=max(timed))]
 
 
-def _slowdowns(expected: Mapping[str, Any]) -> Mapping[str, float]:
-    known: Mapping[str, float] = expected.get("slowdown") or {}
-    return known
+def _timed(expected: Mapping[str, Any]) -> dict[int, float]:
+    """Return what a plan expects; it holds None for a number at which a run failed."""
+    known: Mapping[str, float | None] = expected.get("slowdown") or {}
+    return {int(count): times for count, times in known.items() if times is not None}

@@ -132,14 +132,16 @@ def time_lines(study: PlannedStudy, parallel: int) -> list[str]:
 
 def _side_by_side(study: PlannedStudy, seconds: Sequence[float], parallel: int) -> str:
     """Say what several runs at a time make of it, `parallel` being how many there will be."""
-    expected = study.plan.expected
     if parallel > 1:
-        slower = slowdown(expected, parallel)
+        slower = slowdown(study.plan.expected, parallel)
         faster = duration(wall_time([slower * each for each in seconds], parallel))
         each = f", each {slower:.2f} times as long as alone" if study.slowdown else " at best"
         return f"; {parallel} at a time about {faster}{each}"
-    tried = "; ".join(f"{many} at a time each takes {times:.2f} times as long"
-                      for many, times in study.slowdown.items())  # fmt: skip
+    tried = "; ".join(
+        f"{many} at a time failed" if times is None
+        else f"{many} at a time each takes {times:.2f} times as long"
+        for many, times in study.slowdown.items()
+    )  # fmt: skip
     return f", one after the other ({tried})" if tried else ""
 
 
