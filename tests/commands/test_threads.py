@@ -76,18 +76,23 @@ def test_auto_takes_the_number_whose_steps_are_the_fastest(
     monkeypatch.setattr(threads, "usable_cores", lambda: 5)
     steps: dict[int, float | str] = {1: 0.5, 2: 0.25, 4: "no memory", 5: 0.3}
     monkeypatch.setattr(estimate, "probe", probe_of(steps, asked))
-    auto = [*words[:-2], "--threads", "auto", *words[-2:]]
-    assert main(auto) == 0
-    run = tmp_path / "out/tiny/seed1"
-    assert read_record(run).threads == 2
+    args = make_parser().parse_args([*words[:-2], "--threads", "auto"])
+    args.experiment_name = "tiny/seed1"
+    exp = load_exp(args.exp_file, None)
+    exp.output_dir = str(tmp_path / "out")
+    threads.set_threads(args, exp)
+    assert os.environ[threads.VARIABLE] == "2"
     assert [training.threads for training, _ in asked] == [1, 2, 4, 5]
     assert {(training.batch_size, count) for training, count in asked} == {(4, 1)}
     said = "--threads auto: 2 (a step with 1: 0.500 s, 2: 0.250 s, 5: 0.300 s)"
     assert said in capsys.readouterr().err
-    del os.environ[threads.VARIABLE]
+    folder = tmp_path / "out/tiny/seed1"
+    folder.mkdir(parents=True)
+    write_record(folder, replace(make_record("tiny", 1, 0.4), threads=3))
+    args.resume = True
     monkeypatch.setattr(estimate, "probe", None)  # a run that goes on is not measured
-    assert main([*auto[:-2], "--resume-anyway", "max_epoch", "2", *auto[-2:]]) == 0
-    assert read_record(run).threads == 2
+    threads.set_threads(args, exp)
+    assert os.environ[threads.VARIABLE] == "3"
 
 
 def test_ranks_are_timed_side_by_side_with_their_share_of_the_batch(
@@ -165,7 +170,7 @@ def test_too_many_are_refused(words: list[str], capsys: pytest.CaptureFixture[st
     assert "--threads 100000: at most" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("word", ["0", "-1", "many", "1.5"])
+@pytest.mark.parametrize("word", ["0", "-1", "many", "1.5", "\N{SUPERSCRIPT TWO}"])
 def test_what_is_no_number_is_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ending:
         make_parser().parse_args(["-n", "yolox-s", f"--threads={word}"])

@@ -69,6 +69,15 @@ def test_its_losses_and_gradients_are_yoloxs_bit_for_bit(
         assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize(("label", "word"), [(3, "smaller"), (-5, "negative")])
+def test_a_class_that_the_head_does_not_have_is_refused_as_by_yolox(label: int, word: str) -> None:
+    truth = torch.zeros(1, 120, 5)
+    truth[0, 0] = torch.tensor([float(label), 20, 20, 30, 30])
+    for each in heads():
+        with pytest.raises(RuntimeError, match=f"Class values must be .*{word}"):
+            trained(each, features(1, SIZE), truth)
+
+
 @pytest.mark.parametrize("seam", head.SEAMS)
 def test_a_subclass_with_a_matching_of_its_own_is_asked(seam: str) -> None:
     calls: list[str] = []

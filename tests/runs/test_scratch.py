@@ -10,9 +10,10 @@ import pytest
 from yolox_attn.runs import scratch_folder
 
 WAITING = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from yolox_attn.runs import scratch_folder
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job in the background
 with scratch_folder(Path(sys.argv[1])) as folder:
     (folder / "half a file").write_text("...")
     print("making", flush=True)

@@ -1,10 +1,14 @@
 import json
 import math
 import re
+import signal
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from judged_comparison import judged_comparison
 
@@ -66,6 +70,41 @@ def test_probes_wait_for_each_other_and_the_slowest_counts(
     assert len(told) == 3
     assert max(each["ready"] for each in told) <= min(each["told"] for each in told)
     assert found.step == max(each["step"] for each in told)
+
+
+WAITING = """
+import os, sys, time
+sys.stdin.readline()
+with open(f"{sys.argv[1]}/{os.getpid()}.pid", "w"):
+    pass
+time.sleep(60)
+"""
+ASKING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job in the background
+from yolox_attn.study.estimate import probe
+from yolox_attn.study.plan import PlannedVariant, Training
+sys.executable = sys.argv[1]
+probe(PlannedVariant("base", "baseline", None, "yolox-nano"), Training(None), "val", "cpu", 2)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_whatever_ends_a_plan_ends_its_probes(number: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "waiting.py").write_text(WAITING)
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nexec {PYTHON} {tmp_path}/waiting.py {tmp_path}\n")
+    python.chmod(0o755)
+    asking = subprocess.Popen(
+        [PYTHON, "-c", ASKING, str(python)], stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    while len(begun := list(tmp_path.glob("*.pid"))) < 2:
+        assert asking.poll() is None
+        time.sleep(0.05)
+    asking.send_signal(number)
+    asking.wait(30)
+    left = [path.stem for path in begun if psutil.pid_exists(int(path.stem))]
+    assert left == []
 
 
 @pytest.mark.parametrize("count", [1, 3])

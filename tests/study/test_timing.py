@@ -49,7 +49,7 @@ def test_accumulated_batches_are_fewer_steps_and_the_test_split_is_evaluated_onc
     training = Training(str(data), batch_size=4, accumulate=3)
     request = json.dumps([asdict(cam), asdict(training), "test", "cpu"])
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr("sys.stdin", io.StringIO(request))
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{request}\ngo\n"))
     main(budget=0)
     timed = Probe(**json.loads(capsys.readouterr().out.splitlines()[-1]))
     assert (timed.steps, timed.images) == (4, 5 + 5)

@@ -63,7 +63,7 @@ def threads_word(word: str) -> int | str:
     """
     if word == AUTO:
         return word
-    if not word.isdigit() or int(word) < 1:
+    if not word.isdecimal() or int(word) < 1:
         raise argparse.ArgumentTypeError(f"{word}: a number from 1, or {AUTO}")
     return int(word)
 

@@ -108,9 +108,8 @@ def class_cost(predicted: Predictions, classes: Tensor) -> Tensor:
             functional.binary_cross_entropy(scores, truth, reduction="none")
             for truth in (torch.zeros_like(scores), torch.ones_like(scores))
         )
-    entropy = if_absent.repeat(len(present_classes), 1, 1)
-    rows = torch.arange(len(present_classes), device=present_classes.device)
-    entropy[rows, :, present_classes] = if_present[:, present_classes].T
+    truth = functional.one_hot(present_classes, scores.shape[1]).bool()  # refuses other classes
+    entropy = torch.where(truth.unsqueeze(1), if_present, if_absent)
     return entropy.sum(dim=-1)[which]
 
 

@@ -13,10 +13,17 @@ ENDING = [each for each in ("SIGTERM", "SIGHUP") if hasattr(signal, each)]  # Wi
 
 @contextmanager
 def scratch_folder(place: Path, prefix: str = ".making-") -> Iterator[Path]:
-    """Make a folder in `place` for the time of the block.
+    """Make a folder in `place` for the time of the block, and `unwind_signals` meanwhile."""
+    with unwind_signals(), tempfile.TemporaryDirectory(dir=place, prefix=prefix) as folder:
+        yield Path(folder)
 
-    SIGTERM and SIGHUP, where nobody listens to them, would end the process there and then; here
-    they unwind it first. Its exit code is what a shell says of a program so ended, 128 + n.
+
+@contextmanager
+def unwind_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the process before they end it, where nobody listens to them.
+
+    So what the block has begun is put away, as after Ctrl-C. The exit code is what a shell says of
+    a program so ended, 128 + n.
     """
     with ExitStack() as stack:
         if threading.current_thread() is threading.main_thread():
@@ -25,7 +32,7 @@ def scratch_folder(place: Path, prefix: str = ".making-") -> Iterator[Path]:
                 if signal.getsignal(number) is signal.SIG_DFL:
                     signal.signal(number, _unwind)
                     stack.callback(signal.signal, number, signal.SIG_DFL)
-        yield Path(stack.enter_context(tempfile.TemporaryDirectory(dir=place, prefix=prefix)))
+        yield
 
 
 def _unwind(number: int, _: FrameType | None) -> None:

@@ -18,6 +18,7 @@ from yolox_attn.errors import InputError
 from yolox_attn.machine import expanded
 from yolox_attn.report import read_comparison
 from yolox_attn.report.output import find_comparison
+from yolox_attn.runs import unwind_signals
 from yolox_attn.stats.noise import seeds_only
 from yolox_attn.stats.power import detectable_effect, seeds_needed
 from yolox_attn.stats.terms import Terms
@@ -70,7 +71,7 @@ def probe(  # noqa: PLR0913 - of what, and how many at a time
     request = json.dumps([asdict(variant), asdict(training), split, device])
     threads = {"OMP_NUM_THREADS": str(training.threads), "OMP_WAIT_POLICY": "PASSIVE"}
     processes: list[subprocess.Popen[str]] = []
-    with ExitStack() as stack:
+    with unwind_signals(), ExitStack() as stack:
         logs = [stack.enter_context(TemporaryFile("w+")) for _ in range(count)]
         stack.callback(_end, processes)
         try:

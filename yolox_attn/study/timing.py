@@ -36,7 +36,8 @@ def main(budget: float = BUDGET) -> None:
 
     def wait() -> None:
         print(READY, flush=True)  # noqa: T201
-        sys.stdin.readline()
+        if not sys.stdin.readline():
+            raise SystemExit("nobody waits for the answer any more")
 
     timed = measure(PlannedVariant(**variant), Training(**training), split, device, budget, wait)
     print(json.dumps(asdict(timed)))  # noqa: T201 - the answer
