@@ -28,21 +28,19 @@ from typing import Any
 import numpy as np
 from bootstrap import forget_peak, memory, same, timed
 from drawn_boxes import draw_large_set
-from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from yolox_attn.coco.annotations import Truth, read_truth
 from yolox_attn.coco.checks import is_box, is_number
 from yolox_attn.coco.evaluate import (
-    AREAS,
     IOU_THRESHOLDS,
     MAX_DETS,
-    Ints,
     Matches,
     best_matcher,
     match,
     match_checked,
+    matches_of,
 )
 from yolox_attn.coco.results import check_detections, read_detections
 from yolox_attn.errors import InputError
@@ -136,54 +134,6 @@ def index(
     }
     empty.createIndex()
     return empty
-
-
-def matches_of(cocoeval: Any, truth: Truth, unknown_categories: int) -> Matches:
-    """Flatten the records of a COCOeval."""
-    images, classes = len(truth.images), len(truth.class_names)
-    records = np.array(cocoeval.evalImgs, dtype=object).reshape(classes, len(AREAS), images)
-    parts = [class_part([[r for r in row if r is not None] for row in rows]) for rows in records]
-    image_index, score, tp, fp, gt_image, gt_count = zip(*parts, strict=True)
-    return Matches(
-        images=images,
-        class_names=truth.class_names,
-        class_offsets=offsets(image_index),
-        image_index=np.concatenate(image_index),
-        score=np.concatenate(score),
-        tp=np.concatenate(tp, axis=2),
-        fp=np.concatenate(fp, axis=2),
-        gt_offsets=offsets(gt_image),
-        gt_image=np.concatenate(gt_image),
-        gt_count=np.concatenate(gt_count, axis=1),
-        unknown_categories=unknown_categories,
-    )
-
-
-def class_part(areas: list[list[dict[str, Any]]]) -> tuple[NDArray[Any], ...]:
-    """Return one class's arrays, from COCOeval's records of each image in each area range."""
-    records = areas[0]
-    counts = [len(record["dtScores"]) for record in records]
-    score = np.array([s for record in records for s in record["dtScores"]], dtype=np.float64)
-    image = np.array([record["image_id"] for record in records], dtype=np.int64)
-    order = np.argsort(-score, kind="stable")
-    matched = np.zeros((len(AREAS), len(IOU_THRESHOLDS), len(score)), dtype=bool)
-    ignored = matched.copy()
-    for area, row in enumerate(areas if records else []):
-        matched[area] = np.concatenate([record["dtMatches"] for record in row], axis=1) > 0
-        ignored[area] = np.concatenate([record["dtIgnore"] for record in row], axis=1)
-    matched, ignored = matched[:, :, order], ignored[:, :, order]
-    objects = [[int(np.sum(record["gtIgnore"] == 0)) for record in row] for row in areas]
-    gt_count = np.array(objects, dtype=np.int64).reshape(len(AREAS), len(records))
-    return (
-        *(np.repeat(image, counts)[order], score[order]),
-        *(matched & ~ignored, ~matched & ~ignored),
-        *(image, gt_count),
-    )
-
-
-def offsets(parts: Iterable[NDArray[Any]]) -> Ints:
-    """Return where each part begins, and where the last one ends."""
-    return np.cumsum([0, *(len(part) for part in parts)], dtype=np.int64)
 
 
 WAYS: dict[str, Way] = {"before": match_before, "now": match}

@@ -15,6 +15,7 @@ PACKAGE = ROOT / "yolox_attn"
 
 ROWS = [  # from the bottom up; the parts of one row stand side by side and do not import each other
     {"__init__", "errors", "console", "names"},
+    {"signals"},
     {"launched", "machine", "requirements", "runs"},
     {"coco"},
     {"blocks", "device", "seed", "stats"},
@@ -33,6 +34,7 @@ OUTSIDE: dict[str, set[str]] = {  # what a part may import from outside; all oth
     "console": set(),
     "names": set(),
     "cli": set(),
+    "signals": set(),
     "launched": set(),
     "machine": {"psutil"},
     "requirements": {"torchvision"},  # only to see whether it can be imported

@@ -15,9 +15,9 @@ from yolox_attn.errors import InputError
 from yolox_attn.exp import load_exp
 from yolox_attn.launched import LAUNCHER
 from yolox_attn.runs import read_record, write_record
-from yolox_attn.study import estimate
-from yolox_attn.study.estimate import Probe
+from yolox_attn.study import probe as probes
 from yolox_attn.study.plan import PlannedVariant, Training
+from yolox_attn.study.probe import Probe
 
 SHORT = "self.max_epoch, self.warmup_epochs = 1, 0"
 
@@ -75,7 +75,7 @@ def test_auto_takes_the_number_whose_steps_are_the_fastest(
     asked: list[tuple[Training, int]] = []
     monkeypatch.setattr(threads, "usable_cores", lambda: 5)
     steps: dict[int, float | str] = {1: 0.5, 2: 0.25, 4: "no memory", 5: 0.3}
-    monkeypatch.setattr(estimate, "probe", probe_of(steps, asked))
+    monkeypatch.setattr(probes, "probe", probe_of(steps, asked))
     args = make_parser().parse_args([*words[:-2], "--threads", "auto"])
     args.experiment_name = "tiny/seed1"
     exp = load_exp(args.exp_file, None)
@@ -84,13 +84,13 @@ def test_auto_takes_the_number_whose_steps_are_the_fastest(
     assert os.environ[threads.VARIABLE] == "2"
     assert [training.threads for training, _ in asked] == [1, 2, 4, 5]
     assert {(training.batch_size, count) for training, count in asked} == {(4, 1)}
-    said = "--threads auto: 2 (a step with 1: 0.500 s, 2: 0.250 s, 5: 0.300 s)"
-    assert said in capsys.readouterr().err
+    line = "--threads auto: 2 (a step with 1: 0.500 s, 2: 0.250 s, 5: 0.300 s)"
+    assert line in capsys.readouterr().err
     folder = tmp_path / "out/tiny/seed1"
     folder.mkdir(parents=True)
     write_record(folder, replace(make_record("tiny", 1, 0.4), threads=3))
     args.resume = True
-    monkeypatch.setattr(estimate, "probe", None)  # a run that goes on is not measured
+    monkeypatch.setattr(probes, "probe", None)  # a run that goes on is not measured
     threads.set_threads(args, exp)
     assert os.environ[threads.VARIABLE] == "3"
 
@@ -100,7 +100,7 @@ def test_ranks_are_timed_side_by_side_with_their_share_of_the_batch(
 ) -> None:
     asked: list[tuple[Training, int]] = []
     monkeypatch.setattr(threads, "usable_cores", lambda: 4)
-    monkeypatch.setattr(estimate, "probe", probe_of({1: 0.5, 2: 0.25}, asked))
+    monkeypatch.setattr(probes, "probe", probe_of({1: 0.5, 2: 0.25}, asked))
     args = make_parser().parse_args([*words[:-2], "-d", "2", "--threads", "auto"])
     args.experiment_name = "tiny"
     threads.set_threads(args, load_exp(args.exp_file, None))
@@ -120,7 +120,7 @@ def test_measured_for_real(words: list[str], capsys: pytest.CaptureFixture[str])
 def test_a_run_that_cannot_be_timed_is_refused(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(estimate, "probe", lambda *_: "no images (exit code 2)")
+    monkeypatch.setattr(probes, "probe", lambda *_: "no images (exit code 2)")
     assert main([*words[:-2], "--threads", "auto", *words[-2:]]) == 2
     assert "error: --threads auto: no images (exit code 2)\n" in capsys.readouterr().err
 

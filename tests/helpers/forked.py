@@ -20,8 +20,8 @@ import torch.distributed as dist
 from yolox_attn.cli import report_errors
 from yolox_attn.core.distributed import gather_objects
 from yolox_attn.core.launch import process_group, supervise
-from yolox_attn.core.signals import StopRequest
 from yolox_attn.launched import LAUNCHER, end_with_launcher
+from yolox_attn.signals import StopRequest
 
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(["yolox_attn.cli.train"])

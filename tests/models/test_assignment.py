@@ -40,10 +40,10 @@ def test_iou_of_known_boxes() -> None:
 
 def test_class_cost_is_the_cross_entropy_of_the_joint_probability() -> None:
     torch.manual_seed(0)
-    said = Predictions(torch.empty(5, 4), torch.randn(5, 1), torch.randn(5, 7))
+    predicted = Predictions(torch.empty(5, 4), torch.randn(5, 1), torch.randn(5, 7))
     classes = torch.tensor([3.0, 0.0, 3.0])
-    joint = (said.classes.sigmoid() * said.objectness.sigmoid()).sqrt().double()
-    for row, label in zip(class_cost(said, classes), classes.int().tolist(), strict=True):
+    joint = (predicted.classes.sigmoid() * predicted.objectness.sigmoid()).sqrt().double()
+    for row, label in zip(class_cost(predicted, classes), classes.int().tolist(), strict=True):
         truth = torch.zeros(7).double()
         truth[label] = 1
         entropy = -(truth * joint.log() + (1 - truth) * (1 - joint).log()).sum(dim=1)
@@ -56,25 +56,31 @@ def test_a_box_gets_as_many_anchors_as_its_ious_sum_to() -> None:
     assert choose(cost, ious).tolist() == [[False, True, True, False], [False, False, False, True]]
 
 
-def test_a_contested_anchor_answers_for_the_cheaper_box() -> None:
+def test_a_contested_anchor_is_matched_with_the_cheaper_box() -> None:
     ious = torch.tensor([[0.9, 0.9], [0.9, 0.1]])
     cost = torch.tensor([[1.0, 7.0], [0.5, 8.0]])
     assert choose(cost, ious).tolist() == [[False, False], [True, False]]
 
 
-def test_each_anchor_answers_for_one_box_that_it_is_near() -> None:
+def test_without_boxes_no_anchor_is_foreground() -> None:
+    predicted = Predictions(torch.rand(64, 4), torch.randn(64, 1), torch.randn(64, 3))
+    found = assign(grid(), predicted, torch.empty(0, 4), torch.empty(0))
+    assert (int(found.foreground.sum()), len(found.box), len(found.iou)) == (0, 0, 0)
+
+
+def test_each_anchor_is_matched_with_one_box_that_it_is_near() -> None:
     torch.manual_seed(1)
     anchors = grid()
     boxes = torch.cat([torch.rand(9, 2) * 64, torch.rand(9, 2) * 30 + 4], dim=1)
     places = torch.stack([anchors.x, anchors.y], dim=1)
-    said = Predictions(
+    predicted = Predictions(
         torch.cat([places, torch.full((64, 2), 16.0)], dim=1),
         torch.randn(64, 1),
         torch.randn(64, 3),
     )
-    found = assign(anchors, said, boxes, torch.randint(3, (9,)).float())
+    found = assign(anchors, predicted, boxes, torch.randint(3, (9,)).float())
     assert int(found.foreground.sum()) == len(found.box) == len(found.iou) > 0
     near = in_boxes(anchors, boxes) | in_centers(anchors, boxes)
     assert near.any(dim=0)[found.foreground].all()
-    ious = pairwise_iou(boxes, said.boxes)[:, found.foreground]
+    ious = pairwise_iou(boxes, predicted.boxes)[:, found.foreground]
     torch.testing.assert_close(found.iou, ious.gather(0, found.box[None])[0])

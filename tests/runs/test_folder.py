@@ -21,7 +21,7 @@ from yolox_attn.runs import (
     write_text,
 )
 from yolox_attn.runs import folder as module
-from yolox_attn.runs.folder import is_mine, open_log, set_aside
+from yolox_attn.runs.folder import is_mine, open_log, scratch_folder, set_aside
 
 
 def test_the_old_file_stays_under_the_other_name(tmp_path: Path) -> None:
@@ -275,3 +275,11 @@ def test_one_alone_is_at_a_file_until_it_ends(
             assert file.read_bytes() == b""
     with alone_at(file, busy="busy"):
         pass
+
+
+def test_a_scratch_folder_is_there_for_the_time_of_the_block(tmp_path: Path) -> None:
+    with scratch_folder(tmp_path, ".model.onnx.") as folder:
+        assert folder.parent == tmp_path
+        assert folder.name.startswith(".model.onnx.")
+        (folder / "file").touch()
+    assert list(tmp_path.iterdir()) == []

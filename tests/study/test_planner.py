@@ -16,9 +16,9 @@ from yolox_attn.runs import file_hash
 from yolox_attn.stats.stages import Stages, levels
 from yolox_attn.stats.terms import Terms
 from yolox_attn.study import planner
-from yolox_attn.study.estimate import Probe
 from yolox_attn.study.plan import PlannedVariant, Training, read_plan
 from yolox_attn.study.planner import PlannedStudy, PlanRequest, plan_study
+from yolox_attn.study.probe import Probe
 from yolox_attn.study.summary import plan_lines
 
 PlanIt = Callable[..., PlannedStudy]

@@ -6,8 +6,8 @@ import pytest
 from planned import make_plan, make_request, write_exp
 
 from yolox_attn.stats.terms import Terms
-from yolox_attn.study.estimate import Probe
 from yolox_attn.study.planner import PlannedStudy, plan_study
+from yolox_attn.study.probe import Probe
 from yolox_attn.study.summary import effect_lines, plan_lines, time_lines
 
 HOUR = Probe(600, 1.0, 0.1, steps=2900, images=1000, memory=2**31, device="cpu x86_64")

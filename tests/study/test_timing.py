@@ -8,8 +8,8 @@ import pytest
 from planned import with_test_split, write_exp
 
 from yolox_attn.data.coco_dataset import CocoDetection
-from yolox_attn.study.estimate import Probe
 from yolox_attn.study.plan import PlannedVariant, Training
+from yolox_attn.study.probe import Probe
 from yolox_attn.study.timing import at_mean, main, measure, whole_step
 from yolox_attn.study.variants import planned_variants
 
@@ -72,13 +72,13 @@ def test_loading_next_to_the_step_costs_what_is_longer() -> None:
 def test_the_times_hold_their_loading(
     cam: PlannedVariant, drawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = CocoDetection.load_image
+    load = CocoDetection.load_resized_img  # also of those that are kept in memory
 
     def slowly(self: CocoDetection, index: int) -> object:
         time.sleep(0.02)
         return load(self, index)
 
-    monkeypatch.setattr(CocoDetection, "load_image", slowly)
+    monkeypatch.setattr(CocoDetection, "load_resized_img", slowly)
     timed = measure(cam, Training(str(drawn), batch_size=4), "val", "cpu", 0)
     assert timed.image >= 0.02
     assert timed.step >= 4 * 0.02

@@ -1,4 +1,4 @@
-"""How many CPU threads a training gets: as told, as the run had, or as measured."""
+"""How many CPU threads a training gets: as given, as the run had, or as measured."""
 
 import argparse
 import os
@@ -70,8 +70,8 @@ def _fastest(args: argparse.Namespace, exp: AttentionExp) -> int:
     Raises:
         InputError: none of them works; why the first one does not.
     """
-    from yolox_attn.study.estimate import Probe, probe  # heavy, and seldom asked for
-    from yolox_attn.study.plan import PlannedVariant, Training
+    from yolox_attn.study.plan import PlannedVariant, Training  # heavy, and seldom asked for
+    from yolox_attn.study.probe import Probe, probe
 
     ranks = process_options(args).here
     most = max(usable_cores() // ranks, 1)

@@ -19,10 +19,10 @@ import torch.distributed as dist
 
 from yolox_attn import device as devices
 from yolox_attn.console import echo, shortlist
-from yolox_attn.core.signals import handled, signal_name
 from yolox_attn.errors import InputError, Interrupted, TrainingError
 from yolox_attn.launched import LAUNCHER, SAVE, launched
 from yolox_attn.machine import usable_cores
+from yolox_attn.signals import handled, signal_name
 
 EXPLAINED = (2, 130, Interrupted.CODE)  # exit codes of a rank that has said why it ended
 POLL = 0.05  # seconds

@@ -28,7 +28,6 @@ from yolox_attn.core.options import TrainOptions, train_options
 from yolox_attn.core.resume import check_resume, describe_environment
 from yolox_attn.core.run_log import RunLog
 from yolox_attn.core.schedule import Schedule, check_schedule
-from yolox_attn.core.signals import StopRequest
 from yolox_attn.core.sources import sources_beside
 from yolox_attn.core.state import Progress, Saver, restore_training
 from yolox_attn.core.weights import load_weights
@@ -39,6 +38,7 @@ from yolox_attn.models.freeze import freeze_batchnorm
 from yolox_attn.runs import file_hash
 from yolox_attn.runs.protocol import IMPORTED, resume_protocol
 from yolox_attn.seed import derive, seed_everything
+from yolox_attn.signals import StopRequest
 
 
 class PreparedTrainer(Trainer):  # type: ignore[misc]

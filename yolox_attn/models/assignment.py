@@ -42,7 +42,7 @@ class Matches(NamedTuple):
 
 @torch.no_grad()
 def assign(anchors: Anchors, predicted: Predictions, boxes: Tensor, classes: Tensor) -> Matches:
-    """Match the anchors with an image's G boxes, G at least 1.
+    """Match the anchors with an image's G boxes.
 
     Args:
         anchors: of all levels.
@@ -50,6 +50,9 @@ def assign(anchors: Anchors, predicted: Predictions, boxes: Tensor, classes: Ten
         boxes: cx cy w h in pixels, (G, 4).
         classes: (G,), of any type that holds whole numbers.
     """
+    if not len(boxes):
+        nothing = boxes.new_zeros(0)
+        return Matches(torch.zeros_like(anchors.x, dtype=torch.bool), nothing.long(), nothing)
     inside, central = in_boxes(anchors, boxes), in_centers(anchors, boxes)
     candidates = inside.any(dim=0) | central.any(dim=0)
     both = inside[:, candidates] & central[:, candidates]

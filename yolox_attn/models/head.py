@@ -1,6 +1,5 @@
 """YOLOX's head: box decoding in full precision, its losses without their detours."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -67,10 +66,7 @@ class FullPrecisionHead(YOLOXHead):  # type: ignore[misc]
         parts = outputs.split((4, 1, self.num_classes), dim=2)
         counts = (labels.sum(dim=2) > 0).sum(dim=1).tolist()
         truths = [labels[number, :count] for number, count in enumerate(counts)]
-        matches = list(_matched(anchors, parts, truths))
-        foreground = torch.cat([each.foreground for each in matches])
-        truth = torch.cat([each[match.box] for each, match in zip(truths, matches, strict=True)])
-        iou = torch.cat([each.iou for each in matches])
+        foreground, truth, iou = _match(anchors, parts, truths)
         boxes, objectness, classes = (part.flatten(0, 1) for part in parts)
         one_hot = functional.one_hot(truth[:, 0].to(torch.int64), self.num_classes)
         count = max(len(iou), 1)
@@ -91,18 +87,15 @@ class FullPrecisionHead(YOLOXHead):  # type: ignore[misc]
         return total, loss_iou, loss_obj, loss_cls, loss_l1, count / max(sum(counts), 1)
 
 
-def _matched(
+def _match(
     anchors: Anchors, parts: tuple[Tensor, ...], truths: list[Tensor]
-) -> Iterator[Matches]:
-    """Yield the matches of each image."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return foreground anchors of all images, a mask (N * A,), their labels (M, 5), IoU (M,)."""
+    matches = []
     for number, truth in enumerate(truths):
-        if not len(truth):
-            nothing = truth.new_zeros(0)
-            yield Matches(torch.zeros_like(anchors.x, dtype=torch.bool), nothing.long(), nothing)
-            continue
         predicted = Predictions(*(part[number].detach() for part in parts))
         try:
-            yield assign(anchors, predicted, truth[:, 1:], truth[:, 0])
+            matches.append(assign(anchors, predicted, truth[:, 1:], truth[:, 0]))
         except RuntimeError as error:
             if _on_cpu(truth) or not out_of_memory(error):
                 raise
@@ -110,7 +103,12 @@ def _matched(
             here = Anchors(*(each.cpu() for each in anchors))
             moved = Predictions(*(each.cpu() for each in predicted))
             found = assign(here, moved, truth[:, 1:].cpu(), truth[:, 0].cpu())
-            yield Matches(*(each.to(truth.device) for each in found))
+            matches.append(Matches(*(each.to(truth.device) for each in found)))
+    return (
+        torch.cat([each.foreground for each in matches]),
+        torch.cat([each[match.box] for each, match in zip(truths, matches, strict=True)]),
+        torch.cat([each.iou for each in matches]),
+    )
 
 
 def _on_cpu(x: Tensor) -> bool:

@@ -10,6 +10,7 @@ from yolox_attn.runs.folder import (
     open_log,
     remove_leftovers,
     replacing,
+    scratch_folder,
     write_text,
 )
 from yolox_attn.runs.metrics import (
@@ -20,7 +21,6 @@ from yolox_attn.runs.metrics import (
     read_metrics,
 )
 from yolox_attn.runs.record import RECORD_NAME, RunRecord, read_record, write_record
-from yolox_attn.runs.scratch import scratch_folder, unwind_signals
 
 __all__ = [
     "DETECTIONS_NAME",
@@ -44,7 +44,6 @@ __all__ = [
     "remove_leftovers",
     "replacing",
     "scratch_folder",
-    "unwind_signals",
     "write_json",
     "write_record",
     "write_text",

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from yolox_attn.errors import InputError
+from yolox_attn.signals import unwinding
 
 try:
     import fcntl
@@ -179,6 +181,13 @@ def alone_at(file: Path, *, busy: str) -> Iterator[None]:
 def is_mine(folder: Path) -> bool:
     """Tell whether it is this process that holds `folder`."""
     return folder.resolve() in _mine
+
+
+@contextmanager
+def scratch_folder(place: Path, prefix: str = ".making-") -> Iterator[Path]:
+    """Make a hidden folder in `place` for the time of the block; signals remove it too."""
+    with unwinding(), tempfile.TemporaryDirectory(dir=place, prefix=prefix) as folder:
+        yield Path(folder)
 
 
 def _temporary(path: Path) -> Path:

@@ -13,7 +13,6 @@ import psutil
 from yolox_attn.coco.evaluate import Metrics
 from yolox_attn.coco.results import EVALUATION_NAME
 from yolox_attn.console import as_line
-from yolox_attn.core.signals import signal_name
 from yolox_attn.errors import InputError, Interrupted
 from yolox_attn.runs import (
     RECORD_NAME,
@@ -26,6 +25,7 @@ from yolox_attn.runs import (
     write_text,
 )
 from yolox_attn.runs.codec import convert
+from yolox_attn.signals import signal_name
 from yolox_attn.study.looks import left_out, next_look, read_looks, seeds_wanted
 from yolox_attn.study.plan import ADDED_NAME, ATTEMPTS_NAME, RUNS, Plan, PlannedVariant
 

@@ -25,8 +25,9 @@ from yolox_attn.stats.bootstrap import csv_of_groups
 from yolox_attn.stats.stages import Stages, check_looks, levels
 from yolox_attn.stats.terms import Terms
 from yolox_attn.stats.verdict import EDITION, MIN_SEEDS
-from yolox_attn.study.estimate import Probe, detectable, noise_prior, probe
+from yolox_attn.study.estimate import detectable, noise_prior
 from yolox_attn.study.plan import Plan, PlannedVariant, Training, refuse_planned, write_plan
+from yolox_attn.study.probe import Probe, probe
 from yolox_attn.study.slots import runs_that_fit
 from yolox_attn.study.sources import check_data
 from yolox_attn.study.variants import (

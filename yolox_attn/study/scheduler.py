@@ -8,9 +8,9 @@ from types import FrameType
 from yolox_attn.console import echo, say_at_once
 from yolox_attn.core.boards import check_board
 from yolox_attn.core.options import wandb_words
-from yolox_attn.core.signals import handled, signal_name
 from yolox_attn.errors import InputError, Interrupted
 from yolox_attn.runs import hold
+from yolox_attn.signals import handled, signal_name
 from yolox_attn.study.commands import next_command, work_of
 from yolox_attn.study.judge_look import has_diverged, judge_look
 from yolox_attn.study.looks import Look, next_look, read_looks

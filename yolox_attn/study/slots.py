@@ -33,9 +33,9 @@ def runs_on_cpu(plan: Plan, cores: int, memory: int) -> int:
     Of the numbers that the plan's probe timed and that fit; as many as fit if it timed none.
     """
     most = runs_that_fit(plan.training.threads, plan.expected.get("memory"), cores, memory)
-    timed = {count: times for count, times in _timed(plan.expected).items() if count <= most}
     if not plan.expected.get("slowdown"):
         return most
+    timed = {count: times for count, times in _timed(plan.expected).items() if count <= most}
     done = {1: 1.0} | {count: count / times for count, times in timed.items()}
     return max(done, key=lambda count: (done[count], count))
 

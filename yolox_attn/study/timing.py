@@ -1,4 +1,4 @@
-"""A few real steps of a run's trainer, timed, as `estimate.probe` asks for them on stdin."""
+"""A few real steps of a run's trainer, timed, as `probe.probe` asks for them on stdin."""
 
 import json
 import math
@@ -18,8 +18,8 @@ from yolox_attn.core import AttentionTrainer
 from yolox_attn.core.options import TrainOptions
 from yolox_attn.evaluators.predict import predict, rules_of
 from yolox_attn.seed import stream
-from yolox_attn.study.estimate import READY, Probe
 from yolox_attn.study.plan import PlannedVariant, Training
+from yolox_attn.study.probe import READY, Probe
 from yolox_attn.study.variants import build_exp
 
 BUDGET = 1.0  # seconds for each thing that is timed; one step is always done

@@ -2,14 +2,17 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from yolox_attn.core import signals as stopping
-from yolox_attn.core.signals import StopRequest, handled, signal_name
+from yolox_attn import signals as stopping
 from yolox_attn.errors import Interrupted
+from yolox_attn.signals import StopRequest, handled, signal_name, unwinding
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +107,42 @@ def test_a_real_time_signal_has_a_name_too() -> None:
     with handled(lambda number, _: heard.append(signal_name(number)), [between]):
         os.kill(os.getpid(), between)
     assert heard == [f"signal {between}"]
+
+
+UNWOUND = """
+import signal, sys, time
+from pathlib import Path
+from yolox_attn.runs import scratch_folder
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job in the background
+with scratch_folder(Path(sys.argv[1])) as folder:
+    (folder / "half a file").write_text("...")
+    print("making", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_what_ends_the_process_takes_its_folder_with_it(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", UNWOUND, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "making\n"
+    assert list(tmp_path.iterdir()) != []
+    process.send_signal(number)
+    code = process.wait(20)
+    process.stdout.close()
+    assert code == (-2 if number is signal.SIGINT else 128 + number)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_listens_to_a_signal_goes_on_hearing_it() -> None:
+    heard: list[int] = []
+    with handled(lambda number, _: heard.append(number)), unwinding():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert heard == [signal.SIGTERM]
+    with unwinding():
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -1,4 +1,4 @@
-"""SIGTERM, SIGHUP and Ctrl-C as a request to stop, which is met where nothing is lost."""
+"""SIGTERM, SIGHUP and Ctrl-C as a request to stop, which is met where nothing is lost or left."""
 
 import signal
 import threading
@@ -43,6 +43,21 @@ def handled(handler: Handler, numbers: Iterable[int] = SIGNALS) -> Iterator[None
     finally:
         for number, old in before.items():
             signal.signal(number, old)
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """Let signals that would end the process there and then unwind it first, as Ctrl-C does.
+
+    So temporary folders and child processes go with it. The exit code is what a shell says of a
+    program so ended, 128 + n. Whoever listens to a signal already goes on hearing it.
+    """
+    with handled(_unwind, [each for each in SIGNALS if signal.getsignal(each) is signal.SIG_DFL]):
+        yield
+
+
+def _unwind(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 class StopRequest:
