@@ -5,7 +5,7 @@ import torch
 from reference_acmix import mirrored
 from torch.nn import functional
 
-from yolox_attn.blocks import neighbourhood
+from yolox_attn.blocks import neighbourhood, tiles
 from yolox_attn.blocks.acmix import ACmix
 from yolox_attn.blocks.mirror import folded_indices, mirror_fold, mirror_pad
 
@@ -43,8 +43,9 @@ def test_tiles_equal_offsets(kernel, size):
 def test_all_images_at_once_as_on_an_accelerator(monkeypatch):
     block, x = make(), draw(3, 8, 9, 20).requires_grad_()
     results = []
-    for groups in (neighbourhood.image_groups, lambda qkv: [slice(0, 1), slice(1, len(qkv))]):
-        monkeypatch.setattr(neighbourhood, "image_groups", groups)
+    for small in (True, False):
+        for module in (neighbourhood, tiles):
+            monkeypatch.setattr(module, "has_small_caches", lambda _, small=small: small)
         y = block(x)
         sources = [x, *block.parameters()]
         results.append([y, *torch.autograd.grad(y.square().sum(), sources)])

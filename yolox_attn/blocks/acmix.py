@@ -85,7 +85,9 @@ class ACmix(nn.Module):
                 self.dep_conv.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        qkv = self.project(x)  # (N, d * 3 * heads, H, W)
+        # In this layout the components of a pixel lie together, as attention takes them.
+        pixel_major = x.contiguous(memory_format=torch.channels_last)
+        qkv = self.project(pixel_major)  # (N, d * 3 * heads, H, W)
         y = self.rate1.to(qkv.dtype) * self.attend(qkv) + self.convolve(qkv)
         return match_input(y, x)
 
