@@ -13,7 +13,6 @@ bfloat16 by autocast, of bfloat16 maps.
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import time
@@ -21,8 +20,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its threads
 
 import torch
 import tutorial_forms

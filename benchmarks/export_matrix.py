@@ -13,15 +13,12 @@ AP alone. Prints a line a block and format as soon as it is known, and the table
 import argparse
 import copy
 import json
-import os
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its threads
 
 import torch
 from loguru import logger

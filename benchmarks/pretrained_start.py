@@ -9,11 +9,8 @@ and how many start fresh, and the AP on DATA's validation images: mean and range
 
 import argparse
 import copy
-import os
 from collections.abc import Sequence
 from pathlib import Path
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its threads
 
 from loguru import logger
 from tabulate import tabulate

@@ -206,7 +206,6 @@ def main() -> int:
     parser.add_argument("--report", action="store_true", help="train nothing: what OUT holds")
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     seeds = range(args.first, args.first + args.seeds)
     base = Job("", "", 0, args.data, args.weights, args.out)
     jobs = [

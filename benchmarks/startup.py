@@ -38,7 +38,6 @@ ANSWERS = {
 IMPORTS = "import torch, yolox.exp"
 FIRST_STEP = """
 import os, sys, time
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 start = time.perf_counter()
 import torch, yolox.exp
 marks = [("import torch, yolox", time.perf_counter() - start)]

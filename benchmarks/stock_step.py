@@ -11,7 +11,6 @@ is next to 0, so that the work stays the same.
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -19,8 +18,6 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its threads
 
 import torch
 from loguru import logger

@@ -11,7 +11,6 @@ without workers, the process's CPU time, which other work on the machine disturb
 """
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -19,8 +18,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its threads
 
 import torch
 from loguru import logger

@@ -9,7 +9,15 @@ import psutil
 import pytest
 
 from yolox_attn import machine
-from yolox_attn.machine import cgroup_memory, cores_of, cpu_model, free_memory, usable_cores
+from yolox_attn.machine import (
+    cgroup_memory,
+    cores_of,
+    cpu_model,
+    free_memory,
+    idle_cores,
+    usable_cores,
+    wait_for_each_other,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +51,52 @@ def test_a_process_that_is_bound_to_one_core_uses_one() -> None:
     command = [sys.executable, "-c", code]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert (int(printed), usable_cores() >= 1) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("affinity", "idle"), [({0, 1, 2, 3}, 4 * (1 - 0.45)), ({0, 1}, 2 * 0.1), (None, 4 * 0.55)]
+)
+def test_idle_is_what_others_leave_of_the_cores_that_may_be_used(
+    affinity: set[int] | None, idle: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = [100.0, 80.0, 0.0, 0.0]
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval, percpu: busy)
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical: 4)
+    if affinity is None:
+        monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+        monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    else:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: affinity, raising=False)
+    assert idle_cores() == pytest.approx(idle)
+
+
+@pytest.mark.parametrize(
+    ("idle", "chosen", "threads", "policy"),
+    [
+        (4.0, None, None, None),
+        (3.6, None, None, None),  # a browser in the background
+        (3.0, None, None, "PASSIVE"),  # somebody's program
+        (3.0, None, "2", None),  # there is room for two
+        (1.2, None, "2", "PASSIVE"),
+        (0.0, "ACTIVE", None, "ACTIVE"),
+        (4.0, "PASSIVE", None, "PASSIVE"),
+    ],
+)
+def test_threads_sleep_between_their_tasks_where_others_want_the_cores(
+    idle: float,
+    chosen: str | None,
+    threads: str | None,
+    policy: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "usable_cores", lambda: 4)
+    monkeypatch.setattr(machine, "idle_cores", lambda: idle)
+    for name, text in (("OMP_WAIT_POLICY", chosen), ("OMP_NUM_THREADS", threads)):
+        monkeypatch.delenv(name, raising=False)
+        if text is not None:
+            monkeypatch.setenv(name, text)
+    wait_for_each_other()
+    assert os.environ.get("OMP_WAIT_POLICY") == policy
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The dispatcher: names, exit codes, and what is decided before torch is imported."""
 
 import errno
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -197,20 +196,16 @@ def test_an_unknown_or_missing_command_is_refused_with_the_choices(
     assert "train" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("before", "after"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_sleep_unless_the_user_chose_and_torch_is_not_loaded(
-    before: str | None, after: str
-) -> None:
-    environment = {name: text for name, text in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    if before:
-        environment["OMP_WAIT_POLICY"] = before
+def test_how_threads_wait_is_settled_before_torch_is_loaded() -> None:
     code = (
-        "import os, sys, yolox_attn.cli; "
-        "print(os.environ['OMP_WAIT_POLICY'], *{'torch', 'numpy', 'yolox'} & sys.modules.keys())"
+        "import sys; from yolox_attn.cli import common\n"
+        "def note(): print({'torch', 'numpy', 'yolox'} & sys.modules.keys())\n"
+        "common.wait_for_each_other = note\n"
+        "common.work_of('train'); print('torch' in sys.modules)"
     )
     command = [sys.executable, "-c", code]
-    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert printed.stdout == f"{after}\n"
+    printed = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert printed.stdout == "set()\nTrue\n"
 
 
 @pytest.mark.parametrize("words", [["-m", "yolox_attn.cli"], ["-m", "yolox_attn.cli", "tain"]])

@@ -43,10 +43,6 @@ UNWRITABLE = {
 }
 BROKEN_PIPE = 141  # as a shell says of a program that SIGPIPE has ended
 
-# Idle OpenMP threads sleep instead of spinning: on a shared CPU training is several times faster.
-# It must be set before torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 Main = Callable[[list[str] | None], int]
 
 

@@ -60,7 +60,7 @@ def probe(  # noqa: PLR0913 - of what, and how many at a time
     why one of them failed.
     """
     request = json.dumps([asdict(variant), asdict(training), split, device])
-    threads = {"OMP_NUM_THREADS": str(training.threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    threads = {"OMP_NUM_THREADS": str(training.threads)}
     processes: list[subprocess.Popen[str]] = []
     with unwinding(), ExitStack() as stack:
         logs = [stack.enter_context(TemporaryFile("w+")) for _ in range(count)]
