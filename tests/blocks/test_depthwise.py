@@ -47,7 +47,27 @@ def test_only_what_learns_gets_a_gradient() -> None:
     assert conv.weight.grad is not None
 
 
-@pytest.mark.parametrize("case", ["float64", "3x3", "no grad", "autocast", "5x5"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("size", [(1, 1), (9, 12)], ids="{0[0]}x{0[1]}".format)
+def test_bfloat16_is_no_further_from_the_truth_than_torchs(
+    size: tuple[int, int], layout: torch.memory_format
+) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(6, 6, 5, padding=2, groups=6)
+    x = torch.randn(3, 6, *size).contiguous(memory_format=layout).requires_grad_()
+    above = torch.randn(3, 6, *size)
+    exact = slopes_of(conv(x), x, conv, above)
+    with torch.autocast("cpu", torch.bfloat16):
+        y, torchs = depthwise(conv, x), conv(x)
+    assert torch.equal(y, torchs)
+    assert y.dtype == torch.bfloat16
+    found, theirs = (slopes_of(each, x, conv, above.bfloat16()) for each in (y, torchs))
+    for mine, other, truth in zip(found, theirs, exact, strict=True):
+        assert mine.dtype == truth.dtype
+        assert (mine - truth).norm() <= 1.1 * (other - truth).norm() + 1e-3 * truth.norm()
+
+
+@pytest.mark.parametrize("case", ["float64", "3x3", "no grad", "fp16 autocast", "5x5", "autocast"])
 def test_where_torchs_own_is_taken(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
 
@@ -64,7 +84,11 @@ def test_where_torchs_own_is_taken(case: str, monkeypatch: pytest.MonkeyPatch) -
         conv, x = conv.double(), x.double()
     with (
         torch.set_grad_enabled(case != "no grad"),
-        torch.autocast("cpu", torch.bfloat16, enabled=case == "autocast"),
+        torch.autocast(
+            "cpu",
+            torch.float16 if case.startswith("fp16") else torch.bfloat16,
+            enabled=case.endswith("autocast"),
+        ),
     ):
         depthwise(conv, x)
-    assert taken == ([True] if case == "5x5" else [])
+    assert taken == ([True] if case in ("5x5", "autocast") else [])

@@ -8,6 +8,7 @@ from torch.nn.functional import conv2d
 
 from yolox_attn.blocks.gates import own_gradient, runs_plainly, under_autocast
 
+GAINING = {torch.float32, torch.bfloat16}
 LEAST_SIDE = 5  # of the kernel; for 3x3 torch's own gradient is as fast
 
 
@@ -16,12 +17,16 @@ def depthwise(conv: nn.Module, x: Tensor) -> Tensor:
 
     oneDNN takes up to ten times as long for the gradient of a depthwise 5x5 kernel as for the
     convolution. The same gradient is a convolution itself: of the padded map with the upstream
-    gradient as its kernel, channel by channel. In float32 on a CPU it is computed so.
+    gradient as its kernel, channel by channel. In float32 and bfloat16 on a CPU it is computed so.
     """
     if runs_plainly(x) or not is_bare(conv) or not _gains(conv.weight, x):
         y: Tensor = conv(x)
         return y
-    learnt: Tensor = Depthwise.apply(x, conv.weight, conv.bias)
+    weight, bias = conv.weight, conv.bias
+    if under_autocast(x):
+        x, weight = x.to(torch.bfloat16), weight.to(torch.bfloat16)
+        bias = None if bias is None else bias.to(torch.bfloat16)
+    learnt: Tensor = Depthwise.apply(x, weight, bias)
     return learnt
 
 
@@ -33,9 +38,11 @@ def is_bare(conv: nn.Module) -> bool:
 
 
 def _gains(weight: Any, x: Tensor) -> bool:
-    exact = x.dtype == weight.dtype == torch.float32 and x.device.type == "cpu"
-    slow = weight.shape[2] >= LEAST_SIDE and x.numel() > 0
-    return exact and slow and not under_autocast(x)
+    if x.device.type != "cpu" or weight.shape[2] < LEAST_SIDE or x.numel() == 0:
+        return False
+    if not under_autocast(x):
+        return x.dtype == weight.dtype and x.dtype in GAINING
+    return torch.get_autocast_dtype("cpu") == torch.bfloat16 and {x.dtype, weight.dtype} <= GAINING
 
 
 class Depthwise(torch.autograd.Function):
@@ -55,10 +62,12 @@ class Depthwise(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             to_x = conv2d(above, weight.flip(2, 3), padding=side // 2, groups=channels)
         if ctx.needs_input_grad[1]:
-            maps = x.transpose(0, 1).reshape(1, -1, height, width)
-            kernels = above.transpose(0, 1).reshape(-1, 1, height, width)
+            # A sum over the whole map: in bfloat16 it would be slow, too.
+            maps = x.float().transpose(0, 1).reshape(1, -1, height, width)
+            kernels = above.float().transpose(0, 1).reshape(-1, 1, height, width)
             taps = conv2d(maps, kernels, padding=side // 2, groups=channels * batch)
-            to_weight = taps.view(channels, batch, side, side).sum(dim=1, keepdim=True)
+            taps = taps.view(channels, batch, side, side).sum(dim=1, keepdim=True)
+            to_weight = taps.to(weight.dtype)
         if ctx.needs_input_grad[2]:
             to_bias = above.sum(dim=(0, 2, 3))
         return to_x, to_weight, to_bias
