@@ -21,6 +21,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from yolox_attn.machine import set_wait_policy
+
+set_wait_policy()  # before torch is imported
+
 import torch
 import tutorial_forms
 import tutorial_gates

@@ -24,6 +24,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from yolox_attn.machine import set_wait_policy
+
+set_wait_policy()  # before torch is imported
+
 import numpy as np
 import torch
 from blocks import kept_bytes, seconds

@@ -12,6 +12,10 @@ import copy
 from collections.abc import Sequence
 from pathlib import Path
 
+from yolox_attn.machine import set_wait_policy
+
+set_wait_policy()  # before torch is imported
+
 from loguru import logger
 from tabulate import tabulate
 

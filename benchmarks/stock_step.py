@@ -19,6 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from yolox_attn.machine import set_wait_policy
+
+set_wait_policy()  # before torch is imported
+
 import torch
 from loguru import logger
 from tabulate import tabulate

@@ -15,8 +15,8 @@ from yolox_attn.machine import (
     cpu_model,
     free_memory,
     idle_cores,
+    set_wait_policy,
     usable_cores,
-    wait_for_each_other,
 )
 
 
@@ -71,32 +71,33 @@ def test_idle_is_what_others_leave_of_the_cores_that_may_be_used(
 
 
 @pytest.mark.parametrize(
-    ("idle", "chosen", "threads", "policy"),
+    ("idle", "before", "after"),
     [
-        (4.0, None, None, None),
-        (3.6, None, None, None),  # a browser in the background
-        (3.0, None, None, "PASSIVE"),  # somebody's program
-        (3.0, None, "2", None),  # there is room for two
-        (1.2, None, "2", "PASSIVE"),
-        (0.0, "ACTIVE", None, "ACTIVE"),
-        (4.0, "PASSIVE", None, "PASSIVE"),
+        (4.0, {}, ("PASSIVE", "1000")),
+        (3.6, {}, ("PASSIVE", "1000")),  # a browser in the background
+        (3.0, {}, ("PASSIVE", None)),  # somebody's program
+        (3.0, {"OMP_NUM_THREADS": "2"}, ("PASSIVE", "1000")),  # there is room for two
+        (1.2, {"OMP_NUM_THREADS": "2"}, ("PASSIVE", None)),
+        (4.0, {"GOMP_SPINCOUNT": "7"}, ("PASSIVE", "7")),
+        (4.0, {"OMP_WAIT_POLICY": "PASSIVE"}, ("PASSIVE", None)),
+        (0.0, {"OMP_WAIT_POLICY": "ACTIVE"}, ("ACTIVE", None)),
     ],
 )
-def test_threads_sleep_between_their_tasks_where_others_want_the_cores(
+def test_threads_sleep_between_their_tasks_at_once_where_others_want_the_cores(
     idle: float,
-    chosen: str | None,
-    threads: str | None,
-    policy: str | None,
+    before: dict[str, str],
+    after: tuple[str, str | None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(machine, "usable_cores", lambda: 4)
     monkeypatch.setattr(machine, "idle_cores", lambda: idle)
-    for name, text in (("OMP_WAIT_POLICY", chosen), ("OMP_NUM_THREADS", threads)):
-        monkeypatch.delenv(name, raising=False)
-        if text is not None:
-            monkeypatch.setenv(name, text)
-    wait_for_each_other()
-    assert os.environ.get("OMP_WAIT_POLICY") == policy
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "")  # so that what is set here does not stay
+        monkeypatch.delenv(name)
+    for name, text in before.items():
+        monkeypatch.setenv(name, text)
+    set_wait_policy()
+    assert tuple(map(os.environ.get, ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"))) == after
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,8 @@ def install_with_uv() -> None:
         run(PYTHON, "-m", "pip", "install", "--quiet", f"uv>={'.'.join(map(str, OLDEST_UV))}")
         uv = str(SCRIPTS / "uv")
     say("installing torch, yolox 0.3.0 and the rest (several GB at the first time)")
-    run(uv, "sync", "--inexact", "--python", PYTHON)
+    # As pip does: where Python may not write bytecode, each command would compile torch anew.
+    run(uv, "sync", "--inexact", "--compile-bytecode", "--python", PYTHON)
 
 
 def install_with_pip() -> None:

@@ -16,6 +16,8 @@ CGROUP_FILES = (
     ("memory.limit_in_bytes", "memory.usage_in_bytes",
      ("total_inactive_file", "total_active_file")),
 )  # fmt: skip
+OMP_WAIT_POLICY = "OMP_WAIT_POLICY"
+SHORT_WAIT = ("GOMP_SPINCOUNT", "1000")  # some microseconds; of libgomp, which torch's wheels bring
 UNLIMITED = 1 << 60  # bytes; v1 writes a number near 1 << 63 where there is no limit
 
 
@@ -42,17 +44,20 @@ def idle_cores(seconds: float = 0.1) -> float:
     return usable_cores() * (1 - sum(allowed) / (100 * max(len(allowed), 1)))
 
 
-def wait_for_each_other() -> None:
-    """Let OpenMP's threads sleep between their tasks if other programs need the cores too.
+def set_wait_policy() -> None:
+    """Let OpenMP's threads sleep between their tasks; after a moment, if nobody needs their cores.
 
-    Threads that wait awake for each other make a training step up to twice as fast. Where others
-    want the core that one of them is on, all would wait for it, and the others too. Nobody's bits
-    depend on it. To be called before torch is imported; OMP_WAIT_POLICY itself goes first.
+    Threads that stay awake starve whoever shares their cores, up to ten times. To wake one takes
+    longer than many a task: with a moment of waiting a step takes two thirds of the time. Nobody's
+    bits depend on it. To be called before torch is imported; what the user has set stays.
     """
+    if OMP_WAIT_POLICY in os.environ:
+        return
+    os.environ[OMP_WAIT_POLICY] = "PASSIVE"
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     threads = int(wanted) if wanted.isdecimal() else usable_cores()
-    if "OMP_WAIT_POLICY" not in os.environ and threads > idle_cores() + 0.5:
-        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    if threads <= idle_cores() + 0.5:
+        os.environ.setdefault(*SHORT_WAIT)
 
 
 def free_memory() -> int:

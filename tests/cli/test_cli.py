@@ -200,7 +200,7 @@ def test_how_threads_wait_is_settled_before_torch_is_loaded() -> None:
     code = (
         "import sys; from yolox_attn.cli import common\n"
         "def note(): print({'torch', 'numpy', 'yolox'} & sys.modules.keys())\n"
-        "common.wait_for_each_other = note\n"
+        "common.set_wait_policy = note\n"
         "common.work_of('train'); print('torch' in sys.modules)"
     )
     command = [sys.executable, "-c", code]

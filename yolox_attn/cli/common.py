@@ -8,7 +8,7 @@ from types import ModuleType
 
 from yolox_attn.commands.recipes import RECIPES
 from yolox_attn.errors import InputError
-from yolox_attn.machine import expanded, wait_for_each_other
+from yolox_attn.machine import expanded, set_wait_policy
 from yolox_attn.names import LOGGERS
 from yolox_attn.requirements import check_torchvision
 from yolox_attn.stats.terms import Terms
@@ -22,7 +22,7 @@ def work_of(command: str) -> ModuleType:
     Raises:
         InputError: torchvision does not fit torch.
     """
-    wait_for_each_other()
+    set_wait_policy()
     check_torchvision()
     return import_module(f"yolox_attn.commands.{command}")
 
