@@ -11,6 +11,8 @@ the time of the smallest one taken off, which is start-up nearly alone.
 """
 
 import argparse
+import contextlib
+import io
 import json
 import math
 import os
@@ -31,9 +33,11 @@ set_wait_policy()  # before torch is imported
 import numpy as np
 import torch
 from blocks import kept_bytes, seconds
+from pycocotools.coco import COCO
 from tabulate import tabulate
 
 from yolox_attn.blocks import create_attention
+from yolox_attn.coco.evaluate import evaluate
 from yolox_attn.data.drawn import drawn_set
 
 BLOCKS = ("se", "eca", "cam", "cbam", "acmix", "drconv", "attnconv")
@@ -126,6 +130,8 @@ def many_runs(real: Path, place: Path, truth: Path, seeds: int) -> None:
     """
     record = json.loads((real / "run.json").read_text())
     objects = json.loads(truth.read_text())["annotations"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(truth)
     for seed in range(seeds):
         folder = place / real.name / f"seed{seed}"
         folder.mkdir(parents=True)
@@ -141,6 +147,7 @@ def many_runs(real: Path, place: Path, truth: Path, seeds: int) -> None:
         ]
         (folder / "detections.json").write_text(json.dumps(found))
         values = {**record, "seed": seed, "run_id": f"{real.name}-{seed}"}
+        values["metrics"] = evaluate(coco, found).metrics
         (folder / "run.json").write_text(json.dumps(values))
         (folder / "metrics.jsonl").write_bytes((real / "metrics.jsonl").read_bytes())
 
@@ -157,6 +164,9 @@ def compare_rows(place: Path) -> Iterator[dict[str, Any]]:
         for which in ("compare, first", "compare, again"):
             words = ["--baseline", "none", "--output", place / f"{which}{number}"]
             spent, held = command("compare", place / str(number), *words)
+            judged = json.loads((place / f"{which}{number}" / "comparison.json").read_text())
+            if judged["dropped"]:
+                raise SystemExit(f"{number} runs: not all were judged")
             yield {"what": which, "size": number, "seconds": spent, "bytes": held}
 
 

@@ -113,7 +113,8 @@ UNWOUND = """
 import signal, sys, time
 from pathlib import Path
 from yolox_attn.runs import scratch_folder
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job in the background,
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and under nohup
 with scratch_folder(Path(sys.argv[1])) as folder:
     (folder / "half a file").write_text("...")
     print("making", flush=True)

@@ -143,7 +143,7 @@ def test_a_uv_that_is_new_enough_is_used(repository: Repository, version: str, u
     repository.add_uv(version)
     assert repository.install().returncode == 0
     brought = [] if used else ["python -m pip install --quiet uv>=0.9.0"]
-    sync = f"uv sync --inexact --python {repository.venv}/bin/python"
+    sync = f"uv sync --inexact --compile-bytecode --python {repository.venv}/bin/python"
     assert repository.commands() == [*brought, sync]
 
 

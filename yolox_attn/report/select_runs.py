@@ -36,12 +36,12 @@ def select_runs(
     if len(groups) > 1:
         kept = _group_of(runs.named, groups) if runs.named else _comparable_group(groups, baseline)
     refuse_repeats(kept)
-    dropped = list(runs.left_out)
+    dropped, folders = list(runs.left_out), {run.folder for run in kept}
     for run in runs:
-        if run not in kept:
+        if run.folder not in folders:
             why = f"another protocol: {comparable(kept[0].record, run.record)}"
             dropped.append(Dropped(run.name, run.record.seed, why))
-    return [run for run in runs if run in kept], dropped
+    return [run for run in runs if run.folder in folders], dropped
 
 
 def _by_protocol(runs: Sequence[Run]) -> list[list[Run]]:
