@@ -193,7 +193,7 @@ def command_lines(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
         if len(beyond) > 1 and min(beyond) > 0:
             slope = exponent([row["size"] for row in own[1:]], beyond)
         for row in own:
-            last = f"{slope:.2f}" if row is own[-1] else ""
+            last = f"{slope:.2f}" if row is own[-1] and not math.isnan(slope) else ""
             lines.append([what, f"{row['size']:,}", f"{row['seconds']:.1f}",
                           f"{row['bytes'] / 2**20:.0f}", last])  # fmt: skip
     return lines

@@ -16,8 +16,7 @@ CGROUP_FILES = (
     ("memory.limit_in_bytes", "memory.usage_in_bytes",
      ("total_inactive_file", "total_active_file")),
 )  # fmt: skip
-OMP_WAIT_POLICY = "OMP_WAIT_POLICY"
-SHORT_WAIT = ("GOMP_SPINCOUNT", "1000")  # some microseconds; of libgomp, which torch's wheels bring
+SPIN_COUNT = "1000"  # some microseconds; libgomp reads it, which torch's wheels for Linux bring
 UNLIMITED = 1 << 60  # bytes; v1 writes a number near 1 << 63 where there is no limit
 
 
@@ -45,19 +44,20 @@ def idle_cores(seconds: float = 0.1) -> float:
 
 
 def set_wait_policy() -> None:
-    """Let OpenMP's threads sleep between their tasks; after a moment, if nobody needs their cores.
+    """Let idle OpenMP threads sleep: at once, or after a short spin where the cores are idle.
 
-    Threads that stay awake starve whoever shares their cores, up to ten times. To wake one takes
-    longer than many a task: with a moment of waiting a step takes two thirds of the time. Nobody's
-    bits depend on it. To be called before torch is imported; what the user has set stays.
+    Threads that spin slow down whatever shares their cores, and are slowed by it, up to tenfold. To
+    wake one takes longer than many a task lasts: with a short spin a training step of yolox-nano
+    takes two thirds of the time (docs/benchmarks.md). No result depends on it. To be called before
+    torch is imported; what the environment sets stays.
     """
-    if OMP_WAIT_POLICY in os.environ:
+    if "OMP_WAIT_POLICY" in os.environ:
         return
-    os.environ[OMP_WAIT_POLICY] = "PASSIVE"
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     threads = int(wanted) if wanted.isdecimal() else usable_cores()
     if threads <= idle_cores() + 0.5:
-        os.environ.setdefault(*SHORT_WAIT)
+        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
 
 
 def free_memory() -> int:

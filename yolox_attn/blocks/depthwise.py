@@ -8,7 +8,7 @@ from torch.nn.functional import conv2d
 
 from yolox_attn.blocks.gates import own_gradient, runs_plainly, under_autocast
 
-GAINING = {torch.float32, torch.bfloat16}
+GAINING = {torch.float32, torch.bfloat16}  # where torch's own gradient is the slower one
 LEAST_SIDE = 5  # of the kernel; for 3x3 torch's own gradient is as fast
 
 
@@ -62,7 +62,7 @@ class Depthwise(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             to_x = conv2d(above, weight.flip(2, 3), padding=side // 2, groups=channels)
         if ctx.needs_input_grad[1]:
-            # A sum over the whole map: in bfloat16 it would be slow, too.
+            # In float32 also of bfloat16 maps, whose convolution with such kernels is slow.
             maps = x.float().transpose(0, 1).reshape(1, -1, height, width)
             kernels = above.float().transpose(0, 1).reshape(-1, 1, height, width)
             taps = conv2d(maps, kernels, padding=side // 2, groups=channels * batch)
