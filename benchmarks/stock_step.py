@@ -6,7 +6,8 @@
 optimiser and average, contiguous memory. `ours` is `AttentionTrainer.train_one_iter` with attention
 none, with its checks. Both get the same batches of drawn images with mosaic, ready in memory, and
 take turns in one process on the same threads; a ratio is taken within each round. The learning rate
-is next to 0, so that the work stays the same.
+is next to 0, so that the work stays the same. Beside them, in the same rounds, the convolutions of
+a step and nothing else, channels_last, forward and back: no step by torch can be faster.
 """
 
 import argparse
@@ -26,6 +27,7 @@ set_wait_policy()  # before torch is imported
 import torch
 from loguru import logger
 from tabulate import tabulate
+from torch import Tensor, nn
 from yolox.exp import get_exp
 from yolox.utils import ModelEMA
 
@@ -40,6 +42,7 @@ from yolox_attn.seed import seed_everything
 BATCHES = 3  # different ones, in turn
 HEADS = ["detector", "input", "batch", "port, ms", "ours, ms", "times as fast"]
 HEADS += ["port bf16, ms", "ours bf16, ms", "against port", "against port bf16"]
+HEADS += ["port / convolutions", "port / bf16 ones"]
 Step = Callable[[], Any]
 
 
@@ -97,6 +100,43 @@ class Port:
         self.ema.update(self.model)
 
 
+class Convolutions:
+    """The convolutions of a step alone."""
+
+    def __init__(self, size: str, classes: int, batches: Repeated, precision: str) -> None:
+        exp = get_exp(exp_name=f"yolox-{size}")
+        exp.num_classes = classes
+        model = exp.get_model().eval().to(memory_format=torch.channels_last)
+        self.reduced = precision == "bf16"
+        self.calls: list[tuple[nn.Module, Tensor, Tensor]] = []
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d):
+                module.register_forward_hook(self.note)
+        ((images, *_),) = batches.take()
+        with torch.no_grad(), self.precision():
+            model(images.float().contiguous(memory_format=torch.channels_last))
+        for module in model.modules():
+            module._forward_hooks.clear()
+        self.calls[0][1].requires_grad = False  # nobody asks for the gradient of the images
+
+    def precision(self) -> torch.autocast:
+        """Return the autocast of a step."""
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.reduced)
+
+    def note(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        """Keep what a convolution was given, and something of its output's kind."""
+        self.calls.append((module, inputs[0].clone().requires_grad_(), torch.randn_like(output)))
+
+    def step(self) -> None:
+        """Every convolution forward, and back to its input and its weights."""
+        for module, x, upstream in self.calls:
+            module.zero_grad()
+            x.grad = None
+            with self.precision():
+                y = module(x)
+            y.backward(upstream)
+
+
 def measure(size: str, pixels: int, batch: int, data: Path, rounds: int) -> dict[str, Any]:
     """Return the seconds of each form, round by round."""
     forms: dict[str, Step] = {}
@@ -107,7 +147,9 @@ def measure(size: str, pixels: int, batch: int, data: Path, rounds: int) -> dict
         trainer.prefetcher = batches
         every.append(batches)
         forms[f"ours {precision}"] = trainer.train_one_iter
-        forms[f"port {precision}"] = Port(size, trainer.exp.num_classes, batches, precision).step
+        given = size, trainer.exp.num_classes, batches, precision
+        forms[f"port {precision}"] = Port(*given).step
+        forms[f"convolutions {precision}"] = Convolutions(*given).step
     times: dict[str, list[float]] = {name: [] for name in forms}
     for number in range(rounds + 1):
         for batches in every:
@@ -136,6 +178,7 @@ def row(result: dict[str, Any]) -> list[str]:
         *(ms("port fp32"), ms("ours fp32"), ratio("port fp32", "ours fp32")),
         *(ms("port bf16"), ms("ours bf16")),
         *(ratio("port fp32", "ours bf16"), ratio("port bf16", "ours bf16")),
+        *(ratio("port fp32", "convolutions fp32"), ratio("port fp32", "convolutions bf16")),
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from yolox_attn import machine
 from yolox_attn.machine import (
+    cgroup_cores,
     cgroup_memory,
     cores_of,
     cpu_model,
@@ -143,6 +144,39 @@ def test_memory_of_a_container_is_what_its_groups_leave(tmp_path: Path) -> None:
         membership.write_text(lines)
         assert list(cgroup_memory(tmp_path, membership)) == left
     assert list(cgroup_memory(tmp_path, tmp_path / "macOS")) == []
+
+
+def test_cores_of_a_container_are_those_whose_time_its_groups_give(tmp_path: Path) -> None:
+    for path, text in {
+        "job/cpu.max": "150000 100000\n",
+        "job/step/cpu.max": "max 100000\n",
+        "odd/cpu.max": "?\n",
+        "cpu,cpuacct/cpu.cfs_quota_us": "-1\n",
+        "cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+        "cpu,cpuacct/a/cpu.cfs_quota_us": "300000\n",
+        "cpu,cpuacct/a/cpu.cfs_period_us": "100000\n",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    membership = tmp_path / "membership"
+    for lines, cores in (
+        ("0::/job/step\n", [2]),
+        ("4:cpu,cpuacct:/a\n3:memory:/job\n", [3]),
+        ("4:cpu,cpuacct:/\n0::/odd\n", []),
+        ("3:cpuset:/job\n", []),
+        ("", []),
+    ):
+        membership.write_text(lines)
+        assert list(cgroup_cores(tmp_path, membership)) == cores
+    assert list(cgroup_cores(tmp_path, tmp_path / "macOS")) == []
+
+
+def test_a_container_with_a_quota_uses_no_more_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cores_of", lambda *_: 64)
+    monkeypatch.setattr(machine, "cgroup_cores", lambda: iter([8, 2]))
+    assert usable_cores() == 2
+    monkeypatch.setattr(machine, "cgroup_cores", lambda: iter([]))
+    assert usable_cores() == 64
 
 
 def test_free_memory_is_the_least_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

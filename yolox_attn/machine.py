@@ -1,5 +1,6 @@
 """What this machine has, as far as the system says: cores, memory, processor, home folders."""
 
+import math
 import os
 import platform
 import re
@@ -9,6 +10,7 @@ from typing import Any
 
 import psutil
 
+CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 # Of a control group (cgroup v2, v1): its limit, what it uses, and the lines of memory.stat that say
 # how much of that is pages of files, which the system takes back when it needs them.
 CGROUP_FILES = (
@@ -21,8 +23,8 @@ UNLIMITED = 1 << 60  # bytes; v1 writes a number near 1 << 63 where there is no 
 
 
 def usable_cores() -> int:
-    """Return the physical cores that this process may use."""
-    return cores_of(os, psutil.cpu_count(logical=False))
+    """Return the physical cores that this process may use, a container's share of them included."""
+    return min([cores_of(os, psutil.cpu_count(logical=False)), *cgroup_cores()])
 
 
 def cores_of(system: Any, physical: int | None) -> int:
@@ -65,20 +67,39 @@ def free_memory() -> int:
     return min([psutil.virtual_memory().available, *cgroup_memory()])
 
 
-def cgroup_memory(
-    root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")
-) -> Iterator[int]:
+def cgroup_memory(root: Path = CGROUPS, membership: Path = MEMBERSHIP) -> Iterator[int]:
     """Yield the bytes that each control group with a limit leaves to this process; Linux alone."""
+    for group in _groups("memory", root, membership):
+        yield from _room(group)
+
+
+def cgroup_cores(root: Path = CGROUPS, membership: Path = MEMBERSHIP) -> Iterator[int]:
+    """Yield the cores, rounded up, whose time each control group with a quota gives; Linux alone.
+
+    `docker run --cpus 2` sets such a quota and shows all cores of the machine all the same.
+    """
+    for group in _groups("cpu", root, membership):
+        for files in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):  # v2, v1
+            try:
+                words = " ".join((group / file).read_text() for file in files).split()
+                quota, period = map(int, words)
+            except (OSError, ValueError):  # no such file, or "max": no quota
+                continue
+            if quota > 0 and period > 0:  # v1 writes -1 where there is none
+                yield math.ceil(quota / period)
+
+
+def _groups(controller: str, root: Path, membership: Path) -> Iterator[Path]:
+    """Yield the folders of this process's control groups, and of those above, whose limits hold."""
     try:
         lines = membership.read_text().splitlines()
     except OSError:
         return
     for line in lines:
         _, controllers, path = line.split(":", maxsplit=2)
-        if controllers in ("", "memory"):
+        if not controllers or controller in controllers.split(","):
             group = Path(controllers, path.lstrip("/"))
-            for folder in (group, *group.parents):  # a limit holds for all groups below
-                yield from _room(root / folder)
+            yield from (root / folder for folder in (group, *group.parents))
 
 
 def _room(group: Path) -> Iterator[int]:

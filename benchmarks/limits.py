@@ -1,0 +1,182 @@
+"""What each block must at least multiply, read and write, and how near its time comes to that.
+
+    python benchmarks/limits.py [--batch 1] [--blocks cam ...] [--rounds 7] [--json FILE]
+
+Counted are the products that the formula asks for and the maps that any form must read and write:
+a mean over the map has to be known before the map can be weighted by it, so weighting takes two
+readings. Everything in between is thought to stay in registers, and products to hide behind memory
+or memory behind products, whichever is longer. The rates are the fastest of this process: of a
+matrix product of 1024 x 1024, of doubling a map into memory at hand. No form can take less; that
+one could be written that takes so little is not said. Maps, forms and turns as in blocks.py.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import blocks  # first: it says how threads wait
+import torch
+from tabulate import tabulate
+
+SIDE = 1024  # of the matrices of the product that gives the rate
+HEADS = ["block", "layout", "mode", "GFLOP", "MB", "limit, ms", "tutorial / limit", "ours / limit"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Of one image and map: products, FLOP; readings and writings of the map; of weights, bytes."""
+
+    flop: float = 0
+    reads: int = 0
+    writes: int = 0
+    weights: float = 0
+
+
+def gate(channels: int, pixels: int, *, learning: bool) -> Work:
+    """SE, ECA, CAM: read, then weight. Back: slopes of x and the upstream, then its weighting."""
+    return Work(reads=5, writes=2) if learning else Work(reads=2, writes=1)
+
+
+def cbam(channels: int, pixels: int, *, learning: bool) -> Work:
+    """As `gate`, with a second gate that asks for the map weighted by the first."""
+    return Work(reads=8, writes=2) if learning else Work(reads=3, writes=1)
+
+
+def drconv(side: int) -> Callable[..., Work]:
+    """Guide and generated kernels three times, the map's product 3 + R times, of R regions."""
+
+    def work(channels: int, pixels: int, *, learning: bool, regions: int = 8) -> Work:
+        guide = 2 * regions * channels * side**2 * pixels
+        weights = (regions * channels) ** 2  # of the generator
+        kernels = 2 * weights * side**2
+        product = 2 * channels**2 * side**2 * pixels
+        if not learning:
+            return Work(guide + kernels + product, reads=2, writes=1, weights=4 * weights)
+        flop = 3 * (guide + kernels) + (3 + regions) * product
+        return Work(flop, reads=4, writes=2, weights=3 * 4 * weights)
+
+    return work
+
+
+def acmix(channels: int, pixels: int, *, learning: bool) -> Work:
+    """Three projections; logits and sums of 49 keys; 12 maps of 9 taps a channel, fc merged."""
+    flop = channels * pixels * (2 * 3 * channels + 4 * 49 + 2 * 12 * 9)
+    return Work(3 * flop, reads=3, writes=2) if learning else Work(flop, reads=1, writes=1)
+
+
+def attnconv(channels: int, pixels: int, *, learning: bool, window: int = 4) -> Work:
+    """1 x 1 maps, the depthwise 5 x 5 one, attention from every pixel to every window."""
+    half, keys = channels // 2, pixels // window**2
+    local = 2 * channels * 3 * half + 2 * 25 * 3 * half + 2 * 2 * half**2
+    ahead = 2 * channels * half * (1 + 2 / window**2) + 4 * half * keys
+    flop = pixels * (local + ahead + 2 * channels**2)
+    return Work(3 * flop, reads=4, writes=2) if learning else Work(flop, reads=2, writes=1)
+
+
+WORK: dict[str, Callable[..., Work]] = {
+    "se": gate,
+    "eca": gate,
+    "cam": gate,
+    "cbam": cbam,
+    "acmix": acmix,
+    "drconv": drconv(1),
+    "drconv, 3x3": drconv(3),
+    "attnconv": attnconv,
+}
+
+
+def fastest(action: Callable[[], Any], tries: int = 50) -> float:
+    """Return the seconds of the fastest try."""
+    times = []
+    for _ in range(tries):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def product_rate() -> float:
+    """FLOP a second."""
+    a, b = torch.randn(2, SIDE, SIDE)
+    out = torch.empty(SIDE, SIDE)
+    return 2 * SIDE**3 / fastest(lambda: torch.mm(a, b, out=out))
+
+
+def byte_rate(size: float) -> float:
+    """Bytes a second, read or written, of a tensor of `size` bytes."""
+    x = torch.randn(max(int(size) // 4, 1))
+    out = torch.empty_like(x)
+    return 2 * 4 * len(x) / fastest(lambda: torch.mul(x, 2, out=out))
+
+
+def limit(name: str, batch: int, *, learning: bool) -> dict[str, float]:
+    """Return least FLOP, bytes and seconds, summed over the maps."""
+    total = {"flop": 0.0, "bytes": 0.0, "seconds": 0.0}
+    for channels, side in blocks.MAPS:
+        work = WORK[name](channels, side**2, learning=learning)
+        of_map = 4 * batch * channels * side**2
+        moved = (work.reads + work.writes) * of_map
+        passing = moved / byte_rate(of_map)
+        if work.weights:
+            passing += work.weights / byte_rate(work.weights)
+        total["flop"] += batch * work.flop
+        total["bytes"] += moved + work.weights
+        total["seconds"] += max(passing, batch * work.flop / product_rate())
+    return total
+
+
+def rows_of(name: str, batch: int, rounds: int) -> list[dict[str, Any]]:
+    """Return a row for each layout and mode."""
+    rows = []
+    forms, owners = blocks.forms_of(name)
+    sides = {side: forms[side] for side in ("ours", "tutorial")}
+    for layout, memory in blocks.LAYOUTS.items():
+        inputs = [
+            torch.randn(batch, c, s, s).contiguous(memory_format=memory) for c, s in blocks.MAPS
+        ]
+        for mode in ("step", "inference"):
+            learning = mode == "step"
+            times = blocks.take_turns(sides, owners, inputs, rounds, learning=learning)
+            least = limit(name, batch, learning=learning)
+            rows.append({"block": name, "layout": layout, "mode": mode, **least, "times": times})
+    print(f"{name}: done", file=sys.stderr)
+    return rows
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """Return a line of the table."""
+    least = row["seconds"]
+    near = {side: statistics.median(times) / least for side, times in row["times"].items()}
+    return [
+        *(row["block"], row["layout"], row["mode"]),
+        *(f"{row['flop'] / 1e9:.2f}", f"{row['bytes'] / 1e6:.0f}", f"{1e3 * least:.2f}"),
+        *(f"{near['tutorial']:.1f}", f"{near['ours']:.1f}"),
+    ]
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--batch", type=int, default=1, metavar="N")
+    parser.add_argument("--blocks", nargs="+", choices=WORK, default=list(WORK), metavar="B")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all rounds there")
+    args = parser.parse_args()
+    sizes = [4 * args.batch * channels * side**2 for channels, side in blocks.MAPS]
+    rates = ", ".join(f"{s / 1e6:.1f} MB {byte_rate(s) / 1e9:.0f} GB/s" for s in sizes)
+    print(f"{torch.get_num_threads()} threads: {product_rate() / 1e9:.0f} GFLOP/s; {rates}")
+    rows = [row for name in args.blocks for row in rows_of(name, args.batch, args.rounds)]
+    print(tabulate(map(cells, rows), HEADS, tablefmt="pipe", disable_numparse=True))
+    if args.json is not None:
+        args.json.write_text(json.dumps(rows), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
