@@ -42,10 +42,16 @@ def write_manifest(folder: Path, files: Iterable[Path], **content: Any) -> None:
     (folder / MANIFEST).write_text(json.dumps({**content, "files": hashes}, indent=1))
 
 
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return what `write_manifest` wrote; the folder is intact."""
+    content: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+    return content
+
+
 def is_intact(folder: Path) -> bool:
     """Tell whether every file of a set is there, byte for byte as it was made."""
     try:
-        files = json.loads((folder / MANIFEST).read_text())["files"]
+        files = read_manifest(folder)["files"]
         return all(_sha256(folder / name) == digest for name, digest in files.items())
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False

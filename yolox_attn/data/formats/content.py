@@ -52,11 +52,14 @@ class Source:
         splits: "train", "val", "test" (as far as there are) or "all" -> COCO content, whose file
             names are whole paths.
         notes: what could not be taken over, a sentence each.
+        looked_for: what its content depends on, images apart, beyond the path that was read and
+            what is below that: files, and folders with all below them, also what is not there.
     """
 
     layout: str
     splits: dict[str, Content]
     notes: list[str] = field(default_factory=list)
+    looked_for: list[Path] = field(default_factory=list)
 
 
 def content_of(images: Iterable[Labelled], classes: Sequence[str]) -> Content:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from loguru import logger
 
 from yolox_attn.coco.annotations import ANNOTATIONS
 from yolox_attn.console import called_as, shortlist
-from yolox_attn.data.cache import cached, write_manifest
+from yolox_attn.data.cache import cached, is_intact, read_manifest, write_manifest
 from yolox_attn.data.formats.coco_exports import (
     is_roboflow,
     loose_files,
@@ -20,6 +21,7 @@ from yolox_attn.data.formats.coco_exports import (
 )
 from yolox_attn.data.formats.content import Source, judging, rebased
 from yolox_attn.data.formats.split import Splitting, apart
+from yolox_attn.data.formats.unchanged import Memory
 from yolox_attn.data.formats.voc import find_voc, has_xmls, read_voc, read_xml_folders, xml_folders
 from yolox_attn.data.formats.yolo import YAML_SUFFIXES, find_yaml, looks_like_yolo, read_yolo
 from yolox_attn.errors import InputError
@@ -56,7 +58,7 @@ def converted(path: Path) -> Path:
     """Return a folder in COCO layout for a data set of any layout.
 
     A folder with annotations/ is returned as it is. Another is read, and what it holds is written
-    into the cache, where it is not there yet: nothing of it can be out of date.
+    into the cache under the hash of its content; it is read again once any file of it has changed.
 
     Raises:
         InputError: it is not recognised, a file of it is wrong, or it has one split alone.
@@ -65,15 +67,30 @@ def converted(path: Path) -> Path:
     if _is_coco_layout(path):
         return path
     root = path.resolve()
-    source = _read(_reader(root)(), root, None)
-    for note in source.notes:
-        logger.warning(f"{path} ({source.layout}): {note}")
-    content = hashlib.sha256(json.dumps(source.splits).encode()).hexdigest()
+    memory = Memory(cache_folder() / "read", root)
+    folder = _conversion(memory.recall())
+    if folder is None:
+        source = _read(_reader(root)(), root, None)
+        content = hashlib.sha256(json.dumps(source.splits).encode()).hexdigest()
 
-    def make(fresh: Path) -> None:
-        _write(source, fresh)
+        def make(fresh: Path) -> None:
+            _write(source, fresh)
 
-    return cached(cache_folder() / f"converted-{VERSION}-{content[:16]}", make)
+        folder = cached(cache_folder() / f"converted-{VERSION}-{content[:16]}", make)
+        names = (entry["file_name"] for each in source.splits.values() for entry in each["images"])
+        memory.keep(folder.name, [*source.looked_for, *map(Path, names)])
+    manifest = read_manifest(folder)
+    for note in manifest["notes"]:
+        logger.warning(f"{path} ({manifest['layout']}): {note}")
+    return folder
+
+
+def _conversion(name: str | None) -> Path | None:
+    """Return the conversion that is remembered, if it is there and intact."""
+    if name is None or not re.fullmatch(rf"converted-{VERSION}-[0-9a-f]{{16}}", name):
+        return None
+    folder = cache_folder() / name
+    return folder if is_intact(folder) else None
 
 
 def convert(

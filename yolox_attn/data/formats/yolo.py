@@ -74,7 +74,7 @@ def read_yolo(path: Path) -> Source:
     source = Source("YOLO", {})
     if file is not None:
         names, entries = _read_yaml(file)
-        folders = list(_named_images(file, entries))
+        folders = list(_named_images(file, entries, source.looked_for))
     else:
         found = listed_classes([root, root / "labels"])
         if found is None:
@@ -92,6 +92,8 @@ def read_yolo(path: Path) -> Source:
         used |= {label: label.is_file() for label in map(_label_file, images)}
         labelled = [Labelled(image, *_read_labels(image, names)) for image in images]
         source.splits[split] = content_of(labelled, names)
+    labels = [place for _, images in folders for each in images for place in _label_places(each)]
+    source.looked_for += [*labels, *{label.parent for label in labels}]
     source.notes += _notes(used)
     return source
 
@@ -136,13 +138,18 @@ def _label_files(folder: Path) -> Iterator[Path]:
 
 
 def _label_file(image: Path) -> Path:
-    """Return an image's label file: in labels/ for the last images/ of its path, else beside it."""
+    """Return an image's label file, which need not be there."""
+    places = _label_places(image)
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def _label_places(image: Path) -> list[Path]:
+    """Return where it may be: in labels/ for the last images/ of the path, or beside the image."""
     beside, parts = image.with_suffix(".txt"), list(image.parts)
     if "images" not in parts[:-1]:
-        return beside
+        return [beside]
     parts[len(parts) - 2 - parts[:-1][::-1].index("images")] = "labels"
-    apart = Path(*parts).with_suffix(".txt")
-    return apart if apart.is_file() or not beside.is_file() else beside
+    return [Path(*parts).with_suffix(".txt"), beside]
 
 
 def _read_yaml(file: Path) -> tuple[list[str], dict[str, Any]]:
@@ -177,11 +184,14 @@ def _names_of(content: dict[str, Any], file: Path) -> list[str]:
     return checked_classes([str(name).strip() for name in names], str(file))
 
 
-def _named_images(file: Path, content: dict[str, Any]) -> Iterator[tuple[str, list[Path]]]:
-    """Yield the splits that a data.yaml names, with their images."""
+def _named_images(
+    file: Path, content: dict[str, Any], looked_for: list[Path]
+) -> Iterator[tuple[str, list[Path]]]:
+    """Yield the splits that a data.yaml names, with their images; add what is `looked_for`."""
     base = content.get("path")
     root = file.parent if base is None else Path(file.parent, str(base))
     if base is not None and not root.is_dir():
+        looked_for.append(root)
         root = file.parent  # Ultralytics' own files name a folder of the machine they come from
     for split in SPLITS:
         entries = content.get(split)
@@ -191,19 +201,21 @@ def _named_images(file: Path, content: dict[str, Any]) -> Iterator[tuple[str, li
             continue
         entries = entries if isinstance(entries, list) else [entries]
         files = dict.fromkeys(
-            image for entry in entries for image in _images_of(str(entry), root, file)
+            image for entry in entries for image in _images_of(str(entry), root, file, looked_for)
         )
         yield split, sorted(files)
 
 
-def _images_of(entry: str, root: Path, file: Path) -> list[Path]:
+def _images_of(entry: str, root: Path, file: Path, looked_for: list[Path]) -> list[Path]:
     # Roboflow writes ../train/images where it means train/images.
     tried = [root / entry, file.parent / entry, file.parent / entry.removeprefix("../")]
     for place in tried:
+        looked_for.append(place)
         if place.is_dir():
             return images_below(Path(os.path.abspath(place)))  # noqa: PTH100 - links keep their labels
         if place.is_file() and place.suffix == ".txt":
             listed = [line.strip() for line in read_lines(place) if line.strip()]
+            looked_for += [root / name for name in listed]
             return [_listed_image(name, place, root) for name in listed]
     raise InputError(f"{file}: {entry!r} is no folder and no list of images below {root}")
 
