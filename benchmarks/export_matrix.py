@@ -30,10 +30,10 @@ from tabulate import tabulate
 from torch import Tensor, nn
 
 from yolox_attn.coco.annotations import read_truth
+from yolox_attn.core.class_names import class_names
 from yolox_attn.core.weights import load_weights
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp, load_exp, use_data
-from yolox_attn.exp.class_names import class_names
 from yolox_attn.exp.evaluation_folder import annotations_of
 from yolox_attn.exp.fuse import fuse
 from yolox_attn.export import build

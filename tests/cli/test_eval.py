@@ -9,6 +9,7 @@ import torch
 from planned import with_test_split, write_exp
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from short_run import short_run
 
 from yolox_attn.blocks import ATTENTIONS
 from yolox_attn.cli.eval import main
@@ -204,6 +205,31 @@ def test_a_class_that_the_set_lacks_is_refused(evaluate, work, capsys):
     torch.save({"model": exp.get_model().state_dict()}, "six.pth")
     assert evaluate("-c", "six.pth", "--conf", 0, "num_classes", 6)[0] == 2
     assert "num_classes is 6" in capsys.readouterr().err
+
+
+def test_a_run_is_not_judged_by_its_classes_in_another_order(drawn, tmp_path, capsys):
+    run, names = short_run(drawn, tmp_path), ["disc", "ring", "square", "grate", "star"]
+    for order, code, words in (
+        (
+            names[::-1],
+            2,
+            "class 0 is 'star', the detector's is 'disc': the same classes in another",
+        ),
+        ([*names[:4], "sun"], 0, "'sun', the detector's is 'star': boxes are judged by the places"),
+        (names, 0, ""),
+    ):
+        data = tmp_path / order[0] / order[-1]
+        shutil.copytree(drawn, data)
+        for file in (data / "annotations").iterdir():
+            content = json.loads(file.read_text())
+            for category, name in zip(content["categories"], order, strict=True):
+                category["name"] = name
+            file.write_text(json.dumps(content))
+        capsys.readouterr()
+        assert main([str(run), "--data", str(data), "--device", "cpu"]) == code
+        said = "".join(capsys.readouterr())
+        assert words in said
+        assert ("the detector's" in said) == bool(words)
 
 
 OWN_EVALUATOR = """

@@ -303,6 +303,20 @@ def test_weights_that_do_not_all_fit_are_not_judged(
     assert ("AP" in record.pretrained) == judged
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_class_layer_of_a_run_of_other_classes_starts_fresh(
+    tiny: Callable, train: Callable, order: int
+) -> None:
+    short = {"max_epoch": 1, "warmup_epochs": 0, "no_aug_epochs": 0}
+    folder = train(tiny(**short)).folder
+    record = json.loads((folder / "run.json").read_text())
+    record["data"]["class_names"] = record["data"]["class_names"][::order]
+    (folder / "run.json").write_text(json.dumps(record))
+    start = folder / "best_ckpt.pth"
+    later = train(tiny(**short), ckpt=start, experiment_name="later").folder
+    assert ("AP" in read_record(later).pretrained) == (order == 1)
+
+
 @pytest.mark.parametrize("value", [None, torch.zeros(1)])
 def test_weights_of_which_a_tensor_is_missing_or_reshaped_are_not_judged(
     tiny: Callable, train: Callable, tmp_path: Path, value: torch.Tensor | None

@@ -70,6 +70,19 @@ def test_other_classes_start_fresh_unless_they_must_be_the_same(
         load_weights(tiny().get_model(), path, complete=True)
 
 
+def test_as_many_other_classes_start_fresh_too(tiny: Callable, tmp_path: Path) -> None:
+    path = saved(tmp_path / "five.pth", tiny())
+    lines: list[str] = []
+    sink = logger.add(lambda message: lines.append(message.record["message"]), level="INFO")
+    model, given = tiny().get_model(), torch.load(path)["model"]
+    own = {key: value.clone() for key, value in model.state_dict().items()}
+    assert load_weights(model, path, other_classes=True).classes == 6
+    logger.remove(sink)
+    assert lines == ["five.pth has other classes than the data here: their layer is new"]
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, (own if key.startswith("head.cls_preds.") else given)[key])
+
+
 @pytest.mark.parametrize("shape", [(), (5,), (5, 7, 1, 1)])
 def test_a_class_layer_of_another_kind_is_no_other_number_of_classes(
     shape: tuple[int, ...], tiny: Callable, tmp_path: Path, warnings: list[str]

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from yolox_attn.commands.find_run import find_run
 from yolox_attn.commands.processes import run_in_processes
 from yolox_attn.console import count, echo
 from yolox_attn.core.checkpoint import BEST_NAME, LATEST_NAME
+from yolox_attn.core.class_names import check_classes, trained_names
 from yolox_attn.core.launch import process_group
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp
@@ -29,7 +31,7 @@ from yolox_attn.exp.evaluation_folder import (
     split_of,
 )
 from yolox_attn.launched import launched
-from yolox_attn.models.exported import ExportedModel, is_exported
+from yolox_attn.models.exported import Card, ExportedModel, is_exported
 from yolox_attn.seed import seed_everything
 
 
@@ -45,14 +47,18 @@ def evaluate(args: argparse.Namespace, argv: list[str] | None) -> int:
     first = os.environ.get("RANK", "0") == "0"
     checkpoint = None if args.speed else checkpoint_of(source, args)
     folder, settings = Path(), dict[str, Any]()
-    as_exported(exp, how, args)
+    card = as_exported(exp, how, args)
+    remark = None
     if checkpoint is not None and first:
         folder, settings = destination(exp, source, checkpoint, how, args)
+        remark = other_classes(exp, source, how, card)
     if (code := run_in_processes("eval", args, argv)) is not None:
         return code
     prepare_process()
     if first:
         run.log()
+        if remark:
+            logger.warning(remark)
     with process_group(how.device, args.dist_backend):
         devices.use(how.device)
         if exp.seed is not None:
@@ -104,21 +110,25 @@ def checkpoint_of(source: Source, args: argparse.Namespace) -> Path:
     raise InputError(f"no checkpoint {checkpoint}{advice}")
 
 
-def as_exported(exp: AttentionExp, how: Conditions, args: argparse.Namespace) -> None:
+def as_exported(exp: AttentionExp, how: Conditions, args: argparse.Namespace) -> Card | None:
     """Give the experiment the thresholds of NMS inside the file, if -c is an exported one.
+
+    Returns:
+        what the exported file says of itself, None of a checkpoint.
 
     Raises:
         InputError: a flag asks for what is fixed in the file.
     """
     file = Path(args.ckpt or "")
     if not is_exported(file):
-        return
+        return None
     for flag in ("speed", "fuse", "fp16", "bf16"):
         if getattr(args, flag):
             raise InputError(f"--{flag}: {file} is exported, how it computes is fixed in it")
     card = ExportedModel(file, how.device).card
     if card.nms:
         exp.test_conf, exp.nmsthre = card.thresholds(file, args.conf, args.nms)
+    return card
 
 
 def destination(
@@ -137,6 +147,23 @@ def destination(
     folder = args.output or source.folder / folder_name(exp, source, how, settings)
     refuse_other(folder, settings)
     return folder, settings
+
+
+def other_classes(
+    exp: AttentionExp, source: Source, how: Conditions, card: Card | None
+) -> str | None:
+    """Return a warning where the data's classes are not those of the run or exported file.
+
+    Raises:
+        InputError: they have another order.
+    """
+    names: Sequence[str] | None = None
+    if card is not None:
+        names = card.names
+    elif source.record is not None:
+        names = trained_names(source.record)
+    truth = annotations_of(exp, how)
+    return check_classes(names, truth) if names and truth else None
 
 
 def judge(exp: AttentionExp, checkpoint: Path, how: Conditions) -> Evaluation:

@@ -10,8 +10,8 @@ from yolox_attn.commands.common import prepare_process
 from yolox_attn.commands.find_run import FoundRun, find_run
 from yolox_attn.console import count, echo
 from yolox_attn.core.checkpoint import BEST_NAME
+from yolox_attn.core.class_names import class_names
 from yolox_attn.errors import InputError
-from yolox_attn.exp.class_names import class_names
 from yolox_attn.exp.evaluation_folder import runs_below
 from yolox_attn.export import build
 from yolox_attn.export.build import Difference, Exported, Request

@@ -90,6 +90,8 @@ def describe_data(exp: Any, train: DataLoader[Any], val: DataLoader[Any]) -> dic
         name, folder, files = getattr(exp, f"{split}_ann"), exp.data_dir or "", None
         if images is not None:  # where data_dir is None YOLOX has looked for the folder itself
             described["dir"] = folder = str(images.data_dir)
+            categories = images.coco.loadCats(images.class_ids)
+            described["class_names"] = [category["name"] for category in categories]
             name = images.json_file
             names = (each[3] for each in images.annotations)
             files = fingerprint(Path(folder, images.name), names)

@@ -22,6 +22,7 @@ from yolox_attn import device as devices
 from yolox_attn.core import describe, prepare
 from yolox_attn.core.batches import Batches
 from yolox_attn.core.boards import NoStepLogger, check_board
+from yolox_attn.core.class_names import is_of_other_classes
 from yolox_attn.core.distributed import on_rank_zero
 from yolox_attn.core.ema import build_ema
 from yolox_attn.core.options import TrainOptions, train_options
@@ -95,7 +96,10 @@ class PreparedTrainer(Trainer):  # type: ignore[misc]
         self.optimizer = exp.get_optimizer(options.batch_size * self.accumulate)
         self.start_can_be_judged = False  # whether the weights can be judged before any training
         if path := options.pretrained:
-            loaded = load_weights(model, path, attention_init=exp.attention_init)
+            other = is_of_other_classes(path, exp)
+            loaded = load_weights(
+                model, path, attention_init=exp.attention_init, other_classes=other
+            )
             logger.info(str(loaded))
             unspoiled = not loaded.attention or exp.attention_init == "identity"
             drawn = loaded.classes + loaded.missing + loaded.reshaped

@@ -56,6 +56,7 @@ class _Fit:
 
     given: Mapping[str, Tensor]
     own: Mapping[str, Tensor]
+    other_classes: bool = False  # as many perhaps, but not the same
 
     @cached_property
     def fitting(self) -> dict[str, Tensor]:
@@ -63,7 +64,9 @@ class _Fit:
         return {
             key: value
             for key, value in self.given.items()
-            if key in self.own and value.shape == self.own[key].shape
+            if key in self.own
+            and value.shape == self.own[key].shape
+            and not (self.other_classes and key.startswith(CLASS_LAYER))
         }
 
     @cached_property
@@ -74,11 +77,14 @@ class _Fit:
 
     @cached_property
     def classes(self) -> list[str]:
-        """Tensors of a class layer for another number of classes."""
+        """Tensors of a class layer for other classes."""
         return [
             key
-            for key in self.misfits
-            if key.startswith(CLASS_LAYER) and self.given[key].shape[1:] == self.own[key].shape[1:]
+            for key in self.given
+            if key.startswith(CLASS_LAYER)
+            and key in self.own
+            and key not in self.fitting
+            and self.given[key].shape[1:] == self.own[key].shape[1:]
         ]
 
     @cached_property
@@ -103,12 +109,17 @@ class _Fit:
 
 
 def load_weights(
-    model: nn.Module, path: Path, *, attention_init: str = "published", complete: bool = False
+    model: nn.Module,
+    path: Path,
+    *,
+    attention_init: str = "published",
+    complete: bool = False,
+    other_classes: bool = False,
 ) -> Loaded:
     """Load the weights of `path` into a detector and return what was done.
 
     What the file does not give keeps its initial values: attention, which a stock checkpoint does
-    not have, and a class layer for another number of classes; of the rest, in a warning, as much as
+    not have, and a class layer for other classes; of the rest, in a warning, as much as
     leaves `LEAST_SHARE` of the stock tensors (BatchNorm's counters and the class layer aside) with
     a value. The names of a backbone by itself, which begin at its stem, are those below `BACKBONE`.
 
@@ -118,6 +129,7 @@ def load_weights(
         attention_init: of the blocks that have no weights there.
         complete: the model is to be judged, not trained: no tensor may be left to chance. The
             class layer must fit, and attention may be missing only where it starts as identity.
+        other_classes: the file's class layer is of other classes, as many as they may be.
 
     Raises:
         InputError: the file is not readable, holds another model, or not all of it.
@@ -126,7 +138,7 @@ def load_weights(
     if name := name_not_finite(given):
         raise InputError(f"{path}: {name} is not finite; its training had gone wrong")
     own = model.state_dict()
-    fit = _Fit(_as_named(plain_names(given), own), own)
+    fit = _Fit(_as_named(plain_names(given), own), own, other_classes)
     _check_kinds(fit, path)
     if complete:
         _refuse_incomplete(fit, path, attention_init)
@@ -210,7 +222,9 @@ def _warn(fit: _Fit, path: Path, attention_init: str) -> None:
         logger.warning(f"{path.name} is not of this very model: {'; '.join(parts)}")
     if classes := fit.classes:
         there, here = (len(each[classes[0]]) for each in (fit.given, fit.own))
-        logger.info(f"{path.name} has {there} classes, the data here {here}: their layer is new")
+        whose = "other classes than" if there == here else f"{there} classes,"
+        number = "" if there == here else f" {here}"
+        logger.info(f"{path.name} has {whose} the data here{number}: their layer is new")
     if fit.attention and attention_init == "published":
         logger.warning(
             f"{path.name} has no value for {len(fit.attention)} tensors of attention: new "

@@ -19,11 +19,11 @@ from yolox.data.data_augment import preproc
 from yolox_attn import device as devices
 from yolox_attn.console import printable
 from yolox_attn.core.checkpoint import BEST_NAME
+from yolox_attn.core.class_names import class_names
 from yolox_attn.cost import evaluation_mode
 from yolox_attn.errors import InputError
 from yolox_attn.evaluators.predict import Rules, Timing, model_device, run_batch, to_original
 from yolox_attn.exp import AttentionExp
-from yolox_attn.exp.class_names import class_names
 from yolox_attn.exp.evaluation import load_model, placed
 from yolox_attn.exp.rebuild import exp_of, restore
 from yolox_attn.machine import expanded

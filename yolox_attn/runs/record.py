@@ -42,7 +42,8 @@ class RunRecord:
         sources: path -> sha256 of what the Exp file imported from its own folder.
         attention: level -> what was built there; empty for none.
         config: every public attribute of the Exp, as JSON; its folders as whole paths.
-        data: dir, train_ann, val_ann, train_sha256, val_sha256, classes, train_images, val_images.
+        data: dir, train_ann, val_ann, train_sha256, val_sha256, classes, class_names, train_images,
+            val_images.
         pretrained: {"file", "sha256"} of the checkpoint that training started from.
         optimised_parameters: numbers in the optimiser; None in records that do not say it.
         gflops: 1e9 FLOPs (2 a multiply-add) of one image at test_size, inference;
