@@ -213,7 +213,7 @@ def test_a_run_is_not_judged_by_its_classes_in_another_order(drawn, tmp_path, ca
         (
             names[::-1],
             2,
-            "class 0 is 'star', the detector's is 'disc': the same classes in another",
+            "class 0 is 'star', the detector's is 'disc': its classes have another",
         ),
         ([*names[:4], "sun"], 0, "'sun', the detector's is 'star': boxes are judged by the places"),
         (names, 0, ""),
@@ -230,6 +230,13 @@ def test_a_run_is_not_judged_by_its_classes_in_another_order(drawn, tmp_path, ca
         said = "".join(capsys.readouterr())
         assert words in said
         assert ("the detector's" in said) == bool(words)
+    other = shutil.copytree(run, tmp_path / "other")  # -c says whose classes they are
+    record = json.loads((other / "run.json").read_text())
+    record["data"]["class_names"] = names[::-1]
+    (other / "run.json").write_text(json.dumps(record))
+    argv = [str(run), "-c", str(other / "best_ckpt.pth"), "--device", "cpu"]
+    assert main(argv) == 2
+    assert main([*argv, "--data", str(tmp_path / "star/disc")]) == 0
 
 
 OWN_EVALUATOR = """

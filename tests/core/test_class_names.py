@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 from short_run import short_run
 
-from yolox_attn.core.class_names import check_classes, class_names, is_of_other_classes
+from yolox_attn.core.class_names import (
+    check_classes,
+    class_names,
+    is_of_other_classes,
+    names_beside,
+    trained_names,
+)
 from yolox_attn.errors import InputError
 from yolox_attn.runs import RunRecord, read_record
 
@@ -69,8 +75,11 @@ def test_the_same_classes_judge(drawn: Path, tmp_path: Path, names: list[str]) -
 
 def test_the_same_classes_in_another_order_do_not(drawn: Path, tmp_path: Path) -> None:
     file = renamed(drawn, tmp_path, ["disc", "square", "ring", "grate", "star"])
-    words = "class 1 is 'square', the detector's is 'ring': the same classes in another order; .*"
+    words = "class 1 is 'square', the detector's is 'ring': its classes have another order; .*"
     with pytest.raises(InputError, match=words + "disc, ring, square, grate, star"):
+        check_classes(DRAWN, file)
+    file = renamed(drawn, tmp_path / "and renamed", ["disc", "square", "hoop", "grate", "star"])
+    with pytest.raises(InputError, match=words):
         check_classes(DRAWN, file)
 
 
@@ -84,7 +93,16 @@ def test_other_names_are_told(drawn: Path, tmp_path: Path) -> None:
     assert check_classes(DRAWN[1:4], file) is None  # whose number does not fit: said elsewhere
 
 
-@pytest.mark.parametrize(("names", "other"), [(DRAWN, False), (DRAWN[::-1], True)])
+@pytest.mark.parametrize(
+    ("names", "other"),
+    [
+        (DRAWN, False),
+        (DRAWN[::-1], True),
+        ([*DRAWN[:3], "hash", "sun"], False),  # renamed
+        ([*DRAWN[:3], "star", "sun"], True),
+        ([*DRAWN[:2], *"abc"], True),
+    ],
+)
 def test_a_checkpoint_lies_in_a_run_of_the_same_classes_or_of_others(
     tiny: Callable, drawn: Path, tmp_path: Path, names: list[str], *, other: bool
 ) -> None:
@@ -92,7 +110,15 @@ def test_a_checkpoint_lies_in_a_run_of_the_same_classes_or_of_others(
     renamed(drawn, tmp_path / "data", names)
     exp = tiny(data_dir=str(tmp_path / "data"))
     assert is_of_other_classes(folder / "best_ckpt.pth", exp) is other
+    exp.val_ann = None
+    assert not is_of_other_classes(folder / "best_ckpt.pth", exp)
     (folder / "run.json").write_text("{}")
-    assert not is_of_other_classes(folder / "best_ckpt.pth", exp)
+    assert names_beside(folder / "best_ckpt.pth") is None
     (folder / "run.json").unlink()
-    assert not is_of_other_classes(folder / "best_ckpt.pth", exp)
+    assert names_beside(folder / "best_ckpt.pth") is None
+
+
+@pytest.mark.parametrize("names", [5, True, "disc", {"0": "disc"}, [None, 1], []])
+def test_names_of_an_odd_kind_are_none(record: RunRecord, names: object) -> None:
+    record.data |= {"class_names": names, "val_ann": "x" * 5000}
+    assert trained_names(record) == DRAWN  # as its metrics are called

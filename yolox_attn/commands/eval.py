@@ -16,7 +16,7 @@ from yolox_attn.commands.find_run import find_run
 from yolox_attn.commands.processes import run_in_processes
 from yolox_attn.console import count, echo
 from yolox_attn.core.checkpoint import BEST_NAME, LATEST_NAME
-from yolox_attn.core.class_names import check_classes, trained_names
+from yolox_attn.core.class_names import check_classes, names_beside, trained_names
 from yolox_attn.core.launch import process_group
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp
@@ -51,7 +51,7 @@ def evaluate(args: argparse.Namespace, argv: list[str] | None) -> int:
     remark = None
     if checkpoint is not None and first:
         folder, settings = destination(exp, source, checkpoint, how, args)
-        remark = other_classes(exp, source, how, card)
+        remark = other_classes(exp, source, checkpoint, how, card)
     if (code := run_in_processes("eval", args, argv)) is not None:
         return code
     prepare_process()
@@ -150,17 +150,15 @@ def destination(
 
 
 def other_classes(
-    exp: AttentionExp, source: Source, how: Conditions, card: Card | None
+    exp: AttentionExp, source: Source, checkpoint: Path, how: Conditions, card: Card | None
 ) -> str | None:
-    """Return a warning where the data's classes are not those of the run or exported file.
+    """Return a warning where the data's classes are not those of the checkpoint or exported file.
 
     Raises:
         InputError: they have another order.
     """
-    names: Sequence[str] | None = None
-    if card is not None:
-        names = card.names
-    elif source.record is not None:
+    names: Sequence[str] | None = card.names if card else names_beside(checkpoint)
+    if names is None and source.record is not None:
         names = trained_names(source.record)
     truth = annotations_of(exp, how)
     return check_classes(names, truth) if names and truth else None

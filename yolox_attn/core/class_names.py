@@ -30,20 +30,29 @@ def class_names(exp: Any, record: RunRecord | None = None) -> list[str]:
 
 def trained_names(record: RunRecord) -> list[str] | None:
     """Return what a run's classes were called, None if nothing says it any more."""
-    if known := record.data.get("class_names"):
-        return list(map(str, known))
+    known = record.data.get("class_names")
+    if isinstance(known, list) and known and all(isinstance(name, str) for name in known):
+        return known
     # Records that do not say it: by their annotations, as long as they are there as they were.
     folder = record.data.get("dir")
     file = Path(str(folder), ANNOTATIONS, str(record.data.get("val_ann")))
-    if folder is not None and file.is_file() and file_hash(file) == record.data.get("val_sha256"):
-        with contextlib.suppress(InputError):
+    with contextlib.suppress(InputError, OSError, ValueError):
+        if folder is not None and file_hash(file) == record.data.get("val_sha256"):
             return names_in(file)
     return [*record.class_ap] or None
 
 
+def names_beside(checkpoint: Path) -> list[str] | None:
+    """Return the class names of the run that a checkpoint lies in, None if nothing says them."""
+    if (checkpoint.parent / RECORD_NAME).is_file():
+        with contextlib.suppress(InputError):  # a damaged record is no matter of the weights
+            return trained_names(read_record(checkpoint.parent))
+    return None
+
+
 def names_of_data(exp: Any) -> list[str] | None:
     """Return what the classes are called in the experiment's data, None if these are not known."""
-    if exp.data_dir is None:
+    if exp.data_dir is None or exp.val_ann is None:
         return None
     with contextlib.suppress(InputError):
         return names_in(Path(exp.data_dir, ANNOTATIONS, exp.val_ann))
@@ -60,19 +69,17 @@ def names_in(file: Path) -> list[str]:
 
 
 def is_of_other_classes(checkpoint: Path, exp: Any) -> bool:
-    """Tell whether a checkpoint lies in a run whose classes are not those of `exp`'s data."""
-    trained = None
-    if (checkpoint.parent / RECORD_NAME).is_file():
-        with contextlib.suppress(InputError):  # a damaged record is no matter of the weights
-            trained = trained_names(read_record(checkpoint.parent))
+    """Tell whether a checkpoint's run had other classes than `exp`'s data, as far as is known.
+
+    A class that both have at two places makes them others, or names of which most are others; some
+    may have been renamed.
+    """
+    trained = names_beside(checkpoint)
     here = names_of_data(exp) if trained else None
-    return bool(trained and here and first_other(trained, here) is not None)
-
-
-def first_other(trained: Sequence[str], here: Sequence[str]) -> int | None:
-    """Return the first class that is not called the same, capitals aside; None if all are."""
-    pairs = enumerate(zip(map(_plain, trained), map(_plain, here), strict=False))
-    return next((place for place, (one, other) in pairs if one != other), None)
+    if not trained or not here:
+        return False
+    kept = len(here) - len(_renamed(trained, here))
+    return _displaced(trained, here) is not None or 2 * kept < len(here)
 
 
 def check_classes(trained: Sequence[str], file: Path) -> str | None:
@@ -83,20 +90,37 @@ def check_classes(trained: Sequence[str], file: Path) -> str | None:
         number of them is another matter.
 
     Raises:
-        InputError: they are the same classes in another order, which would judge every box as
-            another class; or the file is missing or broken.
+        InputError: a class that both have has another place, where its boxes would be judged as
+            another class's; or the file is missing or broken.
     """
     here = names_in(file)
-    place = first_other(trained, here)
-    if place is None or len(trained) != len(here):
+    if len(trained) != len(here):
         return None
-    where = f"{file}: class {place} is {here[place]!r}, the detector's is {trained[place]!r}"
-    if sorted(map(_plain, trained)) == sorted(map(_plain, here)):
+    if (place := _displaced(trained, here)) is not None:
         raise InputError(
-            f"{where}: the same classes in another order; give data that have them in the order "
-            f"{shortlist(trained, 8)} (Pascal VOC and YOLO: classes.txt)"
+            f"{file}: class {place} is {here[place]!r}, the detector's is {trained[place]!r}: its "
+            f"classes have another order; give data that have them as {shortlist(trained, 8)} "
+            "(Pascal VOC and YOLO: classes.txt)"
         )
-    return f"{where}: boxes are judged by the places of their classes"
+    if renamed := _renamed(trained, here):
+        place = renamed[0]
+        return (
+            f"{file}: class {place} is {here[place]!r}, the detector's is {trained[place]!r}: "
+            "boxes are judged by the places of their classes"
+        )
+    return None
+
+
+def _displaced(trained: Sequence[str], here: Sequence[str]) -> int | None:
+    """Return the first place of data's class that the detector has at another one."""
+    places = {_plain(name): place for place, name in enumerate(trained)}
+    return next((k for k, name in enumerate(here) if places.get(_plain(name), k) != k), None)
+
+
+def _renamed(trained: Sequence[str], here: Sequence[str]) -> list[int]:
+    """Return the places whose classes are called differently, capitals aside."""
+    pairs = enumerate(zip(trained, here, strict=False))
+    return [place for place, (one, other) in pairs if _plain(one) != _plain(other)]
 
 
 def _plain(name: str) -> str:

@@ -220,17 +220,22 @@ def _warn(fit: _Fit, path: Path, attention_init: str) -> None:
         parts.append(f"{len(unknown)} have no place here, as {unknown[0]}")
     if parts:
         logger.warning(f"{path.name} is not of this very model: {'; '.join(parts)}")
-    if classes := fit.classes:
-        there, here = (len(each[classes[0]]) for each in (fit.given, fit.own))
-        whose = "other classes than" if there == here else f"{there} classes,"
-        number = "" if there == here else f" {here}"
-        logger.info(f"{path.name} has {whose} the data here{number}: their layer is new")
+    if fit.classes:
+        _say_classes(fit, path)
     if fit.attention and attention_init == "published":
         logger.warning(
             f"{path.name} has no value for {len(fit.attention)} tensors of attention: new "
             "blocks start as published and change what the pretrained neck sees from the first "
             "step; attention_init identity starts exactly where the checkpoint was"
         )
+
+
+def _say_classes(fit: _Fit, path: Path) -> None:
+    there, here = (len(each[fit.classes[0]]) for each in (fit.given, fit.own))
+    if there == here:
+        logger.warning(f"{path.name} has other classes than the data here: their layer is new")
+    else:
+        logger.info(f"{path.name} has {there} classes, the data here {here}: their layer is new")
 
 
 def _refuse_incomplete(fit: _Fit, path: Path, attention_init: str) -> None:

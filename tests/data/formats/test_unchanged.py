@@ -1,5 +1,6 @@
 """A set is read again after any change, and only then."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from layouts import as_roboflow, as_voc, as_yolo, content_of
+from layouts import as_roboflow, as_roboflow_voc, as_voc, as_yolo, content_of
 
 from yolox_attn.data.formats import converted, unchanged
 from yolox_attn.data.formats.unchanged import Memory
@@ -89,6 +90,7 @@ def test_a_set_that_is_as_it_was_is_not_read_again(
     root = SETS[name](drawn, tmp_path / "set")
     settle()
     assert read(root)
+    assert read(root) == name.startswith("elsewhere") or name == "data.yaml"
     folder = converted(root)
     assert (read(root), converted(root)) == (False, folder)
 
@@ -151,7 +153,7 @@ def test_what_lies_elsewhere_is_watched_too(
 ) -> None:
     near, far = near_and_far(drawn, tmp_path)
     settle()
-    assert (read(near / file), read(near / file)) == (True, False)
+    assert [read(near / file) for _ in range(3)] == [True, True, False]
     FAR[name](far)
     try:
         assert read(near / file)
@@ -166,9 +168,81 @@ def test_a_folder_that_a_data_yaml_names_and_that_comes_later_counts(
     file = root / "data.yaml"
     file.write_text(file.read_text().replace("path: .", "path: ../later"))
     settle()
-    assert (read(root), read(root)) == (True, False)
+    assert [read(root) for _ in range(3)] == [True, True, False]
     as_yolo(drawn, tmp_path / "later")
     assert read(root)
+
+
+def test_labels_that_come_later_beside_the_folder_of_images_count(
+    drawn: Path, tmp_path: Path, read: Callable[[Path], bool]
+) -> None:
+    """A folder below images/ is YOLO's as soon as labels/ has labels for it."""
+    (tmp_path / "images").mkdir()
+    root = as_roboflow_voc(drawn, tmp_path / "images/set")
+    settle()
+    assert [read(root) for _ in range(3)] == [True, True, False]
+    image = next((root / "train").glob("*.[jp]*g"))
+    (tmp_path / "labels/set/train").mkdir(parents=True)
+    (tmp_path / "labels/set/train" / f"{image.stem}.txt").write_text("0 .5 .5 .5 .5")
+    with contextlib.suppress(InputError):
+        assert read(root)
+
+
+def test_a_folder_that_a_data_yaml_names_and_that_goes_counts(
+    drawn: Path, tmp_path: Path, read: Callable[[Path], bool]
+) -> None:
+    root = as_yolo(drawn, tmp_path / "set")
+    file = root / "data.yaml"
+    (tmp_path / "base").mkdir()
+    file.write_text(file.read_text().replace("path: .", "path: ../base"))
+    settle()
+    assert [read(root) for _ in range(3)] == [True, True, False]
+    (tmp_path / "base").rmdir()
+    assert read(root)
+
+
+@pytest.mark.parametrize("link", [True, False])
+@pytest.mark.parametrize("readings", [[True, True, False], [True, True, True, False]])
+def test_what_is_put_elsewhere_while_it_is_read_is_read_again(
+    drawn: Path,
+    tmp_path: Path,
+    read: Callable[[Path], bool],
+    monkeypatch: pytest.MonkeyPatch,
+    readings: list[bool],
+    *,
+    link: bool,
+) -> None:
+    """In the first or second reading; a link, or a folder, and all files behind it are old."""
+    near, _ = near_and_far(drawn, tmp_path)
+    for version in ("v1", "v2"):
+        shutil.copytree(tmp_path / "far", tmp_path / version)
+    next((tmp_path / "v2/labels/val").iterdir()).unlink()
+    shutil.rmtree(tmp_path / "far")
+    if link:
+        (tmp_path / "far").symlink_to(tmp_path / "v1")
+    else:
+        (tmp_path / "v1").rename(tmp_path / "far")
+    settle()
+    reader, done = module._read, []
+
+    def swapping(*args: object) -> object:
+        source = reader(*args)
+        done.append(source)
+        if len(done) == len(readings) - 2:
+            (tmp_path / "far").rename(tmp_path / "old")
+            if link:
+                (tmp_path / "far").symlink_to(tmp_path / "v2")
+            else:
+                (tmp_path / "v2").rename(tmp_path / "far")
+        return source
+
+    monkeypatch.setattr(module, "_read", swapping)
+    assert [read(near) for _ in readings] == readings
+    assert "1 image without" in str(done[-1].notes)
+    monkeypatch.setenv("YOLOX_ATTN_CACHE", str(tmp_path / "fresh"))
+    fresh = converted(near).name
+    monkeypatch.setenv("YOLOX_ATTN_CACHE", str(tmp_path / "cache"))
+    assert converted(near).name == fresh
 
 
 def test_a_list_of_images_elsewhere_counts(
@@ -180,7 +254,7 @@ def test_a_list_of_images_elsewhere_counts(
     file = root / "data.yaml"
     file.write_text(file.read_text().replace("train: images/train", f"train: {listing}"))
     settle()
-    assert (read(root), read(root)) == (True, False)
+    assert [read(root) for _ in range(3)] == [True, True, False]
     listing.write_text("\n".join(images[1:]))
     assert read(root)
 
@@ -229,17 +303,19 @@ def test_what_changes_elsewhere_while_it_is_read_is_not_kept(tmp_path: Path) -> 
     memory = Memory(tmp_path / "memory", root)
     (other / "file").touch()
     memory.keep("made", [other])
+    memory = Memory(tmp_path / "memory", root)
+    memory.keep("made", [other])
     assert Memory(tmp_path / "memory", root).recall() is None
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"root": 1}', '{"root": "", "elsewhere": 3}'])
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"root": 1}', '{"made": 1, "elsewhere": 3}'])
 def test_a_damaged_memory_is_none(
     drawn: Path, tmp_path: Path, text: str, cache: Path, read: Callable[[Path], bool]
 ) -> None:
     root = as_voc(drawn, tmp_path / "set")
     settle()
     read(root)
-    [file] = (cache / "read").iterdir()
+    [file] = cache.glob("read-*/*.json")
     file.write_text(text)
     assert (read(root), read(root)) == (True, False)
 
@@ -251,7 +327,7 @@ def test_a_memory_leads_to_conversions_alone(
     root = as_voc(drawn, tmp_path / "set")
     settle()
     read(root)
-    [file] = (cache / "read").iterdir()
+    [file] = cache.glob("read-*/*.json")
     shutil.copytree(converted(root), tmp_path / "elsewhere", symlinks=True)
     file.write_text(json.dumps({**json.loads(file.read_text()), "made": made}))
     assert read(root)
@@ -267,3 +343,18 @@ def test_the_notes_are_said_every_time(
     settle()
     assert (read(root), read(root)) == (True, False)
     assert said[0] == said[1] == f"{root} (YOLO): 1 image without a label file: background"
+    said.clear()
+    [label] = {each.stem for each in (root / "images/train").iterdir()} - {
+        each.stem for each in (root / "labels/train").iterdir()
+    }
+    (root / f"labels/train/{label}.txt").touch()  # the same boxes, and nothing to note
+    assert (read(root), said) == (True, [])
+
+
+def test_a_place_that_cannot_be_named_is_kept_by_nobody(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    root.mkdir()
+    settle()
+    for name in ("/x\0y", "/" + 300 * "x"):
+        Memory(tmp_path / "memory", root).keep("made", [Path(name)])
+        assert Memory(tmp_path / "memory", root).recall() is None

@@ -1,5 +1,6 @@
 """YOLO: folders, data.yaml and label lines, and what is refused."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -227,3 +228,21 @@ def test_what_is_wrong_is_one_line_that_names_the_file(yolo: Path, name: str) ->
         read_yolo(yolo)
     assert str(yolo) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("path", ['"/x\\0y"', 300 * "x"])
+def test_a_path_that_cannot_be_is_one_of_another_machine(yolo: Path, path: str) -> None:
+    file = yolo / "data.yaml"
+    file.write_text(YAML.replace("path: .", f"path: {path}"))
+    assert set(read_yolo(yolo).splits) == {"train", "val"}
+
+
+def test_a_way_up_is_taken_as_it_is_written(yolo: Path, tmp_path: Path) -> None:
+    """Labels are looked for below the names that data.yaml gives, so images are too."""
+    (tmp_path / "far/away").mkdir(parents=True)
+    (yolo / "link").symlink_to(tmp_path / "far/away")
+    shutil.copytree(yolo / "images", tmp_path / "far/images")
+    file = yolo / "data.yaml"
+    file.write_text(YAML.replace("train: images", "train: link/../images"))
+    images = read_yolo(yolo).splits["train"]["images"]
+    assert all(Path(image["file_name"]).is_relative_to(yolo) for image in images)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from yolox_attn import __version__
 from yolox_attn.coco.annotations import ANNOTATIONS
 from yolox_attn.console import called_as, shortlist
 from yolox_attn.data.cache import cached, is_intact, read_manifest, write_manifest
@@ -23,7 +24,13 @@ from yolox_attn.data.formats.content import Source, judging, rebased
 from yolox_attn.data.formats.split import Splitting, apart
 from yolox_attn.data.formats.unchanged import Memory
 from yolox_attn.data.formats.voc import find_voc, has_xmls, read_voc, read_xml_folders, xml_folders
-from yolox_attn.data.formats.yolo import YAML_SUFFIXES, find_yaml, looks_like_yolo, read_yolo
+from yolox_attn.data.formats.yolo import (
+    YAML_SUFFIXES,
+    find_yaml,
+    label_places,
+    looks_like_yolo,
+    read_yolo,
+)
 from yolox_attn.errors import InputError
 from yolox_attn.machine import cache_folder, expanded
 from yolox_attn.runs import scratch_folder
@@ -67,18 +74,20 @@ def converted(path: Path) -> Path:
     if _is_coco_layout(path):
         return path
     root = path.resolve()
-    memory = Memory(cache_folder() / "read", root)
+    memory = Memory(cache_folder() / f"read-{VERSION}-{__version__}", root)
     folder = _conversion(memory.recall())
     if folder is None:
         source = _read(_reader(root)(), root, None)
-        content = hashlib.sha256(json.dumps(source.splits).encode()).hexdigest()
+        found = json.dumps([source.layout, source.splits, source.notes])
+        content = hashlib.sha256(found.encode()).hexdigest()
 
         def make(fresh: Path) -> None:
             _write(source, fresh)
 
         folder = cached(cache_folder() / f"converted-{VERSION}-{content[:16]}", make)
-        names = (entry["file_name"] for each in source.splits.values() for entry in each["images"])
-        memory.keep(folder.name, [*source.looked_for, *map(Path, names)])
+        images = [Path(e["file_name"]) for each in source.splits.values() for e in each["images"]]
+        labels = [place for image in images for place in label_places(image)]
+        memory.keep(folder.name, [*source.looked_for, *images, *labels])
     manifest = read_manifest(folder)
     for note in manifest["notes"]:
         logger.warning(f"{path} ({manifest['layout']}): {note}")

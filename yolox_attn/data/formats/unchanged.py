@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from yolox_attn.runs import replacing
 
 # Seconds that a set must have been left alone before it is read: two changes within a tick of the
-# file system's clock look like one, and what lies outside of its root is looked at afterwards.
+# file system's clock look like one.
 SETTLED = 3.0
 
 
@@ -30,20 +31,19 @@ class Memory:
         self.file = cache / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.json"
         self.root, self.begun = root, time.time()
         self.state, self.newest = _state(root)
+        self.known = self._read()
+        self.elsewhere = {place: _state(Path(place))[0] for place in self.known["elsewhere"]}
 
     def recall(self) -> str | None:
         """Return what was kept, None if nothing was, or if anything has changed since then."""
-        try:
-            known = json.loads(self.file.read_text())
-            unchanged = known["root"] == self.state and all(
-                _state(Path(place))[0] == state for place, state in known["elsewhere"].items()
-            )
-            return str(known["made"]) if unchanged else None
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            return None
+        now = {"root": self.state, "elsewhere": self.elsewhere, "made": self.known["made"]}
+        return str(self.known["made"]) if self.known == {**now, "sure": True} else None
 
     def keep(self, made: str, looked_for: Iterable[Path]) -> None:
         """Remember what was made of the set since this object is there.
+
+        What lies elsewhere is not known before a first reading, and may have changed during it: it
+        is remembered when it was the same before and after a second one.
 
         Args:
             made: what `recall` returns from now on.
@@ -51,11 +51,11 @@ class Memory:
                 the root.
         """
         states = {str(place): _state(place) for place in _apart(self.root, looked_for)}
-        newest = max([self.newest, *(newest for _, newest in states.values())])
-        if newest > self.begun - SETTLED:
+        if max([self.newest, *(newest for _, newest in states.values())]) > self.begun - SETTLED:
             return
         elsewhere = {place: state for place, (state, _) in states.items()}
-        content = {"root": self.state, "elsewhere": elsewhere, "made": made}
+        sure = elsewhere == self.elsewhere
+        content = {"root": self.state, "elsewhere": elsewhere, "made": made, "sure": sure}
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with replacing(self.file) as opened:
@@ -63,13 +63,20 @@ class Memory:
         except OSError:
             return  # it is read again then
 
+    def _read(self) -> dict[str, Any]:
+        nothing: dict[str, Any] = {"elsewhere": {}, "made": None}
+        try:
+            known = json.loads(self.file.read_text())
+            return known if isinstance(known["elsewhere"], dict) and known["made"] else nothing
+        except (OSError, ValueError, LookupError, TypeError):
+            return nothing
+
 
 def _apart(root: Path, places: Iterable[Path]) -> list[Path]:
     """Return the places that neither `root` nor another of them has below it."""
     chosen = {root}
     for place in sorted(set(places), key=lambda each: len(each.parts)):
-        # With .. in it, and links, a path may lead elsewhere than it seems.
-        if ".." in place.parts or not (place in chosen or chosen.intersection(place.parents)):
+        if place not in chosen and chosen.isdisjoint(place.parents):
             chosen.add(place)
     return sorted(chosen - {root})
 
@@ -83,8 +90,9 @@ def _state(place: Path) -> tuple[str, float]:
     try:
         place.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return "absent", 0.0
-    except OSError:
+        there = next((parent for parent in place.parents if os.path.lexists(parent)), None)
+        return f"absent below {there}", 0.0
+    except (OSError, ValueError):
         return "unknown", float("inf")
     try:
         for path, status in _everything(place):

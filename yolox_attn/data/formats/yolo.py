@@ -92,8 +92,7 @@ def read_yolo(path: Path) -> Source:
         used |= {label: label.is_file() for label in map(_label_file, images)}
         labelled = [Labelled(image, *_read_labels(image, names)) for image in images]
         source.splits[split] = content_of(labelled, names)
-    labels = [place for _, images in folders for each in images for place in _label_places(each)]
-    source.looked_for += [*labels, *{label.parent for label in labels}]
+    source.looked_for += {label.parent for label in used}
     source.notes += _notes(used)
     return source
 
@@ -139,11 +138,11 @@ def _label_files(folder: Path) -> Iterator[Path]:
 
 def _label_file(image: Path) -> Path:
     """Return an image's label file, which need not be there."""
-    places = _label_places(image)
+    places = label_places(image)
     return next((place for place in places if place.is_file()), places[0])
 
 
-def _label_places(image: Path) -> list[Path]:
+def label_places(image: Path) -> list[Path]:
     """Return where it may be: in labels/ for the last images/ of the path, or beside the image."""
     beside, parts = image.with_suffix(".txt"), list(image.parts)
     if "images" not in parts[:-1]:
@@ -189,8 +188,8 @@ def _named_images(
 ) -> Iterator[tuple[str, list[Path]]]:
     """Yield the splits that a data.yaml names, with their images; add what is `looked_for`."""
     base = content.get("path")
-    root = file.parent if base is None else Path(file.parent, str(base))
-    if base is not None and not root.is_dir():
+    root = file.parent if base is None else _whole(file.parent / str(base))
+    if not os.path.isdir(root):  # noqa: PTH112 - which raises of a name that cannot be
         looked_for.append(root)
         root = file.parent  # Ultralytics' own files name a folder of the machine they come from
     for split in SPLITS:
@@ -209,22 +208,27 @@ def _named_images(
 def _images_of(entry: str, root: Path, file: Path, looked_for: list[Path]) -> list[Path]:
     # Roboflow writes ../train/images where it means train/images.
     tried = [root / entry, file.parent / entry, file.parent / entry.removeprefix("../")]
-    for place in tried:
+    for place in map(_whole, tried):
         looked_for.append(place)
-        if place.is_dir():
-            return images_below(Path(os.path.abspath(place)))  # noqa: PTH100 - links keep their labels
-        if place.is_file() and place.suffix == ".txt":
+        if os.path.isdir(place):  # noqa: PTH112
+            return images_below(place)
+        if os.path.isfile(place) and place.suffix == ".txt":  # noqa: PTH113
             listed = [line.strip() for line in read_lines(place) if line.strip()]
-            looked_for += [root / name for name in listed]
+            looked_for += [_whole(root / name) for name in listed]
             return [_listed_image(name, place, root) for name in listed]
     raise InputError(f"{file}: {entry!r} is no folder and no list of images below {root}")
 
 
 def _listed_image(name: str, listing: Path, root: Path) -> Path:
-    for image in (root / name, listing.parent / name):
-        if image.is_file():
-            return Path(os.path.abspath(image))  # noqa: PTH100 - links keep their labels
+    for image in map(_whole, (root / name, listing.parent / name)):
+        if os.path.isfile(image):  # noqa: PTH113
+            return image
     raise InputError(f"{listing}: no image {printable(name)}")
+
+
+def _whole(path: Path) -> Path:
+    """Return the path without .. in it, as it is written: below a link the labels are its own."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def _read_labels(image: Path, names: Sequence[str]) -> tuple[Size, tuple[Box, ...]]:
