@@ -2,12 +2,13 @@
 
     python benchmarks/limits.py [--batch 1] [--blocks cam ...] [--rounds 7] [--json FILE]
 
-Counted are the products that the formula asks for and the maps that any form must read and write:
-a mean over the map has to be known before the map can be weighted by it, so weighting takes two
-readings. Everything in between is thought to stay in registers, and products to hide behind memory
-or memory behind products, whichever is longer. The rates are the fastest of this process: of a
-matrix product of 1024 x 1024, of doubling a map into memory at hand. No form can take less; that
-one could be written that takes so little is not said. Maps, forms and turns as in blocks.py.
+An estimate from below: products as the formula has them (no Winograd), and the maps that any form
+must read and write: a mean over the map has to be known before the map can be weighted by it, so
+weighting takes two readings. Everything in between is thought to stay in registers, and products to
+hide behind memory or memory behind products, whichever is longer. The rates are the fastest of this
+process: of a matrix product of 1024 x 1024, and of doubling a map into memory at hand, a reading
+and a writing. That a form could be written that takes so little is not said. Maps, forms and turns
+as in blocks.py.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,19 @@ HEADS = ["block", "layout", "mode", "GFLOP", "MB", "limit, ms", "tutorial / limi
 
 @dataclass(frozen=True)
 class Work:
-    """Of one image and map: products, FLOP; readings and writings of the map; of weights, bytes."""
+    """Of one image and map.
+
+    Args:
+        flop: of the products.
+        reads, writes: how often the map is read and written.
+        weights: how many the block has, where they count; passes: how often these are.
+    """
 
     flop: float = 0
     reads: int = 0
     writes: int = 0
-    weights: float = 0
+    weights: int = 0
+    passes: int = 0
 
 
 def gate(channels: int, pixels: int, *, learning: bool) -> Work:
@@ -44,24 +53,26 @@ def gate(channels: int, pixels: int, *, learning: bool) -> Work:
 
 
 def cbam(channels: int, pixels: int, *, learning: bool) -> Work:
-    """As `gate`, with a second gate that asks for the map weighted by the first."""
-    return Work(reads=8, writes=2) if learning else Work(reads=3, writes=1)
+    """As `gate`, with a second gate that asks for the map weighted by the first.
+
+    Back: x and the upstream give the second gate's slopes and what of the first one's does not pass
+    through the second; then x alone; then the upstream is weighted.
+    """
+    return Work(reads=7, writes=2) if learning else Work(reads=3, writes=1)
 
 
-def drconv(side: int) -> Callable[..., Work]:
-    """Guide and generated kernels three times, the map's product 3 + R times, of R regions."""
+def drconv(channels: int, pixels: int, *, learning: bool, side: int, regions: int = 8) -> Work:
+    """Guide and generated kernels three times, the map's product 2 + R times, of R regions.
 
-    def work(channels: int, pixels: int, *, learning: bool, regions: int = 8) -> Work:
-        guide = 2 * regions * channels * side**2 * pixels
-        weights = (regions * channels) ** 2  # of the generator
-        kernels = 2 * weights * side**2
-        product = 2 * channels**2 * side**2 * pixels
-        if not learning:
-            return Work(guide + kernels + product, reads=2, writes=1, weights=4 * weights)
-        flop = 3 * (guide + kernels) + (3 + regions) * product
-        return Work(flop, reads=4, writes=2, weights=3 * 4 * weights)
-
-    return work
+    The gradient of the choice asks what every region would have answered; the chosen one has.
+    """
+    guide = 2 * regions * channels * side**2 * pixels
+    weights = (regions * channels) ** 2  # of the generator
+    kernels = 2 * weights * side**2
+    product = 2 * channels**2 * side**2 * pixels
+    if not learning:
+        return Work(guide + kernels + product, 2, 1, weights, passes=1)
+    return Work(3 * (guide + kernels) + (2 + regions) * product, 5, 2, weights, passes=3)
 
 
 def acmix(channels: int, pixels: int, *, learning: bool) -> Work:
@@ -76,7 +87,7 @@ def attnconv(channels: int, pixels: int, *, learning: bool, window: int = 4) -> 
     local = 2 * channels * 3 * half + 2 * 25 * 3 * half + 2 * 2 * half**2
     ahead = 2 * channels * half * (1 + 2 / window**2) + 4 * half * keys
     flop = pixels * (local + ahead + 2 * channels**2)
-    return Work(3 * flop, reads=4, writes=2) if learning else Work(flop, reads=2, writes=1)
+    return Work(3 * flop, reads=5, writes=2) if learning else Work(flop, reads=2, writes=1)
 
 
 WORK: dict[str, Callable[..., Work]] = {
@@ -85,8 +96,8 @@ WORK: dict[str, Callable[..., Work]] = {
     "cam": gate,
     "cbam": cbam,
     "acmix": acmix,
-    "drconv": drconv(1),
-    "drconv, 3x3": drconv(3),
+    "drconv": partial(drconv, side=1),
+    "drconv, 3x3": partial(drconv, side=3),
     "attnconv": attnconv,
 }
 
@@ -101,6 +112,7 @@ def fastest(action: Callable[[], Any], tries: int = 50) -> float:
     return min(times)
 
 
+@cache
 def product_rate() -> float:
     """FLOP a second."""
     a, b = torch.randn(2, SIDE, SIDE)
@@ -108,9 +120,10 @@ def product_rate() -> float:
     return 2 * SIDE**3 / fastest(lambda: torch.mm(a, b, out=out))
 
 
-def byte_rate(size: float) -> float:
+@cache
+def byte_rate(size: int) -> float:
     """Bytes a second, read or written, of a tensor of `size` bytes."""
-    x = torch.randn(max(int(size) // 4, 1))
+    x = torch.randn(size // 4)
     out = torch.empty_like(x)
     return 2 * 4 * len(x) / fastest(lambda: torch.mul(x, 2, out=out))
 
@@ -123,10 +136,11 @@ def limit(name: str, batch: int, *, learning: bool) -> dict[str, float]:
         of_map = 4 * batch * channels * side**2
         moved = (work.reads + work.writes) * of_map
         passing = moved / byte_rate(of_map)
-        if work.weights:
-            passing += work.weights / byte_rate(work.weights)
+        if work.passes:
+            moved += work.passes * 4 * work.weights
+            passing += work.passes * 4 * work.weights / byte_rate(4 * work.weights)
         total["flop"] += batch * work.flop
-        total["bytes"] += moved + work.weights
+        total["bytes"] += moved
         total["seconds"] += max(passing, batch * work.flop / product_rate())
     return total
 

@@ -7,7 +7,7 @@ optimiser and average, contiguous memory. `ours` is `AttentionTrainer.train_one_
 none, with its checks. Both get the same batches of drawn images with mosaic, ready in memory, and
 take turns in one process on the same threads; a ratio is taken within each round. The learning rate
 is next to 0, so that the work stays the same. Beside them, in the same rounds, the convolutions of
-a step and nothing else, channels_last, forward and back: no step by torch can be faster.
+a step and nothing else, channels_last, forward and back: no step that has them can be faster.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from yolox_attn.seed import seed_everything
 BATCHES = 3  # different ones, in turn
 HEADS = ["detector", "input", "batch", "port, ms", "ours, ms", "times as fast"]
 HEADS += ["port bf16, ms", "ours bf16, ms", "against port", "against port bf16"]
-HEADS += ["port / convolutions", "port / bf16 ones"]
+HEADS += ["port / convolutions", "port / bf16 convolutions"]
 Step = Callable[[], Any]
 
 

@@ -237,6 +237,8 @@ def test_a_run_is_not_judged_by_its_classes_in_another_order(drawn, tmp_path, ca
     argv = [str(run), "-c", str(other / "best_ckpt.pth"), "--device", "cpu"]
     assert main(argv) == 2
     assert main([*argv, "--data", str(tmp_path / "star/disc")]) == 0
+    alone = shutil.copy(other / "best_ckpt.pth", tmp_path)  # which does not say its classes
+    assert main([str(run), "-c", str(alone), "--data", str(tmp_path / "star/disc")]) == 0
 
 
 OWN_EVALUATOR = """

@@ -83,6 +83,13 @@ def test_the_same_classes_in_another_order_do_not(drawn: Path, tmp_path: Path) -
         check_classes(DRAWN, file)
 
 
+def test_two_classes_of_one_name_but_for_capitals_are_their_own(
+    drawn: Path, tmp_path: Path
+) -> None:
+    names = ["WBC", "wbc", *DRAWN[2:]]
+    assert check_classes(names, renamed(drawn, tmp_path, names)) is None
+
+
 def test_other_names_are_told(drawn: Path, tmp_path: Path) -> None:
     file = renamed(drawn, tmp_path, [*DRAWN[:4], "sun"])
     remark = check_classes(DRAWN, file)

@@ -86,6 +86,17 @@ def test_it_may_depart_as_far_as_three_roundings(model: Small, batches: list[Ten
     assert not compare_outputs(model, Off(Exact(), 0, 1.1 * allowed.boxes), batches).holds
 
 
+def test_or_as_far_as_three_roundings_of_its_fused_form(
+    model: Small, batches: list[Tensor]
+) -> None:
+    fused = Off(model, 0, 0.1)
+    parity = compare_outputs(model, Off(model, 0, 0.2), batches, fused)
+    assert parity.holds
+    assert parity.torch.boxes == pytest.approx(0.1, rel=0.01)
+    assert not compare_outputs(model, Off(model, 0, 0.4), batches, fused).holds
+    assert compare_outputs(fused, Off(model, 0, 0.2), batches, model).torch.boxes > 0.09
+
+
 def test_images_with_ties_are_counted_and_left_out(model: Small, batches: list[Tensor]) -> None:
     with torch.no_grad():  # two regions are one on every pixel of every image
         model.block.conv_guide.weight[1] = model.block.conv_guide.weight[0]

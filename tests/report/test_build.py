@@ -244,8 +244,11 @@ def test_a_path_with_spaces_is_quoted(write_run: WriteRun) -> None:
 def test_what_all_runs_share_is_kept_and_nothing_else(write_run: WriteRun) -> None:
     words = ["tools/train.py", "-n", "yolox-s"]
     other = {"threads": 8, "versions": {"torch": "2.9", "yolox": "0.4"}}
-    folders = [write_run("yolox_s", seed, command=words, cpu="a chip") for seed in (0, 1)]
-    data = {"dir": "elsewhere"}
+    known = {"class_names": ["a", "b"]}
+    folders = [
+        write_run("yolox_s", seed, command=words, cpu="a chip", data=known) for seed in (0, 1)
+    ]
+    data = known | {"dir": "elsewhere"}
     folders.append(write_run("yolox_s_cam", command=["own"], cpu="a chip", data=data, **other))
     found = build_comparison(find_runs(folders))
     assert found.software == {"torch": "2.9"}
@@ -256,7 +259,7 @@ def test_what_all_runs_share_is_kept_and_nothing_else(write_run: WriteRun) -> No
         "precision": "fp32",
         "memory format": "channels_last",
     }
-    assert "dir" not in found.data
+    assert not {"dir", "class_names"} & found.data.keys()
     assert (found.data["val_ann"], found.data["val_sha256"]) == ("v.json", "b" * 64)
     assert found.commands == ("python tools/train.py -n yolox-s", "own")
 

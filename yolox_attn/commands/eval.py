@@ -16,7 +16,7 @@ from yolox_attn.commands.find_run import find_run
 from yolox_attn.commands.processes import run_in_processes
 from yolox_attn.console import count, echo
 from yolox_attn.core.checkpoint import BEST_NAME, LATEST_NAME
-from yolox_attn.core.class_names import check_classes, names_beside, trained_names
+from yolox_attn.core.class_names import check_classes, names_beside
 from yolox_attn.core.launch import process_group
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp
@@ -48,17 +48,17 @@ def evaluate(args: argparse.Namespace, argv: list[str] | None) -> int:
     checkpoint = None if args.speed else checkpoint_of(source, args)
     folder, settings = Path(), dict[str, Any]()
     card = as_exported(exp, how, args)
-    remark = None
+    warning = None
     if checkpoint is not None and first:
         folder, settings = destination(exp, source, checkpoint, how, args)
-        remark = other_classes(exp, source, checkpoint, how, card)
+        warning = class_warning(exp, checkpoint, how, card)
     if (code := run_in_processes("eval", args, argv)) is not None:
         return code
     prepare_process()
     if first:
         run.log()
-        if remark:
-            logger.warning(remark)
+        if warning:
+            logger.warning(warning)
     with process_group(how.device, args.dist_backend):
         devices.use(how.device)
         if exp.seed is not None:
@@ -149,17 +149,17 @@ def destination(
     return folder, settings
 
 
-def other_classes(
-    exp: AttentionExp, source: Source, checkpoint: Path, how: Conditions, card: Card | None
+def class_warning(
+    exp: AttentionExp, checkpoint: Path, how: Conditions, card: Card | None
 ) -> str | None:
     """Return a warning where the data's classes are not those of the checkpoint or exported file.
+
+    What lies in no run does not say its classes.
 
     Raises:
         InputError: they have another order.
     """
     names: Sequence[str] | None = card.names if card else names_beside(checkpoint)
-    if names is None and source.record is not None:
-        names = trained_names(source.record)
     truth = annotations_of(exp, how)
     return check_classes(names, truth) if names and truth else None
 

@@ -112,9 +112,10 @@ def check_classes(trained: Sequence[str], file: Path) -> str | None:
 
 
 def _displaced(trained: Sequence[str], here: Sequence[str]) -> int | None:
-    """Return the first place of data's class that the detector has at another one."""
-    places = {_plain(name): place for place, name in enumerate(trained)}
-    return next((k for k, name in enumerate(here) if places.get(_plain(name), k) != k), None)
+    """Return the first place of a class of the data that the detector has at other places alone."""
+    known = [_plain(name) for name in trained]
+    places = enumerate(map(_plain, here))
+    return next((k for k, name in places if name in known and known[k : k + 1] != [name]), None)
 
 
 def _renamed(trained: Sequence[str], here: Sequence[str]) -> list[int]:

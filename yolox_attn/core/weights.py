@@ -56,7 +56,7 @@ class _Fit:
 
     given: Mapping[str, Tensor]
     own: Mapping[str, Tensor]
-    other_classes: bool = False  # as many perhaps, but not the same
+    other_classes: bool = False  # than the detector's, be they as many
 
     @cached_property
     def fitting(self) -> dict[str, Tensor]:
@@ -80,9 +80,9 @@ class _Fit:
         """Tensors of a class layer for other classes."""
         return [
             key
-            for key in self.given
+            for key in self.own
             if key.startswith(CLASS_LAYER)
-            and key in self.own
+            and key in self.given
             and key not in self.fitting
             and self.given[key].shape[1:] == self.own[key].shape[1:]
         ]
@@ -129,7 +129,8 @@ def load_weights(
         attention_init: of the blocks that have no weights there.
         complete: the model is to be judged, not trained: no tensor may be left to chance. The
             class layer must fit, and attention may be missing only where it starts as identity.
-        other_classes: the file's class layer is of other classes, as many as they may be.
+        other_classes: the file's classes are not the detector's, be they as many: its class layer
+            is not taken.
 
     Raises:
         InputError: the file is not readable, holds another model, or not all of it.

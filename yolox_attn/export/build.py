@@ -168,7 +168,7 @@ def export(request: Request, file: Path, progress: Progress) -> Exported:
                 plain = Path(scratch, file.name)
                 write_form(program, request, plain, nms=False)
             outputs = ExportedModel(plain)
-            parity = compare_outputs(model, outputs, at_two_sizes(pictures))
+            parity = compare_outputs(model, outputs, at_two_sizes(pictures), fused)
             if request.nms:
                 nms = compare_nms(ExportedModel(file), outputs, pictures)
         if not parity.holds and request.format == "onnx":

@@ -73,17 +73,22 @@ class Parity:
         return self.images - self.tied_images
 
 
-def compare_outputs(model: nn.Module, exported: nn.Module, batches: Sequence[Tensor]) -> Parity:
+def compare_outputs(
+    model: nn.Module, exported: nn.Module, batches: Sequence[Tensor], fused: nn.Module | None = None
+) -> Parity:
     """Compare both with the network in float64, on the same images.
 
     The exported one may depart from float64 three times as far as torch's float32 does, which
-    leaves room for another order of the same sums. Where two regions of a DRConv are as good as
-    equal, rounding chooses the pixel's kernel: such images are counted and not compared.
+    leaves room for another order of the same sums. Torch's is that of the network or of its fused
+    form, whichever departs further: folded into a convolution, a BatchNorm rounds differently.
+    Where two regions of a DRConv are as good as equal, rounding chooses the pixel's kernel: such
+    images are counted and not compared.
 
     Args:
         model: in float32, in eval mode, on the CPU.
         exported: gives the outputs of all anchors.
         batches: (N, 3, H, W) each, of any sizes.
+        fused: the network as it was exported, in torch.
     """
     exact = copy.deepcopy(model).double()
     ours = theirs = Departure(0.0, 0.0)
@@ -99,7 +104,8 @@ def compare_outputs(model: nn.Module, exported: nn.Module, batches: Sequence[Ten
                 continue
             side = max(images.shape[2:])
             longest = max(longest, side)
-            ours |= departure(model(images)[alike], expected[alike], side)
+            for form in (model, fused or model):
+                ours |= departure(form(images)[alike], expected[alike], side)
             theirs |= departure(exported(images)[alike], expected[alike], side)
     return Parity(
         images=sum(map(len, batches)),

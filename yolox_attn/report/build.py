@@ -185,6 +185,7 @@ def _built(record: RunRecord) -> tuple[Built, ...]:
 def _shared_data(runs: Sequence[Run]) -> dict[str, object]:
     """Return what is known of the data and the same in all runs, and the split that judges."""
     data = _shared([run.record.data for run in runs]) | {"split": "val"}
+    data.pop("class_names", None)  # which the tables of classes show
     if all(run.evaluation for run in runs):
         shared = _shared([run.evaluated for run in runs])
         data |= {key: shared[key] for key in ("split", "annotations") if key in shared}

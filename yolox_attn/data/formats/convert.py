@@ -86,6 +86,7 @@ def converted(path: Path) -> Path:
 
         folder = cached(cache_folder() / f"converted-{VERSION}-{content[:16]}", make)
         images = [Path(e["file_name"]) for each in source.splits.values() for e in each["images"]]
+        # Of every layout: labels that are put there later make it a YOLO set.
         labels = [place for image in images for place in label_places(image)]
         memory.keep(folder.name, [*source.looked_for, *images, *labels])
     manifest = read_manifest(folder)

@@ -40,7 +40,7 @@ class Memory:
         return str(self.known["made"]) if self.known == {**now, "sure": True} else None
 
     def keep(self, made: str, looked_for: Iterable[Path]) -> None:
-        """Remember what was made of the set since this object is there.
+        """Remember what was made of the set as it was when this object was made.
 
         What lies elsewhere is not known before a first reading, and may have changed during it: it
         is remembered when it was the same before and after a second one.
@@ -73,7 +73,7 @@ class Memory:
 
 
 def _apart(root: Path, places: Iterable[Path]) -> list[Path]:
-    """Return the places that neither `root` nor another of them has below it."""
+    """Return the places that lie neither below `root` nor below another of them."""
     chosen = {root}
     for place in sorted(set(places), key=lambda each: len(each.parts)):
         if place not in chosen and chosen.isdisjoint(place.parents):
@@ -96,9 +96,10 @@ def _state(place: Path) -> tuple[str, float]:
         return "unknown", float("inf")
     try:
         for path, status in _everything(place):
-            # Nothing sets st_ctime back, as `cp -p` and `touch` do st_mtime.
-            known = [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
-            digest.update(f"{path}\0{known}{status.st_ctime_ns}\n".encode(errors="surrogateescape"))
+            # `cp -p` and `touch` set st_mtime back, nothing sets st_ctime.
+            times = [status.st_mtime_ns, status.st_ctime_ns]
+            known = [path, status.st_dev, status.st_ino, status.st_size, *times]
+            digest.update(f"{known}\n".encode(errors="surrogateescape"))
             newest = max(newest, status.st_mtime, status.st_ctime)
     except OSError:
         return "unknown", float("inf")

@@ -92,7 +92,6 @@ def read_yolo(path: Path) -> Source:
         used |= {label: label.is_file() for label in map(_label_file, images)}
         labelled = [Labelled(image, *_read_labels(image, names)) for image in images]
         source.splits[split] = content_of(labelled, names)
-    source.looked_for += {label.parent for label in used}
     source.notes += _notes(used)
     return source
 
@@ -189,7 +188,7 @@ def _named_images(
     """Yield the splits that a data.yaml names, with their images; add what is `looked_for`."""
     base = content.get("path")
     root = file.parent if base is None else _whole(file.parent / str(base))
-    if not os.path.isdir(root):  # noqa: PTH112 - which raises of a name that cannot be
+    if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises where a name is too long
         looked_for.append(root)
         root = file.parent  # Ultralytics' own files name a folder of the machine they come from
     for split in SPLITS:
