@@ -203,14 +203,19 @@ def cells(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+def arguments(description: str | None) -> argparse.Namespace:
+    """Return what the command line says; limits.py has the same flags."""
+    parser = argparse.ArgumentParser(description=(description or "").split("\n")[0])
     parser.add_argument("--batch", type=int, default=1, metavar="N")
     parser.add_argument("--blocks", nargs="+", choices=BLOCKS, default=list(BLOCKS), metavar="B")
     parser.add_argument("--rounds", type=int, default=7, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all rounds there")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure and print."""
+    args = arguments(__doc__)
     threads = torch.get_num_threads()
     print(f"torch {torch.__version__}, {threads} threads, {args.rounds} rounds, batch {args.batch}")
     rows = [row for name in args.blocks for row in measure(name, args.batch, args.rounds)]

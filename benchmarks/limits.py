@@ -11,7 +11,6 @@ and a writing. That a form could be written that takes so little is not said. Ma
 as in blocks.py.
 """
 
-import argparse
 import json
 import statistics
 import sys
@@ -19,7 +18,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import blocks  # first: it says how threads wait
@@ -176,12 +174,7 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--batch", type=int, default=1, metavar="N")
-    parser.add_argument("--blocks", nargs="+", choices=WORK, default=list(WORK), metavar="B")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all rounds there")
-    args = parser.parse_args()
+    args = blocks.arguments(__doc__)
     sizes = [4 * args.batch * channels * side**2 for channels, side in blocks.MAPS]
     rates = ", ".join(f"{s / 1e6:.1f} MB {byte_rate(s) / 1e9:.0f} GB/s" for s in sizes)
     print(f"{torch.get_num_threads()} threads: {product_rate() / 1e9:.0f} GFLOP/s; {rates}")

@@ -11,7 +11,7 @@ from yolox_attn.core.class_names import (
     check_classes,
     class_names,
     is_of_other_classes,
-    names_beside,
+    names_of_run,
     trained_names,
 )
 from yolox_attn.errors import InputError
@@ -90,7 +90,7 @@ def test_two_classes_of_one_name_but_for_capitals_are_their_own(
     assert check_classes(names, renamed(drawn, tmp_path, names)) is None
 
 
-def test_other_names_are_told(drawn: Path, tmp_path: Path) -> None:
+def test_other_names_are_a_warning(drawn: Path, tmp_path: Path) -> None:
     file = renamed(drawn, tmp_path, [*DRAWN[:4], "sun"])
     remark = check_classes(DRAWN, file)
     assert remark == (
@@ -120,9 +120,9 @@ def test_a_checkpoint_lies_in_a_run_of_the_same_classes_or_of_others(
     exp.val_ann = None
     assert not is_of_other_classes(folder / "best_ckpt.pth", exp)
     (folder / "run.json").write_text("{}")
-    assert names_beside(folder / "best_ckpt.pth") is None
+    assert names_of_run(folder / "best_ckpt.pth") is None
     (folder / "run.json").unlink()
-    assert names_beside(folder / "best_ckpt.pth") is None
+    assert names_of_run(folder / "best_ckpt.pth") is None
 
 
 @pytest.mark.parametrize("names", [5, True, "disc", {"0": "disc"}, [None, 1], []])

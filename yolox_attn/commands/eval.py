@@ -16,7 +16,7 @@ from yolox_attn.commands.find_run import find_run
 from yolox_attn.commands.processes import run_in_processes
 from yolox_attn.console import count, echo
 from yolox_attn.core.checkpoint import BEST_NAME, LATEST_NAME
-from yolox_attn.core.class_names import check_classes, names_beside
+from yolox_attn.core.class_names import check_classes, names_of_run
 from yolox_attn.core.launch import process_group
 from yolox_attn.errors import InputError
 from yolox_attn.exp import AttentionExp
@@ -159,7 +159,7 @@ def class_warning(
     Raises:
         InputError: they have another order.
     """
-    names: Sequence[str] | None = card.names if card else names_beside(checkpoint)
+    names: Sequence[str] | None = card.names if card else names_of_run(checkpoint)
     truth = annotations_of(exp, how)
     return check_classes(names, truth) if names and truth else None
 

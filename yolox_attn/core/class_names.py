@@ -42,7 +42,7 @@ def trained_names(record: RunRecord) -> list[str] | None:
     return [*record.class_ap] or None
 
 
-def names_beside(checkpoint: Path) -> list[str] | None:
+def names_of_run(checkpoint: Path) -> list[str] | None:
     """Return the class names of the run that a checkpoint lies in, None if nothing says them."""
     if (checkpoint.parent / RECORD_NAME).is_file():
         with contextlib.suppress(InputError):  # a damaged record is no matter of the weights
@@ -74,7 +74,7 @@ def is_of_other_classes(checkpoint: Path, exp: Any) -> bool:
     A class that both have at two places makes them others, or names of which most are others; some
     may have been renamed.
     """
-    trained = names_beside(checkpoint)
+    trained = names_of_run(checkpoint)
     here = names_of_data(exp) if trained else None
     if not trained or not here:
         return False
@@ -83,7 +83,7 @@ def is_of_other_classes(checkpoint: Path, exp: Any) -> bool:
 
 
 def check_classes(trained: Sequence[str], file: Path) -> str | None:
-    """Hold what a detector calls its classes against annotations that are to judge it.
+    """Compare the class names of a detector with those of the annotations that judge it.
 
     Returns:
         a warning where names differ: boxes are judged by the places of their classes. Another

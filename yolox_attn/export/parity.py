@@ -90,7 +90,7 @@ def compare_outputs(
         batches: (N, 3, H, W) each, of any sizes.
         fused: the network as it was exported, in torch.
     """
-    exact = copy.deepcopy(model).double()
+    exact, forms = copy.deepcopy(model).double(), [model] if fused is None else [model, fused]
     ours = theirs = Departure(0.0, 0.0)
     longest, tied, ties = 0, 0, 0
     with torch.no_grad():
@@ -104,7 +104,7 @@ def compare_outputs(
                 continue
             side = max(images.shape[2:])
             longest = max(longest, side)
-            for form in (model, fused or model):
+            for form in forms:
                 ours |= departure(form(images)[alike], expected[alike], side)
             theirs |= departure(exported(images)[alike], expected[alike], side)
     return Parity(

@@ -130,7 +130,7 @@ def test_whatever_changes_it_is_read_again(
     assert Memory(tmp_path / "memory", root).recall() is None
 
 
-def label_beside(far: Path) -> None:
+def label_next_to_image(far: Path) -> None:
     """A label where one is looked for, and was not."""
     image = next((far / "images/val").iterdir())
     image.with_suffix(".txt").write_text("0 .5 .5 .5 .5")
@@ -142,7 +142,7 @@ FAR: dict[str, Callable[[Path], object]] = {
     "an image": lambda far: shrink(next((far / "images/val").iterdir())),
     "no image": lambda far: next((far / "images/val").iterdir()).unlink(),
     "moved": lambda far: far.rename(far.with_name("farther")),
-    "a label beside its image": label_beside,
+    "a label next to its image": label_next_to_image,
 }
 
 
@@ -173,7 +173,7 @@ def test_a_folder_that_a_data_yaml_names_and_that_comes_later_counts(
     assert read(root)
 
 
-def test_labels_that_come_later_beside_the_folder_of_images_count(
+def test_labels_that_come_later_next_to_the_folder_of_images_count(
     drawn: Path, tmp_path: Path, read: Callable[[Path], bool]
 ) -> None:
     """A folder below images/ is YOLO's as soon as labels/ has labels for it."""

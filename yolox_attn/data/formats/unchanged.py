@@ -1,6 +1,6 @@
 """A data set that is as it was when it was last read need not be read again.
 
-Told by what the file system says of every file and folder, as git and make do.
+Known by what the file system says of every file and folder, as git and make do it.
 """
 
 import hashlib
